@@ -1,0 +1,59 @@
+/*
+ * Text: a growing buffer, UTF-8 checks, and comparisons the directory's way.
+ * Inside umx all text is UTF-8. Text that comes from outside is made valid where it enters.
+ */
+#ifndef UMX_BASE_TEXT_H
+#define UMX_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A growing, always NUL-terminated buffer. Zero-initialise it, free it with umx_text_free. A failed allocation sets
+ * `failed` and makes all later additions no-ops: check once at the end. */
+struct umx_text {
+    char *data; /* NULL until the first addition */
+    size_t length;
+    size_t capacity;
+    bool failed;
+};
+
+void umx_text_add(struct umx_text *text, const void *bytes, size_t length);
+void umx_text_adds(struct umx_text *text, const char *string);
+void umx_text_addf(struct umx_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void umx_text_free(struct umx_text *text);
+/* The text so far; "" when empty. */
+const char *umx_text_string(const struct umx_text *text);
+
+/* Copies as much of string as fits, cut at a UTF-8 boundary, always terminated. */
+void umx_text_copy(char *to, size_t size, const char *string);
+
+/* Valid UTF-8 (no surrogates, no overlong forms, <= U+10FFFF) without NUL. */
+bool umx_text_valid(const void *bytes, size_t length);
+
+/* Appends bytes with every invalid sequence and every NUL replaced by U+FFFD. */
+void umx_text_add_valid(struct umx_text *text, const void *bytes, size_t length);
+
+/* Equality without ASCII case; NULL equals only NULL. For FQDNs, SIP addresses, attribute names. */
+bool umx_text_equal(const char *a, const char *b);
+
+/* Equality of DNs: ASCII case and spaces around separators do not matter. Escapes are compared as written, which is
+ * how one domain controller returns them. */
+bool umx_text_dn_equal(const char *a, const char *b);
+
+/* The parent of a DN (a pointer into it), or NULL for the last component. Escaped commas are not separators. */
+const char *umx_text_dn_parent(const char *dn);
+
+/* True when dn is child or lies anywhere below it. */
+bool umx_text_dn_within(const char *dn, const char *ancestor);
+
+/* Appends value escaped as the value of an RDN (RFC 4514). */
+void umx_text_add_rdn(struct umx_text *text, const char *value);
+
+/* Lower-case hex, appended. */
+void umx_text_add_hex(struct umx_text *text, const void *bytes, size_t length);
+
+/* Bytes from hex of either case into out; returns the count, or -1 when it is not hex or does not fit. */
+long umx_text_from_hex(const char *hex, uint8_t *out, size_t size);
+
+#endif

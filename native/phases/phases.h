@@ -1,0 +1,114 @@
+/*
+ * The eleven phases (design 5) as a table of pure functions of a world: no I/O, no clock, no globals.
+ * check: world -> findings. plan: world, options -> steps. apply: a step's prediction -> the next world.
+ */
+#ifndef UMX_PHASES_PHASES_H
+#define UMX_PHASES_PHASES_H
+
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/world.h"
+#include "umx/v1/operator.pb-c.h"
+#include "umx/v1/plan.pb-c.h"
+
+enum { UMX_PHASE_COUNT = 11 };
+
+/* Exchange forest and Lync forest by DNS name; equal when one forest holds both. */
+struct umx_pair {
+    const char *exchange;
+    const char *lync;
+};
+
+/* Options of a plan or check: KEY=VALUE of one phase, from --set SLUG.KEY=VALUE. */
+struct umx_options {
+    const char *const *texts; /* SLUG.KEY=VALUE */
+    size_t count;
+};
+
+/* Results grow in the arena. */
+struct umx_findings {
+    struct umx_arena *arena;
+    Umx__Finding **items;
+    size_t count;
+    size_t capacity;
+    int failed; /* out of memory: nothing in items can be trusted to be complete */
+};
+
+struct umx_steps {
+    struct umx_arena *arena;
+    Umx__PlanStep **items;
+    size_t count;
+    size_t capacity;
+    const char **notes; /* what the plan leaves alone, and why */
+    size_t note_count;
+    size_t note_capacity;
+    int failed;
+};
+
+/* One --set option of a phase. */
+struct umx_phase_option {
+    const char *key;
+    const char *values; /* for people: "safe-mesh | safe-map | faithful" */
+    const char *help;
+    /* 0 or fills err; value is never NULL. */
+    int (*valid)(const char *value, struct umx_error *err);
+};
+
+/* One check of a phase, for docs/checks.md and `umx phases`. */
+struct umx_phase_check {
+    const char *id;       /* "forests/trust-direction" */
+    const char *spec;     /* "V1B.2" */
+    const char *question; /* what is asked, one sentence */
+    const char *remedy;   /* what to do when it fails, naming a command */
+};
+
+struct umx_phase {
+    int number;
+    const char *slug;
+    const char *title;
+    const char *sides; /* exchange, lync, both */
+    const char *writes;
+    const char *groups_exchange; /* expressions of spec 0.6 over AdminGroup meanings; "" when the side needs nobody */
+    const char *groups_lync;
+    const char *const *documentation; /* NULL-terminated: "2013: Title https://..." */
+    const struct umx_phase_option *options; /* key NULL ends */
+    const struct umx_phase_check *checks;   /* id NULL ends */
+    /* NULL: this version has no checks for the phase; its state is unknown and says so. */
+    int (*check)(const Umx__World *world, const struct umx_pair *pair, const struct umx_options *options,
+                 struct umx_findings *out, struct umx_error *err);
+    /* NULL: this version cannot plan it (UMX_ERR_PHASE_NOT_PLANNABLE). */
+    int (*plan)(const Umx__World *world, const struct umx_pair *pair, const struct umx_options *options,
+                struct umx_steps *out, struct umx_error *err);
+};
+
+/* The registry, in order of number. */
+const struct umx_phase *umx_phases(void);
+const struct umx_phase *umx_phase(const char *slug); /* NULL: none */
+void umx_phase_info(const struct umx_phase *phase, struct umx_arena *arena, Umx__PhaseInfo **out);
+
+/* Pairs that a world knows: every forest with Exchange x every forest with Lync. In the arena. */
+const struct umx_pair *umx_phase_pairs(const Umx__World *world, struct umx_arena *arena, size_t *count);
+
+/* All checks of the phases (NULL: all) for the pairs; a phase without checks adds one `unknown` finding that says so.
+ * A forest whose record carries an error gives `unknown` findings naming it: nothing is left out. */
+int umx_phases_check(const Umx__World *world, const struct umx_phase *const *phases, size_t phase_count,
+                     const struct umx_pair *pairs, size_t pair_count, const struct umx_options *options,
+                     struct umx_findings *out, struct umx_error *err);
+
+/* State of a phase for a pair, from its findings alone. */
+Umx__PhaseState *umx_phase_state(const struct umx_phase *phase, const struct umx_pair *pair,
+                                 const struct umx_findings *findings, struct umx_arena *arena);
+
+/* The fold: plans each phase for each pair in the world that the steps before it will have made. Ids s1, s2, ...,
+ * dependencies, before- and after-images are filled. Options are validated first. Needs a world whose forests were
+ * read completely (UMX_ERR_PLAN_WORLD_INCOMPLETE names what is missing). */
+int umx_phases_plan(const struct umx_world *world, const struct umx_phase *const *phases, size_t phase_count,
+                    const struct umx_pair *pairs, size_t pair_count, const struct umx_options *options,
+                    struct umx_steps *out, struct umx_error *err);
+
+/* Changes the world as the step predicts. */
+int umx_phase_apply(struct umx_world *world, const Umx__PlanStep *step, struct umx_error *err);
+
+#endif

@@ -1,0 +1,139 @@
+/*
+ * The transport: the only place that knows gRPC. Bytes in, bytes out; who the other side is comes from its certificate.
+ *
+ * Threads. A server runs its own poller threads. Handlers of streams are called on them and must not block; handlers
+ * of calls run on a bounded pool of threads of their own and may. A client call is pulled by its owner; sending and
+ * cancelling are allowed from other threads.
+ */
+#ifndef UMX_RPC_RPC_H
+#define UMX_RPC_RPC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* ---- identity */
+
+enum umx_rpc_role { UMX_ROLE_NONE, UMX_ROLE_AGENT, UMX_ROLE_OPERATOR, UMX_ROLE_CONTROLLER };
+
+enum { UMX_IDENTITY_MAX = 256, UMX_FQDN_MAX = 256, UMX_SERIAL_MAX = 64 };
+
+/* What a verified certificate says: exactly one URI name umx://DEPLOYMENT/ROLE/NAME. */
+struct umx_identity {
+    enum umx_rpc_role role;               /* NONE: no certificate was presented */
+    char uri[UMX_IDENTITY_MAX];
+    char deployment[128];
+    char name[128];                       /* uuid of an agent, SID of an operator, name of a controller */
+    char fqdn[UMX_FQDN_MAX];              /* the one dNSName of an agent's or controller's certificate, or "" */
+    char forest[UMX_FQDN_MAX];            /* operators: forest whose CA proved them (otherName-free: organizationalUnit) */
+    char serial[UMX_SERIAL_MAX];          /* lower-case hex */
+    int64_t not_after_at;
+};
+
+/* Parses the leaf of a PEM text. UMX_ERR_IDENTITY_INVALID when it has none or more than one umx name. */
+int umx_identity_parse(const char *pem, size_t length, struct umx_identity *out, struct umx_error *err);
+
+/* ---- TLS material */
+
+/* PEM texts; a client without certificate leaves key and chain NULL. All are copied. */
+struct umx_rpc_tls {
+    const char *key;
+    const char *chain; /* leaf first, intermediates after it */
+    const char *roots; /* what the other side must chain to */
+};
+
+/* ---- server */
+
+struct umx_rpc_server;
+struct umx_rpc_stream; /* a long-lived stream in both directions */
+struct umx_rpc_call;   /* one request, any number of answers */
+
+/* Streams. opened may refuse by filling err and returning its status; state is the handler's own. closed is called
+ * exactly once for every opened stream, last, with the reason. */
+struct umx_rpc_stream_handler {
+    int (*opened)(void *user, struct umx_rpc_stream *stream, const struct umx_identity *peer, const char *address,
+                  void **state, struct umx_error *err);
+    void (*message)(void *state, const uint8_t *bytes, size_t length);
+    void (*closed)(void *state);
+    void *user;
+};
+
+/* Calls. Answers by umx_rpc_answer; the return value (with err) becomes the status of the call. */
+struct umx_rpc_call_handler {
+    int (*serve)(void *user, struct umx_rpc_call *call, const struct umx_identity *peer, const uint8_t *request,
+                 size_t length, struct umx_error *err);
+    void *user;
+};
+
+struct umx_rpc_method {
+    const char *path; /* "/umx.v1.Agents/Attach" */
+    struct umx_rpc_stream_handler stream; /* opened NULL: this is a call */
+    struct umx_rpc_call_handler call;
+};
+
+struct umx_rpc_server_options {
+    const char *address;              /* HOST:PORT; port 0 takes a free one */
+    struct umx_rpc_tls tls;
+    bool require_certificate;         /* false: an unknown peer may call, with role NONE */
+    size_t max_message;
+    size_t threads;                   /* for calls; simultaneous calls above it are refused with BUSY */
+    const struct umx_rpc_method *methods;
+    size_t method_count;
+};
+
+int umx_rpc_server_start(const struct umx_rpc_server_options *options, struct umx_rpc_server **out, struct umx_error *err);
+int umx_rpc_server_port(const struct umx_rpc_server *server);
+/* New handshakes use the new material; streams stay. */
+int umx_rpc_server_reload(struct umx_rpc_server *server, const struct umx_rpc_tls *tls, struct umx_error *err);
+/* TLS handshakes refused since the start, as far as gRPC reports them. */
+int64_t umx_rpc_server_refused(const struct umx_rpc_server *server);
+/* Ends streams and calls, waits for handlers up to the grace (microseconds), frees everything. */
+void umx_rpc_server_stop(struct umx_rpc_server *server, int64_t grace);
+
+/* Queues a message; UMX_E_LIMIT when the peer does not take them (the stream is then closed), UMX_E_CANCELLED when it is
+ * gone. Bytes are copied. Any thread, until `closed` has been called. */
+int umx_rpc_stream_send(struct umx_rpc_stream *stream, const void *bytes, size_t length);
+/* Ends the stream with a status for the peer. */
+void umx_rpc_stream_close(struct umx_rpc_stream *stream, const struct umx_error *why);
+
+/* Sends one answer; blocks while the peer does not take them, at most until the call's deadline. */
+int umx_rpc_answer(struct umx_rpc_call *call, const void *bytes, size_t length, struct umx_error *err);
+/* True when the peer cancelled or went away. */
+bool umx_rpc_cancelled(const struct umx_rpc_call *call);
+const char *umx_rpc_call_peer(const struct umx_rpc_call *call); /* address, for the log */
+
+/* ---- client */
+
+struct umx_rpc_channel;
+struct umx_rpc_client_call;
+
+/* target HOST:PORT. The server's certificate must chain to tls->roots and carry a umx controller name; server_name,
+ * when set, is the TLS name checked instead of the host. */
+int umx_rpc_channel_open(const char *target, const struct umx_rpc_tls *tls, const char *server_name, size_t max_message,
+                         struct umx_rpc_channel **out, struct umx_error *err);
+void umx_rpc_channel_close(struct umx_rpc_channel *channel); /* NULL allowed; calls must be closed first */
+
+/* Starts a call or stream. request may be NULL for a stream. deadline in microseconds from now, 0 for none.
+ * half_close: nothing more will be sent. */
+int umx_rpc_call_start(struct umx_rpc_channel *channel, const char *path, const void *request, size_t length,
+                       bool half_close, int64_t deadline, struct umx_rpc_client_call **out, struct umx_error *err);
+
+enum umx_rpc_next { UMX_RPC_MESSAGE = 1, UMX_RPC_END = 2, UMX_RPC_TIMEOUT = 3 };
+
+/* Waits up to timeout microseconds for the next message. MESSAGE: *bytes is malloc'ed, the caller frees it.
+ * END: err holds the status the server ended with (status 0 when it was good). One thread at a time. */
+enum umx_rpc_next umx_rpc_call_next(struct umx_rpc_client_call *call, int64_t timeout, uint8_t **bytes, size_t *length,
+                                    struct umx_error *err);
+/* Queues a message on a stream. Any thread. */
+int umx_rpc_call_send(struct umx_rpc_client_call *call, const void *bytes, size_t length);
+/* Any thread, any time before close. */
+void umx_rpc_call_cancel(struct umx_rpc_client_call *call);
+void umx_rpc_call_close(struct umx_rpc_client_call *call); /* NULL allowed; cancels what is still open */
+
+/* Once per process, before and after everything else. Signals are blocked in the threads that gRPC makes. */
+void umx_rpc_begin(void);
+void umx_rpc_end(void);
+
+#endif
