@@ -1,0 +1,316 @@
+#include "controller/forests.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { OPERATION_TIMEOUT = 10, PROOF_TIMEOUT = 8 }; /* seconds */
+
+struct slot {
+    const struct umx_forest_config *config;
+    struct umx_worker_process *reader;
+    struct umx_worker_process *writer;
+};
+
+struct umx_forests {
+    const struct umx_config *config;
+    struct slot slots[UMX_MAX_FORESTS];
+    size_t count;
+};
+
+int umx_forests_open(const struct umx_config *config, struct umx_forests **out, struct umx_error *err)
+{
+    struct umx_forests *forests = calloc(1, sizeof *forests);
+
+    *out = NULL;
+    if (forests == NULL)
+        return umx_fail(err, UMX_ERR_MEMORY, "forests", NULL);
+    forests->config = config;
+    for (size_t i = 0; i < config->forest_count; i++) {
+        struct slot *slot = &forests->slots[forests->count++];
+        slot->config = &config->forests[i];
+        slot->reader = umx_worker_process_new(slot->config, UMX_ACCOUNT_READER, OPERATION_TIMEOUT);
+        slot->writer = umx_worker_process_new(slot->config, UMX_ACCOUNT_WRITER, OPERATION_TIMEOUT);
+        if (slot->reader == NULL || slot->writer == NULL) {
+            umx_forests_close(forests);
+            return umx_fail(err, UMX_ERR_MEMORY, "forests", NULL);
+        }
+    }
+    *out = forests;
+    return 0;
+}
+
+void umx_forests_close(struct umx_forests *forests)
+{
+    if (forests == NULL)
+        return;
+    for (size_t i = 0; i < forests->count; i++) {
+        umx_worker_process_free(forests->slots[i].reader);
+        umx_worker_process_free(forests->slots[i].writer);
+    }
+    free(forests);
+}
+
+static struct slot *find(struct umx_forests *forests, const char *name)
+{
+    for (size_t i = 0; i < forests->count; i++)
+        if (umx_text_equal(forests->slots[i].config->name, name))
+            return &forests->slots[i];
+    return NULL;
+}
+
+int umx_forests_call(struct umx_forests *forests, const char *forest, enum umx_account account, Umx__WorkerRequest *request,
+                     int64_t deadline, struct umx_arena *arena, Umx__WorkerReply **reply, struct umx_error *err)
+{
+    struct slot *slot = find(forests, forest);
+
+    if (slot == NULL)
+        return umx_fail(err, UMX_ERR_FOREST_UNKNOWN, forest, NULL);
+    return umx_worker_process_call(account == UMX_ACCOUNT_WRITER ? slot->writer : slot->reader, request, deadline, NULL,
+                                   NULL, arena, reply, err);
+}
+
+void umx_forests_stop_writer(struct umx_forests *forests, const char *forest)
+{
+    struct slot *slot = find(forests, forest);
+
+    if (slot != NULL)
+        umx_worker_process_stop(slot->writer);
+}
+
+/* ---- reading */
+
+struct collecting {
+    const char *forest;
+    struct umx_world *world;
+};
+
+static int take_part(void *user, const Umx__WorkerReply *reply, struct umx_error *err)
+{
+    struct collecting *collecting = user;
+
+    if (reply->reply_case != UMX__WORKER_REPLY__REPLY_PART)
+        return umx_fail(err, UMX_ERR_PROTOCOL, collecting->forest, "the worker sent no records");
+    return umx_world_add_all(collecting->world, reply->part, err);
+}
+
+static int collect(struct slot *slot, Umx__WorkerRequest *request, int64_t deadline, struct umx_world *world,
+                   struct umx_error *err)
+{
+    struct collecting collecting = {slot->config->name, world};
+    struct umx_arena *arena = umx_arena_new(UMX_MAX_WORKER_MESSAGE);
+    Umx__WorkerReply *last = NULL;
+
+    if (arena == NULL)
+        return umx_fail(err, UMX_ERR_MEMORY, slot->config->name, NULL);
+    int status = umx_worker_process_call(slot->reader, request, deadline, take_part, &collecting, arena, &last, err);
+    if (status == 0 && last->reply_case == UMX__WORKER_REPLY__REPLY_PART)
+        status = umx_world_add_all(world, last->part, err);
+    umx_arena_free(arena);
+    return status;
+}
+
+int umx_forests_collect(struct umx_forests *forests, const char *forest, Umx__WorkerRequest *request, int64_t deadline,
+                        struct umx_world *world, struct umx_error *err)
+{
+    struct slot *slot = find(forests, forest);
+
+    if (slot == NULL)
+        return umx_fail(err, UMX_ERR_FOREST_UNKNOWN, forest, NULL);
+    return collect(slot, request, deadline, world, err);
+}
+
+struct reading {
+    struct umx_forests *forests;
+    struct slot *slot;
+    struct umx_world *world; /* of this forest alone; merged when all are in */
+    pthread_t thread;
+    bool started;
+    struct umx_error err;
+};
+
+static void *read_forest(void *user)
+{
+    struct reading *reading = user;
+    Umx__Read read = UMX__READ__INIT;
+    Umx__WorkerRequest request = UMX__WORKER_REQUEST__INIT;
+
+    request.request_case = UMX__WORKER_REQUEST__REQUEST_READ;
+    request.read = &read;
+    collect(reading->slot, &request, reading->forests->config->read_timeout * UMX_SECOND, reading->world, &reading->err);
+    return NULL;
+}
+
+/* The record of a forest that could not be read: named, with the reason, and nothing else claimed. */
+static int add_unread(struct umx_world *world, const struct slot *slot, const struct umx_error *why, struct umx_error *err)
+{
+    Umx__Forest forest = UMX__FOREST__INIT;
+    char text[UMX_ERROR_WHY_MAX + 64];
+    char controller[] = "controller";
+
+    snprintf(text, sizeof text, "UMX-%d: %s", why->id, umx_error_why(why));
+    forest.forest = slot->config->name;
+    forest.has_side = 1;
+    forest.side = slot->config->side;
+    forest.error = text;
+    forest.has_collected_at = 1;
+    forest.collected_at = umx_clock_now();
+    forest.source = controller;
+    return umx_world_add(world, &forest.base, err);
+}
+
+/* ---- proofs */
+
+struct proving {
+    struct reading *reading; /* whose account proves */
+    const char *target;
+    char *domain_controller;
+    Umx__Proof *proof;
+    struct umx_arena *arena;
+    pthread_t thread;
+    bool started;
+};
+
+static bool other_side(Umx__Forest__Side a, Umx__Forest__Side b)
+{
+    return (a | b) == UMX__FOREST__SIDE__BOTH; /* exchange 1, lync 2, both 3: together they must be both */
+}
+
+static void *prove_trust(void *user)
+{
+    struct proving *proving = user;
+    struct slot *slot = proving->reading->slot;
+    Umx__ProveTrust prove = UMX__PROVE_TRUST__INIT;
+    Umx__WorkerRequest request = UMX__WORKER_REQUEST__INIT;
+    Umx__WorkerReply *reply = NULL;
+    struct umx_error err = {0};
+    char target[UMX_ERROR_WHAT_MAX];
+
+    umx_text_copy(target, sizeof target, proving->target);
+    prove.target_forest = target;
+    prove.n_domain_controller = proving->domain_controller != NULL ? 1 : 0;
+    prove.domain_controller = &proving->domain_controller;
+    request.request_case = UMX__WORKER_REQUEST__REQUEST_PROVE_TRUST;
+    request.prove_trust = &prove;
+    int status = umx_worker_process_call(slot->reader, &request, PROOF_TIMEOUT * UMX_SECOND, NULL, NULL, proving->arena,
+                                         &reply, &err);
+    if (status == 0 && reply->reply_case == UMX__WORKER_REPLY__REPLY_PROOF) {
+        proving->proof = reply->proof;
+        return NULL;
+    }
+    Umx__Proof *proof = umx_reflect_new(&umx__proof__descriptor, proving->arena);
+    if (proof == NULL)
+        return NULL;
+    proof->has_kind = 1;
+    proof->kind = UMX__PROOF__KIND__TRUST;
+    proof->forest = umx_arena_string(proving->arena, slot->config->name);
+    proof->target_forest = umx_arena_string(proving->arena, proving->target);
+    proof->target = umx_arena_string(proving->arena, proving->domain_controller != NULL ? proving->domain_controller : "");
+    proof->identity = umx_arena_string(proving->arena, slot->config->reader);
+    proof->has_status = 1;
+    proof->status = UMX__PROOF__STATUS__UNKNOWN;
+    proof->detail = umx_arena_format(proving->arena, "UMX-%d: %s", err.id, umx_error_why(&err));
+    proving->proof = proof;
+    return NULL;
+}
+
+static char *domain_controller_of(const struct reading *reading)
+{
+    const Umx__World *records = umx_world_records(reading->world);
+
+    if (records->n_forest > 0 && records->forest[0]->domain_controller != NULL)
+        return records->forest[0]->domain_controller;
+    const struct umx_list *configured = &reading->slot->config->domain_controllers;
+    return configured->count > 0 ? configured->items[0] : NULL;
+}
+
+static int add_proof(struct umx_world *world, Umx__Proof *proof, struct umx_error *err)
+{
+    char controller[] = "controller";
+
+    proof->server = controller;
+    proof->source = controller;
+    proof->has_collected_at = 1;
+    proof->collected_at = umx_clock_now();
+    return umx_world_add(world, &proof->base, err);
+}
+
+/* Every forest with every forest of the other side, in both directions, at the same time per forest. */
+static int prove_all(struct reading *readings, size_t count, struct umx_world *world, struct umx_error *err)
+{
+    struct proving *proofs = calloc(count * count + 1, sizeof *proofs);
+    size_t n = 0;
+    int status = 0;
+
+    if (proofs == NULL)
+        return umx_fail(err, UMX_ERR_MEMORY, "proofs", NULL);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < count; k++) {
+            if (i == k || !other_side(readings[i].slot->config->side, readings[k].slot->config->side))
+                continue;
+            struct proving *proving = &proofs[n++];
+            proving->reading = &readings[i];
+            proving->target = readings[k].slot->config->name;
+            proving->domain_controller = domain_controller_of(&readings[k]);
+            proving->arena = umx_arena_new(UMX_ARENA_FLOOR * 4);
+            if (proving->arena != NULL)
+                proving->started = pthread_create(&proving->thread, NULL, prove_trust, proving) == 0;
+        }
+    for (size_t i = 0; i < n; i++) {
+        if (proofs[i].started)
+            pthread_join(proofs[i].thread, NULL);
+        if (status == 0 && proofs[i].proof != NULL)
+            status = add_proof(world, proofs[i].proof, err);
+        umx_arena_free(proofs[i].arena);
+    }
+    free(proofs);
+    return status;
+}
+
+int umx_forests_read(struct umx_forests *forests, char *const *names, size_t count, bool proofs, struct umx_world *world,
+                     struct umx_error *err)
+{
+    struct reading readings[UMX_MAX_FORESTS] = {0};
+    size_t n = 0;
+    int status = 0;
+
+    for (size_t i = 0; names != NULL && i < count; i++)
+        if (find(forests, names[i]) == NULL)
+            return umx_fail(err, UMX_ERR_FOREST_UNKNOWN, names[i], NULL);
+    for (size_t i = 0; i < forests->count; i++) {
+        bool wanted = names == NULL;
+        for (size_t k = 0; !wanted && k < count; k++)
+            wanted = umx_text_equal(names[k], forests->slots[i].config->name);
+        if (!wanted)
+            continue;
+        struct reading *reading = &readings[n++];
+        reading->forests = forests;
+        reading->slot = &forests->slots[i];
+        reading->world = umx_world_new(umx_clock_now());
+        if (reading->world == NULL)
+            umx_fail(&reading->err, UMX_ERR_MEMORY, reading->slot->config->name, NULL);
+        else
+            reading->started = pthread_create(&reading->thread, NULL, read_forest, reading) == 0;
+        if (reading->world != NULL && !reading->started)
+            umx_fail(&reading->err, UMX_ERR_MEMORY, reading->slot->config->name, "no thread can be started");
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (readings[i].started)
+            pthread_join(readings[i].thread, NULL);
+        if (status != 0)
+            continue;
+        if (readings[i].err.status != 0)
+            status = add_unread(world, readings[i].slot, &readings[i].err, err);
+        else
+            status = umx_world_add_all(world, umx_world_records(readings[i].world), err);
+    }
+    if (status == 0 && proofs)
+        status = prove_all(readings, n, world, err);
+    for (size_t i = 0; i < n; i++)
+        umx_world_free(readings[i].world);
+    return status;
+}

@@ -1,0 +1,164 @@
+#include "controller/operation.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "controller/access.h"
+
+static int send_event(struct umx_operation *operation, Umx__RunEvent__Kind kind, const char *type, const char *json,
+                      struct umx_error *err)
+{
+    Umx__RunEvent event = UMX__RUN_EVENT__INIT;
+    uint8_t *bytes = NULL;
+    size_t length;
+
+    event.has_kind = 1;
+    event.kind = kind;
+    event.type = umx_arena_string(operation->arena, type);
+    event.json = (char *)(uintptr_t)json; /* packed, never changed */
+    int status = umx_reflect_pack(&event.base, &bytes, &length, err);
+    if (status == 0)
+        status = umx_rpc_answer(operation->call, bytes, length, err);
+    free(bytes);
+    return status;
+}
+
+int umx_operation_item_json(struct umx_operation *operation, const char *type, const char *json, struct umx_error *err)
+{
+    return send_event(operation, UMX__RUN_EVENT__KIND__ITEM, type, json, err);
+}
+
+static int send_message(struct umx_operation *operation, Umx__RunEvent__Kind kind, const char *type,
+                        const ProtobufCMessage *message, struct umx_error *err)
+{
+    struct umx_text json = {0};
+
+    umx_reflect_json(message, &json);
+    int status = json.failed ? umx_fail(err, UMX_ERR_MEMORY, type, NULL)
+                             : send_event(operation, kind, type, umx_text_string(&json), err);
+    umx_text_free(&json);
+    return status;
+}
+
+int umx_operation_item(struct umx_operation *operation, const char *type, const ProtobufCMessage *item,
+                       struct umx_error *err)
+{
+    return send_message(operation, UMX__RUN_EVENT__KIND__ITEM, type, item, err);
+}
+
+int umx_operation_warn(struct umx_operation *operation, const struct umx_error *warning, struct umx_error *err)
+{
+    Umx__ErrorBody body = UMX__ERROR_BODY__INIT;
+    const struct umx_error_text *text = umx_error_text(warning->id);
+
+    body.id = umx_arena_format(operation->arena, "UMX-%d", warning->id);
+    body.what = umx_arena_string(operation->arena, warning->what);
+    body.why = umx_arena_string(operation->arena, umx_error_why(warning));
+    body.remedy = umx_arena_string(operation->arena, text->remedy);
+    body.target = body.what;
+    body.has_status = 1;
+    body.status = warning->status;
+    return send_message(operation, UMX__RUN_EVENT__KIND__WARNING, "warning", &body.base, err);
+}
+
+int umx_operation_progress(struct umx_operation *operation, const char *activity, int64_t done, int64_t total,
+                           struct umx_error *err)
+{
+    Umx__ProgressBody body = UMX__PROGRESS_BODY__INIT;
+
+    body.activity = umx_arena_string(operation->arena, activity);
+    body.has_done = 1;
+    body.done = done;
+    body.has_total = 1;
+    body.total = total;
+    return send_message(operation, UMX__RUN_EVENT__KIND__PROGRESS, "progress", &body.base, err);
+}
+
+void umx_operation_end_json(struct umx_operation *operation, const char *key, const char *json)
+{
+    if (operation->end.length > 0)
+        umx_text_adds(&operation->end, ",");
+    umx_reflect_json_string(&operation->end, key);
+    umx_text_adds(&operation->end, ":");
+    umx_text_adds(&operation->end, json);
+}
+
+void umx_operation_end_integer(struct umx_operation *operation, const char *key, int64_t value)
+{
+    char number[24];
+
+    snprintf(number, sizeof number, "%lld", (long long)value);
+    umx_operation_end_json(operation, key, number);
+}
+
+void umx_operation_end_string(struct umx_operation *operation, const char *key, const char *value)
+{
+    struct umx_text json = {0};
+
+    if (value != NULL)
+        umx_reflect_json_string(&json, value);
+    else
+        umx_text_adds(&json, "null");
+    umx_operation_end_json(operation, key, umx_text_string(&json));
+    umx_text_free(&json);
+}
+
+static const struct umx_operation_row *find(const char *name)
+{
+    for (const struct umx_operation_row *row = umx_operations(); row->name != NULL; row++)
+        if (name != NULL && strcmp(row->name, name) == 0)
+            return row;
+    return NULL;
+}
+
+static int send_end(struct umx_operation *operation, struct umx_error *err)
+{
+    struct umx_text json = {0};
+
+    umx_text_addf(&json, "{%s}", umx_text_string(&operation->end));
+    int status = json.failed || operation->end.failed
+                     ? umx_fail(err, UMX_ERR_MEMORY, "end", NULL)
+                     : send_event(operation, UMX__RUN_EVENT__KIND__END, "end", umx_text_string(&json), err);
+    umx_text_free(&json);
+    return status;
+}
+
+static int run(struct umx_operation *operation, const Umx__Call *call, struct umx_error *err)
+{
+    const struct umx_operation_row *row = find(call->operation);
+    ProtobufCMessage *arguments = NULL;
+    const char *json = call->json != NULL && call->json[0] != '\0' ? call->json : "{}";
+
+    if (row == NULL)
+        return umx_fail(err, UMX_ERR_OPERATION_UNKNOWN, call->operation != NULL ? call->operation : "(none)", NULL);
+    int status = umx_access_check(operation->controller, operation->caller, row->access, row->name, err);
+    if (status == 0)
+        status = umx_reflect_from_json(row->arguments, json, strlen(json), operation->arena, &arguments, err);
+    if (status != 0)
+        return status;
+    if (row->mutates)
+        umx_log(UMX_LOG_INFO, "operation", "%s by %s from %s", row->name, operation->caller->uri,
+                umx_rpc_call_peer(operation->call));
+    operation->arguments = arguments;
+    status = row->run(operation, err);
+    if (status == 0)
+        status = send_end(operation, err);
+    return status;
+}
+
+int umx_operation_serve(void *user, struct umx_rpc_call *call, const struct umx_identity *peer, const uint8_t *request,
+                        size_t length, struct umx_error *err)
+{
+    struct umx_operation operation = {.controller = user, .call = call, .caller = peer};
+    ProtobufCMessage *message = NULL;
+
+    operation.arena = umx_arena_new(UMX_MAX_OPERATOR_MESSAGE);
+    if (operation.arena == NULL)
+        return umx_fail(err, UMX_ERR_MEMORY, "operation", NULL);
+    int status = umx_reflect_unpack(&umx__call__descriptor, request, length, operation.arena, &message, err);
+    if (status == 0)
+        status = run(&operation, (const Umx__Call *)message, err);
+    umx_text_free(&operation.end);
+    umx_arena_free(operation.arena);
+    return status;
+}
