@@ -1,5 +1,7 @@
 #include "controller/operation.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
