@@ -62,9 +62,6 @@ static const struct word sides[] = {
     {"exchange", UMX__FOREST__SIDE__EXCHANGE}, {"lync", UMX__FOREST__SIDE__LYNC}, {"both", UMX__FOREST__SIDE__BOTH}, {NULL, 0}};
 static const struct word binds[] = {
     {"gssapi", UMX__CONFIGURE__BIND__GSSAPI}, {"simple", UMX__CONFIGURE__BIND__SIMPLE}, {NULL, 0}};
-static const struct word policies[] = {
-    {"both-sides", UMX_POLICY_BOTH_SIDES}, {"strict", UMX_POLICY_STRICT}, {"none", UMX_POLICY_NONE}, {NULL, 0}};
-
 struct load {
     struct umx_config *config;
     struct umx_error *err;
@@ -147,10 +144,7 @@ static bool set_value(const struct key *key, void *record, const char *value)
         forest->bind = (Umx__Configure__Bind)number;
         return true;
     case POLICY:
-        if (!word_value(policies, value, &number))
-            return false;
-        *(enum umx_approval_policy *)field = (enum umx_approval_policy)number;
-        return true;
+        return umx_engine_policy_of(value, field);
     }
     return false;
 }

@@ -7,15 +7,10 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "controller/engine.h"
 #include "umx/v1/worker.pb-c.h"
 
 enum { UMX_MAX_FORESTS = 64, UMX_MAX_LIST = 64 };
-
-enum umx_approval_policy {
-    UMX_POLICY_BOTH_SIDES, /* the author may approve for a forest too */
-    UMX_POLICY_STRICT,     /* the author may not */
-    UMX_POLICY_NONE,       /* lab */
-};
 
 /* Strings separated by commas in the file. */
 struct umx_list {
@@ -46,7 +41,7 @@ struct umx_config {
     char *agents;    /* HOST:PORT */
     char *operators; /* HOST:PORT */
     char *data;      /* directory */
-    enum umx_approval_policy approval;
+    enum umx_engine_policy approval;
     int refresh;         /* seconds between background readings of the forests; 0: only when asked */
     int report_interval; /* seconds between full reports of an agent */
     int read_timeout;    /* seconds that reading one forest may take */

@@ -1,0 +1,38 @@
+#include "controller/operations.h"
+
+#define ARGUMENTS(name) &umx__##name##__descriptor
+
+static const struct umx_operation_row rows[] = {
+    {"status", ARGUMENTS(no_arguments), UMX_ACCESS_VIEWER, false, 60, umx_operation_status},
+    {"agents", ARGUMENTS(no_arguments), UMX_ACCESS_VIEWER, false, 30, umx_operation_agents},
+    {"query", ARGUMENTS(query_arguments), UMX_ACCESS_VIEWER, false, 120, umx_operation_query},
+    {"check", ARGUMENTS(check_arguments), UMX_ACCESS_VIEWER, false, 120, umx_operation_check},
+    {"snapshot", ARGUMENTS(no_arguments), UMX_ACCESS_OPERATOR, false, 300, umx_operation_snapshot},
+    {"grants.show", ARGUMENTS(grants_arguments), UMX_ACCESS_VIEWER, false, 30, umx_operation_grants},
+    {"plan.create", ARGUMENTS(plan_create_arguments), UMX_ACCESS_OPERATOR, true, 300, umx_operation_plan_create},
+    {"plan.list", ARGUMENTS(no_arguments), UMX_ACCESS_VIEWER, false, 30, umx_operation_plan_list},
+    {"plan.show", ARGUMENTS(plan_arguments), UMX_ACCESS_VIEWER, false, 30, umx_operation_plan_show},
+    {"plan.submit", ARGUMENTS(plan_arguments), UMX_ACCESS_OPERATOR, true, 30, umx_operation_plan_submit},
+    /* Decisions are open to everybody whom a forest vouched for: the groups that count are the plan's, and the engine
+     * proves them with an answer that names what is missing. */
+    {"plan.approve", ARGUMENTS(plan_decision_arguments), UMX_ACCESS_VIEWER, true, 60, umx_operation_plan_approve},
+    {"plan.deny", ARGUMENTS(plan_decision_arguments), UMX_ACCESS_VIEWER, true, 60, umx_operation_plan_deny},
+    {"plan.withdraw", ARGUMENTS(plan_decision_arguments), UMX_ACCESS_VIEWER, true, 60, umx_operation_plan_withdraw},
+    {"plan.start", ARGUMENTS(plan_start_arguments), UMX_ACCESS_OPERATOR, true, 300, umx_operation_plan_start},
+    {"plan.confirm", ARGUMENTS(plan_confirm_arguments), UMX_ACCESS_OPERATOR, true, 120, umx_operation_plan_confirm},
+    {"plan.watch", ARGUMENTS(plan_arguments), UMX_ACCESS_VIEWER, false, 0, umx_operation_plan_watch},
+    {"plan.suspend", ARGUMENTS(plan_arguments), UMX_ACCESS_OPERATOR, true, 60, umx_operation_plan_suspend},
+    {"plan.resume", ARGUMENTS(plan_arguments), UMX_ACCESS_OPERATOR, true, 120, umx_operation_plan_resume},
+    {"plan.cancel", ARGUMENTS(plan_arguments), UMX_ACCESS_OPERATOR, true, 60, umx_operation_plan_cancel},
+    {"plan.undo", ARGUMENTS(plan_undo_arguments), UMX_ACCESS_OPERATOR, true, 300, umx_operation_plan_undo},
+    {"plan.export", ARGUMENTS(plan_arguments), UMX_ACCESS_AUDITOR, false, 60, umx_operation_plan_export},
+    {"plan.delete", ARGUMENTS(plan_arguments), UMX_ACCESS_OPERATOR, true, 30, umx_operation_plan_delete},
+    {"audit", ARGUMENTS(audit_arguments), UMX_ACCESS_AUDITOR, false, 60, umx_operation_audit},
+    {"audit.verify", ARGUMENTS(no_arguments), UMX_ACCESS_AUDITOR, false, 300, umx_operation_audit_verify},
+    {NULL, NULL, UMX_ACCESS_VIEWER, false, 0, NULL},
+};
+
+const struct umx_operation_row *umx_operations(void)
+{
+    return rows;
+}

@@ -1,0 +1,37 @@
+/* The functions behind the table of operations. Each answers with items and end members as docs/protocol.md says. */
+#ifndef UMX_CONTROLLER_OPERATIONS_H
+#define UMX_CONTROLLER_OPERATIONS_H
+
+#include "controller/operation.h"
+
+typedef int umx_operation_function(struct umx_operation *operation, struct umx_error *err);
+
+/* operations_fleet.c */
+umx_operation_function umx_operation_status;
+umx_operation_function umx_operation_agents;
+umx_operation_function umx_operation_query;
+umx_operation_function umx_operation_check;
+umx_operation_function umx_operation_snapshot;
+umx_operation_function umx_operation_grants;
+
+/* operations_plan.c */
+umx_operation_function umx_operation_plan_create;
+umx_operation_function umx_operation_plan_list;
+umx_operation_function umx_operation_plan_show;
+umx_operation_function umx_operation_plan_submit;
+umx_operation_function umx_operation_plan_approve;
+umx_operation_function umx_operation_plan_deny;
+umx_operation_function umx_operation_plan_withdraw;
+umx_operation_function umx_operation_plan_start;
+umx_operation_function umx_operation_plan_confirm;
+umx_operation_function umx_operation_plan_watch;
+umx_operation_function umx_operation_plan_suspend;
+umx_operation_function umx_operation_plan_resume;
+umx_operation_function umx_operation_plan_cancel;
+umx_operation_function umx_operation_plan_undo;
+umx_operation_function umx_operation_plan_export;
+umx_operation_function umx_operation_plan_delete;
+umx_operation_function umx_operation_audit;
+umx_operation_function umx_operation_audit_verify;
+
+#endif

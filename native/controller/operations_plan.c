@@ -1,0 +1,262 @@
+/* The operations of a plan's life: thin, the engine does the work. */
+#include "controller/operations.h"
+
+#include "base/clock.h"
+#include "controller/engine.h"
+
+enum { WATCH_TURN = 2 }; /* seconds between two looks whether the watcher is still there */
+
+static struct umx_engine_caller caller_of(const struct umx_operation *operation)
+{
+    struct umx_engine_caller caller = {.identity = operation->caller};
+
+    caller.certificate = umx_rpc_call_certificate(operation->call, &caller.certificate_length);
+    return caller;
+}
+
+static const char *plan_name(const struct umx_operation *operation)
+{
+    const char *name = ((const Umx__PlanArguments *)operation->arguments)->name;
+
+    return name != NULL ? name : "";
+}
+
+static void end_state(struct umx_operation *operation, const Umx__PlanSummary *summary)
+{
+    char word[24];
+
+    umx_operation_end_string(operation, "name", summary->name);
+    umx_operation_end_string(operation, "state",
+                             umx_reflect_word(&umx__plan_summary__state__descriptor, (int)summary->state, word));
+    umx_operation_end_string(operation, "hash", summary->hash);
+    umx_operation_end_string(operation, "author", summary->author);
+}
+
+/* Every operation that changes a plan answers with what `plan show` answers, so that nobody has to ask again. */
+static int show(struct umx_operation *operation, const char *name, struct umx_error *err)
+{
+    struct umx_engine_view view;
+    int status = umx_engine_show(operation->controller->engine, name, operation->arena, &view, err);
+    struct umx_text forests = {0};
+
+    if (status != 0)
+        return status;
+    end_state(operation, view.summary);
+    umx_text_adds(&forests, "[");
+    for (size_t i = 0; i < view.summary->n_forest; i++) {
+        umx_text_adds(&forests, i > 0 ? "," : "");
+        umx_reflect_json_string(&forests, view.summary->forest[i]);
+    }
+    umx_text_adds(&forests, "]");
+    umx_operation_end_json(operation, "forests", umx_text_string(&forests));
+    umx_text_free(&forests);
+    umx_operation_end_string(operation, "undo_of", view.summary->undo_of);
+    umx_operation_end_string(operation, "ticket", view.summary->ticket);
+    umx_operation_end_string(operation, "deployment", view.plan->deployment);
+    umx_operation_end_integer(operation, "last_sequence", view.last_sequence);
+    for (size_t i = 0; status == 0 && i < view.approval_count; i++)
+        status = umx_operation_item(operation, "approvals", &view.approvals[i]->base, err);
+    for (size_t i = 0; status == 0 && i < view.step_count; i++)
+        status = umx_operation_item(operation, "steps", &view.steps[i]->base, err);
+    for (size_t i = 0; status == 0 && i < view.missing_count + view.plan->n_note; i++) {
+        bool missing = i < view.missing_count;
+        struct umx_text json = {0};
+        umx_reflect_json_string(&json, missing ? view.missing[i] : view.plan->note[i - view.missing_count]);
+        status = umx_operation_item_json(operation, missing ? "missing" : "notes", umx_text_string(&json), err);
+        umx_text_free(&json);
+    }
+    return status;
+}
+
+int umx_operation_plan_show(struct umx_operation *operation, struct umx_error *err)
+{
+    return show(operation, plan_name(operation), err);
+}
+
+int umx_operation_plan_list(struct umx_operation *operation, struct umx_error *err)
+{
+    Umx__PlanSummary **plans = NULL;
+    size_t count = 0;
+    int status = umx_engine_list(operation->controller->engine, operation->arena, &plans, &count, err);
+
+    for (size_t i = 0; status == 0 && i < count; i++)
+        status = umx_operation_item(operation, "plans", &plans[i]->base, err);
+    return status;
+}
+
+int umx_operation_plan_create(struct umx_operation *operation, struct umx_error *err)
+{
+    const Umx__PlanCreateArguments *arguments = (const Umx__PlanCreateArguments *)operation->arguments;
+    struct umx_engine_caller caller = caller_of(operation);
+    int status = umx_engine_create(operation->controller->engine, arguments, &caller, err);
+
+    return status == 0 ? show(operation, arguments->name, err) : status;
+}
+
+/* submit, suspend, resume, cancel and delete differ in the engine's function alone. */
+typedef int engine_verb(struct umx_engine *, const char *, const struct umx_engine_caller *, struct umx_error *);
+
+static int run_verb(struct umx_operation *operation, engine_verb *verb, struct umx_error *err)
+{
+    struct umx_engine_caller caller = caller_of(operation);
+    int status = verb(operation->controller->engine, plan_name(operation), &caller, err);
+
+    if (status != 0 || verb == umx_engine_delete)
+        return status;
+    return show(operation, plan_name(operation), err);
+}
+
+int umx_operation_plan_submit(struct umx_operation *operation, struct umx_error *err)
+{
+    return run_verb(operation, umx_engine_submit, err);
+}
+
+int umx_operation_plan_suspend(struct umx_operation *operation, struct umx_error *err)
+{
+    return run_verb(operation, umx_engine_suspend, err);
+}
+
+int umx_operation_plan_resume(struct umx_operation *operation, struct umx_error *err)
+{
+    return run_verb(operation, umx_engine_resume, err);
+}
+
+int umx_operation_plan_cancel(struct umx_operation *operation, struct umx_error *err)
+{
+    return run_verb(operation, umx_engine_cancel, err);
+}
+
+int umx_operation_plan_delete(struct umx_operation *operation, struct umx_error *err)
+{
+    return run_verb(operation, umx_engine_delete, err);
+}
+
+static int decide(struct umx_operation *operation, Umx__Approval__Decision decision, struct umx_error *err)
+{
+    const Umx__PlanDecisionArguments *arguments = (const Umx__PlanDecisionArguments *)operation->arguments;
+    struct umx_engine_caller caller = caller_of(operation);
+    int status = umx_engine_decide(operation->controller->engine, arguments, decision, &caller, err);
+
+    return status == 0 ? show(operation, arguments->name, err) : status;
+}
+
+int umx_operation_plan_approve(struct umx_operation *operation, struct umx_error *err)
+{
+    const Umx__PlanDecisionArguments *arguments = (const Umx__PlanDecisionArguments *)operation->arguments;
+    bool break_glass = arguments->has_break_glass && arguments->break_glass;
+
+    return decide(operation, break_glass ? UMX__APPROVAL__DECISION__BREAK_GLASS : UMX__APPROVAL__DECISION__APPROVE, err);
+}
+
+int umx_operation_plan_deny(struct umx_operation *operation, struct umx_error *err)
+{
+    return decide(operation, UMX__APPROVAL__DECISION__DENY, err);
+}
+
+int umx_operation_plan_withdraw(struct umx_operation *operation, struct umx_error *err)
+{
+    return decide(operation, UMX__APPROVAL__DECISION__WITHDRAW, err);
+}
+
+int umx_operation_plan_start(struct umx_operation *operation, struct umx_error *err)
+{
+    const Umx__PlanStartArguments *arguments = (const Umx__PlanStartArguments *)operation->arguments;
+    struct umx_engine_caller caller = caller_of(operation);
+    int status = umx_engine_start(operation->controller->engine, arguments, &caller, err);
+
+    return status == 0 ? show(operation, arguments->name, err) : status;
+}
+
+int umx_operation_plan_confirm(struct umx_operation *operation, struct umx_error *err)
+{
+    const Umx__PlanConfirmArguments *arguments = (const Umx__PlanConfirmArguments *)operation->arguments;
+    struct umx_engine_caller caller = caller_of(operation);
+    int status = umx_engine_confirm(operation->controller->engine, arguments, &caller, err);
+
+    return status == 0 ? show(operation, arguments->name, err) : status;
+}
+
+int umx_operation_plan_undo(struct umx_operation *operation, struct umx_error *err)
+{
+    const Umx__PlanUndoArguments *arguments = (const Umx__PlanUndoArguments *)operation->arguments;
+    struct umx_engine_caller caller = caller_of(operation);
+    const char *name = NULL;
+    int status = umx_engine_undo(operation->controller->engine, arguments, &caller, operation->arena, &name, err);
+
+    return status == 0 ? show(operation, name, err) : status;
+}
+
+/* Entries as they are written, until the plan is at rest or the watcher goes away. */
+int umx_operation_plan_watch(struct umx_operation *operation, struct umx_error *err)
+{
+    struct umx_engine *engine = operation->controller->engine;
+    int64_t after = 0;
+    int status = 0;
+
+    while (!umx_rpc_cancelled(operation->call)) {
+        struct umx_arena *arena = umx_arena_new(UMX_MAX_OPERATOR_MESSAGE);
+        Umx__Journal *entry = NULL;
+        if (arena == NULL)
+            return umx_fail(err, UMX_ERR_MEMORY, plan_name(operation), NULL);
+        status = umx_engine_wait(engine, plan_name(operation), after, WATCH_TURN * UMX_SECOND, arena, &entry, err);
+        bool at_rest = status == 0 && entry == NULL;
+        if (status == UMX_E_TIMEOUT)
+            status = 0;
+        else if (status == 0 && !at_rest) {
+            after = entry->sequence;
+            status = umx_operation_item(operation, "entries", &entry->base, err);
+        }
+        umx_arena_free(arena);
+        if (status != 0)
+            return status;
+        if (at_rest)
+            break;
+    }
+    struct umx_engine_view view;
+    status = umx_engine_show(engine, plan_name(operation), operation->arena, &view, err);
+    if (status == 0)
+        end_state(operation, view.summary);
+    return status;
+}
+
+int umx_operation_plan_export(struct umx_operation *operation, struct umx_error *err)
+{
+    struct umx_text json = {0};
+    int status = umx_engine_export(operation->controller->engine, plan_name(operation), &json, err);
+
+    if (status == 0)
+        umx_operation_end_json(operation, "export", umx_text_string(&json));
+    umx_text_free(&json);
+    return status;
+}
+
+int umx_operation_audit(struct umx_operation *operation, struct umx_error *err)
+{
+    const Umx__AuditArguments *arguments = (const Umx__AuditArguments *)operation->arguments;
+    Umx__Journal **entries = NULL;
+    size_t count = 0;
+    int status = umx_engine_audit(operation->controller->engine, arguments->plan, arguments->after, arguments->limit,
+                                  operation->arena, &entries, &count, err);
+
+    for (size_t i = 0; status == 0 && i < count; i++)
+        status = umx_operation_item(operation, "entries", &entries[i]->base, err);
+    return status;
+}
+
+int umx_operation_audit_verify(struct umx_operation *operation, struct umx_error *err)
+{
+    int64_t entries = 0;
+    int64_t first_bad = 0;
+    bool intact = false;
+    int status = umx_engine_verify(operation->controller->engine, &entries, &intact, &first_bad, err);
+
+    if (status != 0)
+        return status;
+    umx_operation_end_integer(operation, "entries", entries);
+    umx_operation_end_json(operation, "intact", intact ? "true" : "false");
+    if (intact)
+        umx_operation_end_string(operation, "first_bad", NULL);
+    else
+        umx_operation_end_integer(operation, "first_bad", first_bad);
+    return 0;
+}
