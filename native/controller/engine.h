@@ -20,6 +20,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/world.h"
+#include "controller/config.h"
 #include "rpc/rpc.h"
 #include "store/journal_file.h"
 #include "umx/v1/agent.pb-c.h"
@@ -32,20 +33,11 @@ enum { UMX_ENGINE_GENERATION = 1 };
 
 struct umx_engine;
 
-enum umx_engine_policy {
-    UMX_POLICY_BOTH_SIDES, /* every forest approves; the author may approve too */
-    UMX_POLICY_STRICT,     /* every forest approves; the author may not */
-    UMX_POLICY_NONE,       /* a submitted plan is approved (lab) */
-};
-
-/* False when the word is none of both-sides, strict, none. */
-bool umx_engine_policy_of(const char *word, enum umx_engine_policy *out);
-
 /* A forest of the configuration. */
 struct umx_engine_forest {
     const char *name;
     Umx__Forest__Side side;
-    const char *const *domain_controllers; /* known ones, for waiting for replication; may be NULL */
+    char *const *domain_controllers; /* known ones, for waiting for replication; may be NULL */
     size_t domain_controller_count;
 };
 
@@ -55,12 +47,12 @@ struct umx_engine_ports {
 
     /* A fresh reading of these forests. tables: NULL-terminated names, NULL for all of them and the agents' records.
      * A forest that cannot be read has its Forest record with `error`; the status is then still 0. */
-    int (*read_world)(void *user, const char *const *forests, size_t count, const char *const *tables,
+    int (*read_world)(void *user, char *const *forests, size_t count, const char *const *tables,
                       struct umx_world **out, struct umx_error *err);
 
-    /* One request to the forest's reader or writer (started when it is not running); the reply is in the arena.
-     * What the worker answers as an error stays in reply->error and the status is 0. A status other than 0 means that
-     * no answer came: whether the request had an effect is then unknown. */
+    /* One request to the forest's reader or writer (started when it is not running); the reply is in the arena. An error
+     * that the worker answers becomes err (id, LDAP code in `foreign`), as umx_worker_process_call does it. The engine
+     * takes timeouts, a worker that died and everything else that is no plain refusal as "may have happened". */
     int (*call)(void *user, const char *forest, bool writer, Umx__WorkerRequest *request, int64_t deadline,
                 struct umx_arena *arena, Umx__WorkerReply **reply, struct umx_error *err);
 
@@ -82,7 +74,7 @@ struct umx_engine_ports {
 struct umx_engine_options {
     const char *deployment;
     const char *actor; /* the controller's own identity URI, for what it does by itself */
-    enum umx_engine_policy policy;
+    enum umx_approval_policy policy;
     const struct umx_engine_forest *forests; /* copied */
     size_t forest_count;
     int64_t undo_cover;    /* how long approvals cover an undo after the plan's last effect; 0: 72 h */
