@@ -1,5 +1,7 @@
 /*
  * Frames: a 4-byte little-endian length and that many bytes. Used on the socketpair to a worker and in snapshots.
+ * A written frame is flushed, so that the other side sees it. Cut short: UMX_ERR_MESSAGE_INVALID; too long for max:
+ * UMX_ERR_FRAME_TOO_LARGE. The program ignores SIGPIPE.
  */
 #ifndef UMX_BASE_FRAME_H
 #define UMX_BASE_FRAME_H
