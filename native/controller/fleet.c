@@ -1,0 +1,303 @@
+#include "controller/fleet.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "controller/authority.h"
+#include "controller/fleet_internal.h"
+
+struct fleet_agent *fleet_agent_by_uri(struct umx_fleet *fleet, const char *uri)
+{
+    for (struct fleet_agent *agent = fleet->agents; agent != NULL; agent = agent->next)
+        if (strcmp(agent->uri, uri) == 0)
+            return agent;
+    return NULL;
+}
+
+/* The configured forest whose DNS name is the longest end of the server's. */
+static void find_forest(const struct umx_config *config, struct fleet_agent *agent)
+{
+    size_t best = 0;
+
+    for (size_t i = 0; i < config->forest_count; i++) {
+        const char *forest = config->forests[i].name;
+        size_t length = strlen(forest);
+        size_t server = strlen(agent->server);
+        if (length <= best || server <= length || agent->server[server - length - 1] != '.' ||
+            !umx_text_equal(agent->server + server - length, forest))
+            continue;
+        best = length;
+        umx_text_copy(agent->forest, sizeof agent->forest, forest);
+    }
+}
+
+struct fleet_agent *fleet_agent_add(struct umx_fleet *fleet, const char *uri, const char *server)
+{
+    struct fleet_agent *agent = calloc(1, sizeof *agent);
+
+    if (agent == NULL)
+        return NULL;
+    umx_text_copy(agent->uri, sizeof agent->uri, uri);
+    umx_text_copy(agent->server, sizeof agent->server, server);
+    find_forest(fleet->controller->config, agent);
+    agent->next = fleet->agents;
+    fleet->agents = agent;
+    return agent;
+}
+
+struct fleet_table *fleet_agent_table(struct fleet_agent *agent, const struct umx_table *table)
+{
+    for (size_t i = 0; i < agent->table_count; i++)
+        if (agent->tables[i].table == table)
+            return &agent->tables[i];
+    if (agent->table_count == FLEET_TABLES)
+        return NULL;
+    agent->tables[agent->table_count].table = table;
+    return &agent->tables[agent->table_count++];
+}
+
+int fleet_send(struct fleet_session *session, const Umx__ToAgent *message)
+{
+    uint8_t *bytes = NULL;
+    size_t length;
+    int status = umx_reflect_pack(&message->base, &bytes, &length, NULL);
+
+    if (status == 0)
+        status = umx_rpc_stream_send(session->stream, bytes, length);
+    free(bytes);
+    return status;
+}
+
+int fleet_send_welcome(struct fleet_session *session)
+{
+    struct umx_fleet *fleet = session->fleet;
+    Umx__Welcome welcome = UMX__WELCOME__INIT;
+    Umx__ToAgent message = UMX__TO_AGENT__INIT;
+
+    welcome.controller = fleet->controller->identity;
+    welcome.has_report_interval = 1;
+    welcome.report_interval = fleet->controller->config->report_interval;
+    welcome.n_proof = fleet->proof_count;
+    welcome.proof = fleet->proofs;
+    welcome.has_clock_at = 1;
+    welcome.clock_at = umx_clock_now();
+    message.message_case = UMX__TO_AGENT__MESSAGE_WELCOME;
+    message.welcome = &welcome;
+    return fleet_send(session, &message);
+}
+
+int fleet_enqueue(struct umx_fleet *fleet, struct fleet_job *job)
+{
+    if (fleet->job_count >= FLEET_QUEUE_MAX || fleet->stopping)
+        return UMX_E_LIMIT;
+    *fleet->jobs_end = job;
+    fleet->jobs_end = &job->next;
+    fleet->job_count++;
+    pthread_cond_broadcast(&fleet->changed);
+    return 0;
+}
+
+/* ---- opening and closing */
+
+static int add_issued(void *user, const char *uri, const char *fqdn, int64_t expires_at)
+{
+    struct umx_fleet *fleet = user;
+    struct fleet_agent *agent = fleet_agent_by_uri(fleet, uri);
+
+    if (agent == NULL)
+        agent = fleet_agent_add(fleet, uri, fqdn);
+    if (agent == NULL)
+        return UMX_E_MEMORY;
+    if (expires_at > agent->expires_at)
+        agent->expires_at = expires_at;
+    return 0;
+}
+
+int umx_fleet_open(struct umx_controller *controller, struct umx_fleet **out, struct umx_error *err)
+{
+    struct umx_fleet *fleet = calloc(1, sizeof *fleet);
+    pthread_condattr_t monotonic;
+
+    *out = NULL;
+    if (fleet == NULL)
+        return umx_fail(err, UMX_ERR_MEMORY, "fleet", NULL);
+    fleet->controller = controller;
+    fleet->jobs_end = &fleet->jobs;
+    pthread_mutex_init(&fleet->mutex, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&fleet->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    if (pthread_create(&fleet->writer, NULL, fleet_writer_main, fleet) != 0) {
+        pthread_mutex_destroy(&fleet->mutex);
+        free(fleet);
+        return umx_fail(err, UMX_ERR_MEMORY, "fleet", "no thread can be started");
+    }
+    *out = fleet;
+    return 0;
+}
+
+void umx_fleet_close(struct umx_fleet *fleet)
+{
+    if (fleet == NULL)
+        return;
+    pthread_mutex_lock(&fleet->mutex);
+    fleet->stopping = true;
+    pthread_cond_broadcast(&fleet->changed);
+    pthread_mutex_unlock(&fleet->mutex);
+    pthread_join(fleet->writer, NULL);
+    while (fleet->agents != NULL) {
+        struct fleet_agent *next = fleet->agents->next;
+        free(fleet->agents);
+        fleet->agents = next;
+    }
+    umx_arena_free(fleet->proof_arena);
+    pthread_cond_destroy(&fleet->changed);
+    pthread_mutex_destroy(&fleet->mutex);
+    free(fleet);
+}
+
+/* ---- answers */
+
+static int add_agent(struct umx_fleet *fleet, struct fleet_agent *agent, struct umx_world *world, struct umx_error *err)
+{
+    Umx__Agent record = UMX__AGENT__INIT;
+    char state[16];
+
+    umx_text_copy(state, sizeof state, agent->session != NULL ? "connected" : agent->ever ? "silent" : "never");
+    record.agent = agent->uri;
+    record.server = agent->server;
+    record.forest = agent->forest;
+    record.state = state;
+    record.version = agent->version;
+    record.peer = agent->peer;
+    record.has_connected_at = agent->ever;
+    record.connected_at = agent->connected_at;
+    record.has_last_report_at = agent->last_report_at != 0;
+    record.last_report_at = agent->last_report_at;
+    record.has_certificate_expires_at = agent->expires_at != 0;
+    record.certificate_expires_at = agent->expires_at;
+    record.has_recorded = agent->ever;
+    record.recorded = agent->recorded;
+    record.reason = agent->session == NULL ? agent->reason : NULL;
+    record.has_collected_at = 1;
+    record.collected_at = umx_clock_now();
+    record.source = fleet->controller->identity;
+    return umx_world_add(world, &record.base, err);
+}
+
+int umx_fleet_agents(struct umx_fleet *fleet, struct umx_world *world, struct umx_error *err)
+{
+    int status;
+
+    pthread_mutex_lock(&fleet->mutex);
+    /* `umxd issue agent` works beside a running controller: what it issued is looked up when somebody asks. */
+    status = umx_authority_issued_agents(fleet->controller->authority, add_issued, fleet, err);
+    for (struct fleet_agent *agent = fleet->agents; status == 0 && agent != NULL; agent = agent->next)
+        status = add_agent(fleet, agent, world, err);
+    pthread_mutex_unlock(&fleet->mutex);
+    return status;
+}
+
+int umx_fleet_set_proofs(struct umx_fleet *fleet, Umx__ProofTarget *const *targets, size_t count, struct umx_error *err)
+{
+    struct umx_arena *arena = umx_arena_new(UMX_MAX_AGENT_MESSAGE);
+    Umx__ProofTarget **copies = arena != NULL ? umx_arena_alloc(arena, (count + 1) * sizeof(Umx__ProofTarget *)) : NULL;
+
+    for (size_t i = 0; copies != NULL && i < count; i++) {
+        copies[i] = umx_reflect_copy(&targets[i]->base, arena);
+        if (copies[i] == NULL)
+            copies = NULL;
+    }
+    if (copies == NULL) {
+        umx_arena_free(arena);
+        return umx_fail(err, UMX_ERR_ARENA_FULL, "proofs", NULL);
+    }
+    pthread_mutex_lock(&fleet->mutex);
+    bool same = count == fleet->proof_count;
+    for (size_t i = 0; same && i < count; i++)
+        same = umx_reflect_equal(&copies[i]->base, &fleet->proofs[i]->base);
+    struct umx_arena *old = same ? arena : fleet->proof_arena;
+    if (!same) {
+        fleet->proof_arena = arena;
+        fleet->proofs = copies;
+        fleet->proof_count = count;
+        for (struct fleet_agent *agent = fleet->agents; agent != NULL; agent = agent->next)
+            if (agent->session != NULL)
+                fleet_send_welcome(agent->session);
+    }
+    pthread_mutex_unlock(&fleet->mutex);
+    umx_arena_free(old);
+    return 0;
+}
+
+/* ---- actions */
+
+void fleet_action_result(struct umx_fleet *fleet, const Umx__ActionResult *result)
+{
+    for (struct fleet_wait *wait = fleet->waits; wait != NULL; wait = wait->next) {
+        if (result->batch == NULL || strcmp(wait->batch, result->batch) != 0 || result->item < 0 ||
+            (size_t)result->item >= wait->expected || wait->results[result->item] != NULL)
+            continue;
+        wait->results[result->item] = umx_reflect_copy(&result->base, wait->arena);
+        wait->got += wait->results[result->item] != NULL;
+        pthread_cond_broadcast(&fleet->changed);
+        return;
+    }
+}
+
+static struct fleet_session *session_of(struct umx_fleet *fleet, const char *server)
+{
+    for (struct fleet_agent *agent = fleet->agents; agent != NULL; agent = agent->next)
+        if (agent->session != NULL && umx_text_equal(agent->server, server))
+            return agent->session;
+    return NULL;
+}
+
+static void forget_wait(struct umx_fleet *fleet, const struct fleet_wait *wait)
+{
+    struct fleet_wait **link = &fleet->waits;
+
+    while (*link != wait)
+        link = &(*link)->next;
+    *link = wait->next;
+}
+
+int umx_fleet_act(struct umx_fleet *fleet, const char *server, const Umx__ActionBatch *batch, int64_t deadline,
+                  struct umx_arena *arena, Umx__ActionResult ***results, size_t *count, struct umx_error *err)
+{
+    struct fleet_wait wait = {.batch = batch->batch, .expected = batch->n_item, .arena = arena};
+    Umx__ToAgent message = UMX__TO_AGENT__INIT;
+    int64_t end = umx_clock_monotonic() + deadline;
+    struct timespec until = {.tv_sec = (time_t)(end / UMX_SECOND), .tv_nsec = (long)(end % UMX_SECOND) * 1000};
+    int status = 0;
+
+    wait.results = umx_arena_alloc(arena, (batch->n_item + 1) * sizeof(Umx__ActionResult *));
+    if (wait.results == NULL)
+        return umx_fail(err, UMX_ERR_ARENA_FULL, server, NULL);
+    message.message_case = UMX__TO_AGENT__MESSAGE_ACTION;
+    message.action = (Umx__ActionBatch *)(uintptr_t)batch; /* packed, never changed */
+    pthread_mutex_lock(&fleet->mutex);
+    wait.session = session_of(fleet, server);
+    if (wait.session == NULL || fleet_send(wait.session, &message) != 0) {
+        pthread_mutex_unlock(&fleet->mutex);
+        return umx_fail(err, UMX_ERR_AGENT_UNKNOWN, server, "its agent is not connected");
+    }
+    wait.next = fleet->waits;
+    fleet->waits = &wait;
+    while (wait.got < wait.expected && !wait.gone && status != ETIMEDOUT)
+        status = pthread_cond_timedwait(&fleet->changed, &fleet->mutex, &until);
+    forget_wait(fleet, &wait);
+    bool complete = wait.got == wait.expected;
+    pthread_mutex_unlock(&fleet->mutex);
+    if (!complete)
+        return umx_fail(err, UMX_ERR_DEADLINE, server, "%zu of %zu items were answered", wait.got, wait.expected);
+    *results = wait.results;
+    *count = wait.expected;
+    return 0;
+}

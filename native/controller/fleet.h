@@ -1,0 +1,35 @@
+/*
+ * The fleet: agents, their streams and what they last said. An agent speaks for the server of its certificate and for
+ * nothing else (design 7). Reports are stored by a thread of their own, in groups, and accepted when they are durable.
+ */
+#ifndef UMX_CONTROLLER_FLEET_H
+#define UMX_CONTROLLER_FLEET_H
+
+#include "base/world.h"
+#include "controller/controller.h"
+#include "rpc/rpc.h"
+#include "umx/v1/agent.pb-c.h"
+
+struct umx_fleet;
+
+/* Uses the controller's config, deployment and state. Agents that were issued a certificate are known from the data
+ * directory, whether they ever connected or not. */
+int umx_fleet_open(struct umx_controller *controller, struct umx_fleet **out, struct umx_error *err);
+/* After the agents' listener has stopped. NULL is allowed. */
+void umx_fleet_close(struct umx_fleet *fleet);
+
+/* Handler of /umx.v1.Agents/Attach; its user is the fleet. */
+extern const struct umx_rpc_stream_handler umx_fleet_handler;
+
+/* Adds an Agent record for every agent, and marks the servers of silent ones nowhere: their rows keep their time. */
+int umx_fleet_agents(struct umx_fleet *fleet, struct umx_world *world, struct umx_error *err);
+
+/* What every agent shall try for real from now on; sent to those that are connected. Copied. */
+int umx_fleet_set_proofs(struct umx_fleet *fleet, Umx__ProofTarget *const *targets, size_t count, struct umx_error *err);
+
+/* Sends an action batch to the agent of a server and waits for its results (in the arena).
+ * UMX_ERR_AGENT_UNKNOWN: it is not connected, nothing was sent. UMX_ERR_DEADLINE: it may have acted. */
+int umx_fleet_act(struct umx_fleet *fleet, const char *server, const Umx__ActionBatch *batch, int64_t deadline,
+                  struct umx_arena *arena, Umx__ActionResult ***results, size_t *count, struct umx_error *err);
+
+#endif

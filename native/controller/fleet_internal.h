@@ -1,0 +1,108 @@
+/* What the files of the fleet share: fleet.c (agents, answers), fleet_stream.c (one stream), fleet_writer.c (the store). */
+#ifndef UMX_CONTROLLER_FLEET_INTERNAL_H
+#define UMX_CONTROLLER_FLEET_INTERNAL_H
+
+#include <pthread.h>
+
+#include "controller/fleet.h"
+
+enum {
+    FLEET_PROTOCOL = 1,
+    FLEET_QUEUE_MAX = 4096,          /* reports that wait to be stored; above it the sender's stream ends */
+    FLEET_REPORT_CAP = 16 * 1024 * 1024, /* bytes of one table of one agent */
+    FLEET_DIGEST = 32,
+    FLEET_TABLES = 16,               /* tables an agent may report */
+};
+
+/* What is stored of one table of one agent. */
+struct fleet_table {
+    const struct umx_table *table;
+    int64_t generation;
+    uint8_t digest[FLEET_DIGEST];
+    bool known;
+};
+
+struct fleet_session;
+
+struct fleet_agent {
+    struct fleet_agent *next;
+    char uri[UMX_IDENTITY_MAX];
+    char server[UMX_FQDN_MAX];
+    char forest[UMX_FQDN_MAX];
+    char version[32];
+    char peer[128];
+    char reason[256]; /* why it is not connected */
+    bool ever;
+    bool recorded;
+    int64_t connected_at;
+    int64_t last_report_at;
+    int64_t expires_at;
+    struct fleet_session *session; /* NULL: silent */
+    struct fleet_table tables[FLEET_TABLES];
+    size_t table_count;
+};
+
+/* One stream. Owned by the transport between opened and closed. */
+struct fleet_session {
+    struct umx_fleet *fleet;
+    struct umx_rpc_stream *stream;
+    struct umx_identity identity;
+    char peer[128];
+    struct fleet_agent *agent; /* after a good Hello */
+    struct umx_world *rows;    /* the report that is being put together */
+    const struct umx_table *table;
+    int64_t generation;
+    int32_t chunks_seen;
+};
+
+/* One complete report on its way to the store. */
+struct fleet_job {
+    struct fleet_job *next;
+    char uri[UMX_IDENTITY_MAX];
+    char server[UMX_FQDN_MAX];
+    const struct umx_table *table;
+    int64_t generation;
+    uint8_t digest[FLEET_DIGEST];
+    struct umx_world *rows;
+};
+
+/* An action batch that waits for its results. */
+struct fleet_wait {
+    struct fleet_wait *next;
+    const char *batch;
+    size_t expected;
+    size_t got;
+    struct umx_arena *arena;
+    Umx__ActionResult **results; /* by item */
+    bool gone;                   /* the stream ended */
+    struct fleet_session *session;
+};
+
+struct umx_fleet {
+    struct umx_controller *controller;
+    pthread_mutex_t mutex; /* guards everything below */
+    pthread_cond_t changed;
+    struct fleet_agent *agents;
+    struct fleet_wait *waits;
+    struct umx_arena *proof_arena;
+    Umx__ProofTarget **proofs;
+    size_t proof_count;
+    struct fleet_job *jobs;
+    struct fleet_job **jobs_end;
+    size_t job_count;
+    bool stopping;
+    pthread_t writer;
+};
+
+/* All with the mutex held. */
+struct fleet_agent *fleet_agent_by_uri(struct umx_fleet *fleet, const char *uri);
+struct fleet_agent *fleet_agent_add(struct umx_fleet *fleet, const char *uri, const char *server);
+struct fleet_table *fleet_agent_table(struct fleet_agent *agent, const struct umx_table *table); /* NULL: too many */
+int fleet_send(struct fleet_session *session, const Umx__ToAgent *message);
+int fleet_send_welcome(struct fleet_session *session);
+int fleet_enqueue(struct umx_fleet *fleet, struct fleet_job *job);
+void fleet_action_result(struct umx_fleet *fleet, const Umx__ActionResult *result);
+
+void *fleet_writer_main(void *fleet);
+
+#endif

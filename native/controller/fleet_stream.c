@@ -1,0 +1,283 @@
+/* One agent's stream: who it is, what it may say, and putting reports together. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "controller/fleet_internal.h"
+
+static int opened(void *user, struct umx_rpc_stream *stream, const struct umx_identity *peer, const char *address,
+                  void **state, struct umx_error *err)
+{
+    struct umx_fleet *fleet = user;
+
+    if (peer->role != UMX_ROLE_AGENT || strcmp(peer->deployment, fleet->controller->deployment) != 0)
+        return umx_fail(err, UMX_ERR_NOT_PERMITTED, peer->uri, "only agents of this deployment may attach");
+    if (peer->fqdn[0] == '\0')
+        return umx_fail(err, UMX_ERR_IDENTITY_INVALID, peer->uri, "the certificate names no server");
+    struct fleet_session *session = calloc(1, sizeof *session);
+    if (session == NULL)
+        return umx_fail(err, UMX_ERR_MEMORY, peer->uri, NULL);
+    session->fleet = fleet;
+    session->stream = stream;
+    session->identity = *peer;
+    umx_text_copy(session->peer, sizeof session->peer, address);
+    *state = session;
+    return 0;
+}
+
+static void refuse(struct fleet_session *session, const struct umx_error *why)
+{
+    struct fleet_agent *agent;
+
+    umx_log_error("fleet", why);
+    pthread_mutex_lock(&session->fleet->mutex);
+    agent = fleet_agent_by_uri(session->fleet, session->identity.uri);
+    if (agent != NULL)
+        umx_text_copy(agent->reason, sizeof agent->reason, umx_error_why(why));
+    pthread_mutex_unlock(&session->fleet->mutex);
+    umx_rpc_stream_close(session->stream, why);
+}
+
+static int take_hello(struct fleet_session *session, const Umx__Hello *hello, struct umx_error *err)
+{
+    struct umx_fleet *fleet = session->fleet;
+    struct umx_error replaced = {0};
+    struct umx_rpc_stream *old = NULL;
+    int status = 0;
+
+    if (session->agent != NULL)
+        return umx_fail(err, UMX_ERR_PROTOCOL, session->identity.uri, "a second Hello");
+    if (hello->server == NULL || !umx_text_equal(hello->server, session->identity.fqdn))
+        return umx_fail(err, UMX_ERR_FOREIGN_IDENTITY, session->identity.uri, "it says that it is %s, its certificate says %s",
+                        hello->server != NULL ? hello->server : "nobody", session->identity.fqdn);
+    if (hello->protocol != FLEET_PROTOCOL)
+        return umx_fail(err, UMX_ERR_PROTOCOL, session->identity.uri, "protocol %d, this controller speaks %d",
+                        hello->protocol, FLEET_PROTOCOL);
+    pthread_mutex_lock(&fleet->mutex);
+    struct fleet_agent *agent = fleet_agent_by_uri(fleet, session->identity.uri);
+    if (agent == NULL)
+        agent = fleet_agent_add(fleet, session->identity.uri, session->identity.fqdn);
+    if (agent == NULL) {
+        status = umx_fail(err, UMX_ERR_MEMORY, session->identity.uri, NULL);
+    } else {
+        /* The newest stream wins: a reconnecting agent arrives before its old connection is found dead. */
+        if (agent->session != NULL) {
+            old = agent->session->stream;
+            agent->session->agent = NULL;
+            umx_fail(&replaced, UMX_ERR_CANCELLED, agent->uri, "the agent attached again from %s", session->peer);
+            umx_rpc_stream_close(old, &replaced);
+        }
+        agent->session = session;
+        agent->ever = true;
+        agent->recorded = hello->recorded;
+        agent->connected_at = umx_clock_now();
+        agent->expires_at = session->identity.not_after_at;
+        agent->reason[0] = '\0';
+        umx_text_copy(agent->version, sizeof agent->version, hello->version != NULL ? hello->version : "");
+        umx_text_copy(agent->peer, sizeof agent->peer, session->peer);
+        session->agent = agent;
+        fleet_send_welcome(session);
+    }
+    pthread_mutex_unlock(&fleet->mutex);
+    if (status == 0)
+        umx_log(UMX_LOG_INFO, "fleet", "%s attached from %s", session->identity.fqdn, session->peer);
+    return status;
+}
+
+/* Every row of a report must be of its table and about the agent's own server. */
+static int check_rows(const struct fleet_session *session, const struct umx_table *table, const Umx__World *rows,
+                      struct umx_error *err)
+{
+    size_t tables;
+    const struct umx_table *all = umx_reflect_tables(&tables);
+
+    for (size_t t = 0; t < tables; t++) {
+        size_t count;
+        if (all[t].derived)
+            continue;
+        ProtobufCMessage **items = umx_world_table(rows, &all[t], &count);
+        if (count > 0 && &all[t] != table)
+            return umx_fail(err, UMX_ERR_PROTOCOL, session->identity.uri, "rows of %s in a report of %s", all[t].name,
+                            table->name);
+        const ProtobufCFieldDescriptor *server = protobuf_c_message_descriptor_get_field_by_name(all[t].record, "server");
+        for (size_t i = 0; i < count; i++) {
+            const char *name = NULL;
+            if (server != NULL)
+                memcpy(&name, (const char *)items[i] + server->offset, sizeof name);
+            if (name == NULL || !umx_text_equal(name, session->identity.fqdn))
+                return umx_fail(err, UMX_ERR_FOREIGN_IDENTITY, session->identity.uri,
+                                "a row of %s speaks for %s, the certificate says %s", table->name,
+                                name != NULL ? name : "nobody", session->identity.fqdn);
+        }
+    }
+    return 0;
+}
+
+/* Tables an agent may report: those whose records name a server, but not the controller's own view of agents. */
+static const struct umx_table *agent_table(const char *name)
+{
+    const struct umx_table *table = name != NULL ? umx_reflect_table(name) : NULL;
+
+    if (table == NULL || table->derived || strcmp(table->name, "agent") == 0 ||
+        strcmp(table->name, "exchange_server") == 0 ||
+        protobuf_c_message_descriptor_get_field_by_name(table->record, "server") == NULL)
+        return NULL;
+    return table;
+}
+
+static void drop_rows(struct fleet_session *session)
+{
+    umx_world_free(session->rows);
+    session->rows = NULL;
+    session->table = NULL;
+}
+
+static int complete_report(struct fleet_session *session, const Umx__Report *report, struct umx_error *err)
+{
+    struct fleet_job *job = calloc(1, sizeof *job);
+
+    if (job == NULL)
+        return umx_fail(err, UMX_ERR_MEMORY, session->identity.uri, NULL);
+    umx_text_copy(job->uri, sizeof job->uri, session->identity.uri);
+    umx_text_copy(job->server, sizeof job->server, session->identity.fqdn);
+    job->table = session->table;
+    job->generation = report->generation;
+    memcpy(job->digest, report->digest.data, FLEET_DIGEST);
+    job->rows = session->rows;
+    session->rows = NULL;
+    session->table = NULL;
+    pthread_mutex_lock(&session->fleet->mutex);
+    int queued = fleet_enqueue(session->fleet, job);
+    pthread_mutex_unlock(&session->fleet->mutex);
+    if (queued == 0)
+        return 0;
+    umx_world_free(job->rows);
+    free(job);
+    return umx_fail(err, UMX_ERR_BUSY, session->identity.uri, "too many reports wait to be stored");
+}
+
+/* A digest that is known needs no rows; one that is not is asked for. */
+static void take_unchanged(struct fleet_session *session, const struct umx_table *table, const Umx__Report *report)
+{
+    Umx__Accepted accepted = UMX__ACCEPTED__INIT;
+    Umx__ToAgent message = UMX__TO_AGENT__INIT;
+
+    accepted.table = report->table;
+    accepted.has_generation = 1;
+    accepted.generation = report->generation;
+    accepted.has_resend = 1;
+    message.message_case = UMX__TO_AGENT__MESSAGE_ACCEPTED;
+    message.accepted = &accepted;
+    pthread_mutex_lock(&session->fleet->mutex);
+    struct fleet_table *known = session->agent != NULL ? fleet_agent_table(session->agent, table) : NULL;
+    accepted.resend = known == NULL || !known->known || memcmp(known->digest, report->digest.data, FLEET_DIGEST) != 0;
+    if (!accepted.resend) {
+        known->generation = report->generation;
+        session->agent->last_report_at = umx_clock_now();
+    }
+    fleet_send(session, &message);
+    pthread_mutex_unlock(&session->fleet->mutex);
+}
+
+static int take_report(struct fleet_session *session, const Umx__Report *report, struct umx_error *err)
+{
+    const struct umx_table *table = agent_table(report->table);
+    int32_t chunks = report->has_chunks ? report->chunks : 1;
+
+    if (table == NULL)
+        return umx_fail(err, UMX_ERR_PROTOCOL, session->identity.uri, "a report of %s",
+                        report->table != NULL ? report->table : "no table");
+    if (report->error != NULL && report->error[0] != '\0') {
+        umx_log(UMX_LOG_WARNING, "fleet", "%s: %s: %s", session->identity.fqdn, table->name, report->error);
+        return 0;
+    }
+    if (report->digest.len != FLEET_DIGEST)
+        return umx_fail(err, UMX_ERR_PROTOCOL, session->identity.uri, "a report of %s without digest", table->name);
+    if (report->unchanged) {
+        take_unchanged(session, table, report);
+        return 0;
+    }
+    if (report->chunk == 0) {
+        drop_rows(session);
+        session->rows = umx_world_new(umx_clock_now());
+        session->table = table;
+        session->generation = report->generation;
+        session->chunks_seen = 0;
+        if (session->rows == NULL)
+            return umx_fail(err, UMX_ERR_MEMORY, session->identity.uri, NULL);
+    }
+    if (session->table != table || session->generation != report->generation || report->chunk != session->chunks_seen ||
+        report->chunk >= chunks)
+        return umx_fail(err, UMX_ERR_PROTOCOL, session->identity.uri, "a chunk of %s out of order", table->name);
+    if (report->rows != NULL) {
+        int status = check_rows(session, table, report->rows, err);
+        if (status == 0)
+            status = umx_world_add_all(session->rows, report->rows, err);
+        if (status == 0 && umx_arena_used(umx_world_arena(session->rows)) > FLEET_REPORT_CAP)
+            status = umx_fail(err, UMX_ERR_ARENA_FULL, session->identity.uri, "table %s", table->name);
+        if (status != 0)
+            return status;
+    }
+    session->chunks_seen++;
+    return session->chunks_seen == chunks ? complete_report(session, report, err) : 0;
+}
+
+static int take_message(struct fleet_session *session, const Umx__ToController *message, struct umx_error *err)
+{
+    bool hello = message->message_case == UMX__TO_CONTROLLER__MESSAGE_HELLO;
+
+    if (!hello && session->agent == NULL)
+        return umx_fail(err, UMX_ERR_PROTOCOL, session->identity.uri, "a message before Hello");
+    switch (message->message_case) {
+    case UMX__TO_CONTROLLER__MESSAGE_HELLO:
+        return take_hello(session, message->hello, err);
+    case UMX__TO_CONTROLLER__MESSAGE_REPORT:
+        return take_report(session, message->report, err);
+    case UMX__TO_CONTROLLER__MESSAGE_ACTION_RESULT:
+        pthread_mutex_lock(&session->fleet->mutex);
+        fleet_action_result(session->fleet, message->action_result);
+        pthread_mutex_unlock(&session->fleet->mutex);
+        return 0;
+    default:
+        return umx_fail(err, UMX_ERR_PROTOCOL, session->identity.uri, "an unknown message");
+    }
+}
+
+static void message(void *state, const uint8_t *bytes, size_t length)
+{
+    struct fleet_session *session = state;
+    struct umx_error err = {0};
+    struct umx_arena *arena = umx_arena_new(length * UMX_ARENA_FACTOR + UMX_ARENA_FLOOR);
+    ProtobufCMessage *unpacked = NULL;
+    int status = arena == NULL ? umx_fail(&err, UMX_ERR_MEMORY, session->identity.uri, NULL)
+                               : umx_reflect_unpack(&umx__to_controller__descriptor, bytes, length, arena, &unpacked, &err);
+
+    if (status == 0)
+        status = take_message(session, (const Umx__ToController *)unpacked, &err);
+    if (status != 0)
+        refuse(session, &err);
+    umx_arena_free(arena);
+}
+
+static void closed(void *state)
+{
+    struct fleet_session *session = state;
+    struct umx_fleet *fleet = session->fleet;
+
+    pthread_mutex_lock(&fleet->mutex);
+    if (session->agent != NULL && session->agent->session == session) {
+        session->agent->session = NULL;
+        if (session->agent->reason[0] == '\0')
+            umx_text_copy(session->agent->reason, sizeof session->agent->reason, "the connection ended");
+    }
+    for (struct fleet_wait *wait = fleet->waits; wait != NULL; wait = wait->next)
+        if (wait->session == session)
+            wait->gone = true;
+    pthread_cond_broadcast(&fleet->changed);
+    pthread_mutex_unlock(&fleet->mutex);
+    drop_rows(session);
+    free(session);
+}
+
+const struct umx_rpc_stream_handler umx_fleet_handler = {.opened = opened, .message = message, .closed = closed};

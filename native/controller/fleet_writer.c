@@ -1,0 +1,145 @@
+/* Storing reports: one thread, groups of reports in one transaction, accepted when they are durable. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "controller/fleet_internal.h"
+#include "store/state.h"
+
+enum { GROUP_MAX = 256 };
+
+static struct fleet_job *take_group(struct umx_fleet *fleet)
+{
+    struct fleet_job *group = NULL;
+    struct fleet_job **end = &group;
+
+    for (int i = 0; i < GROUP_MAX && fleet->jobs != NULL; i++) {
+        struct fleet_job *job = fleet->jobs;
+        fleet->jobs = job->next;
+        job->next = NULL;
+        *end = job;
+        end = &job->next;
+        fleet->job_count--;
+    }
+    if (fleet->jobs == NULL)
+        fleet->jobs_end = &fleet->jobs;
+    return group;
+}
+
+/* Who said it and when: the agent cannot choose either. Rows without a forest get the agent's. */
+static void stamp(const struct fleet_job *job, ProtobufCMessage *record, char *source, char *forest)
+{
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(record->descriptor, "source");
+    int64_t now = umx_clock_now();
+    protobuf_c_boolean yes = 1;
+    char *present = NULL;
+
+    (void)job;
+    if (field != NULL)
+        memcpy((char *)record + field->offset, &source, sizeof source);
+    field = protobuf_c_message_descriptor_get_field_by_name(record->descriptor, "collected_at");
+    if (field != NULL) {
+        memcpy((char *)record + field->offset, &now, sizeof now);
+        memcpy((char *)record + field->quantifier_offset, &yes, sizeof yes);
+    }
+    field = protobuf_c_message_descriptor_get_field_by_name(record->descriptor, "forest");
+    if (field == NULL)
+        return;
+    memcpy(&present, (char *)record + field->offset, sizeof present);
+    if (present == NULL || present[0] == '\0')
+        memcpy((char *)record + field->offset, &forest, sizeof forest);
+}
+
+static int store_job(struct umx_fleet *fleet, const struct fleet_job *job, char *forest, struct umx_error *err)
+{
+    size_t count;
+    ProtobufCMessage **rows = umx_world_table(umx_world_records(job->rows), job->table, &count);
+    char source[UMX_IDENTITY_MAX];
+
+    umx_text_copy(source, sizeof source, job->uri);
+    for (size_t i = 0; i < count; i++)
+        stamp(job, rows[i], source, forest);
+    return umx_state_replace(fleet->controller->state, job->table, "server", job->server, rows, count, err);
+}
+
+static void accept_job(struct umx_fleet *fleet, const struct fleet_job *job)
+{
+    struct fleet_agent *agent = fleet_agent_by_uri(fleet, job->uri);
+    Umx__Accepted accepted = UMX__ACCEPTED__INIT;
+    Umx__ToAgent message = UMX__TO_AGENT__INIT;
+    char name[64];
+
+    if (agent == NULL)
+        return;
+    struct fleet_table *table = fleet_agent_table(agent, job->table);
+    if (table != NULL) {
+        table->known = true;
+        table->generation = job->generation;
+        memcpy(table->digest, job->digest, FLEET_DIGEST);
+    }
+    agent->last_report_at = umx_clock_now();
+    umx_text_copy(name, sizeof name, job->table->name);
+    accepted.table = name;
+    accepted.has_generation = 1;
+    accepted.generation = job->generation;
+    message.message_case = UMX__TO_AGENT__MESSAGE_ACCEPTED;
+    message.accepted = &accepted;
+    if (agent->session != NULL)
+        fleet_send(agent->session, &message);
+}
+
+static void forest_of(struct umx_fleet *fleet, const struct fleet_job *job, char *forest, size_t size)
+{
+    forest[0] = '\0';
+    pthread_mutex_lock(&fleet->mutex);
+    struct fleet_agent *agent = fleet_agent_by_uri(fleet, job->uri);
+    if (agent != NULL)
+        umx_text_copy(forest, size, agent->forest);
+    pthread_mutex_unlock(&fleet->mutex);
+}
+
+static void store_group(struct umx_fleet *fleet, struct fleet_job *group)
+{
+    struct umx_error err = {0};
+    int status = umx_state_begin(fleet->controller->state, &err);
+
+    for (struct fleet_job *job = group; status == 0 && job != NULL; job = job->next) {
+        char forest[UMX_FQDN_MAX];
+        forest_of(fleet, job, forest, sizeof forest);
+        status = store_job(fleet, job, forest, &err);
+    }
+    if (status == 0)
+        status = umx_state_commit(fleet->controller->state, &err);
+    else
+        umx_state_rollback(fleet->controller->state);
+    /* What was not stored is not accepted: the agent keeps it and sends it again at its next report. */
+    if (status != 0)
+        umx_log_error("fleet", &err);
+    pthread_mutex_lock(&fleet->mutex);
+    while (group != NULL) {
+        struct fleet_job *next = group->next;
+        if (status == 0)
+            accept_job(fleet, group);
+        umx_world_free(group->rows);
+        free(group);
+        group = next;
+    }
+    pthread_mutex_unlock(&fleet->mutex);
+}
+
+void *fleet_writer_main(void *user)
+{
+    struct umx_fleet *fleet = user;
+
+    for (;;) {
+        pthread_mutex_lock(&fleet->mutex);
+        while (fleet->jobs == NULL && !fleet->stopping)
+            pthread_cond_wait(&fleet->changed, &fleet->mutex);
+        struct fleet_job *group = take_group(fleet);
+        pthread_mutex_unlock(&fleet->mutex);
+        if (group == NULL)
+            return NULL;
+        store_group(fleet, group);
+    }
+}
