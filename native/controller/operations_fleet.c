@@ -1,0 +1,283 @@
+/* Operations that look: status, agents, query, check, snapshot, grants. */
+#include "controller/operations.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "controller/engine.h"
+#include "controller/fleet.h"
+#include "controller/grants.h"
+#include "controller/observer.h"
+#include "phases/phases.h"
+#include "store/query.h"
+
+/* Each forest that could not be read is said aloud, by name; the rest of the answer stands. */
+static int warn_unread(struct umx_operation *operation, const Umx__World *records, struct umx_error *err)
+{
+    int status = 0;
+
+    for (size_t i = 0; status == 0 && i < records->n_forest; i++) {
+        const Umx__Forest *forest = records->forest[i];
+        struct umx_error warning = {0};
+        int id = 0;
+        if (forest->error == NULL)
+            continue;
+        const char *why = strchr(forest->error, ' ');
+        sscanf(forest->error, "UMX-%d", &id);
+        umx_fail(&warning, id > 0 ? (enum umx_error_id)id : UMX_ERR_FOREST_UNREACHABLE, forest->forest, "%s",
+                 why != NULL ? why + 1 : forest->error);
+        status = umx_operation_warn(operation, &warning, err);
+    }
+    return status;
+}
+
+/* ---- check */
+
+struct selection {
+    const struct umx_phase *phases[UMX_PHASE_COUNT];
+    size_t phase_count;
+    const struct umx_pair *pairs;
+    size_t pair_count;
+};
+
+static int select_phases(char *const *slugs, size_t count, struct selection *out, struct umx_error *err)
+{
+    for (size_t i = 0; i < (count > 0 ? count : UMX_PHASE_COUNT); i++) {
+        const struct umx_phase *phase = count > 0 ? umx_phase(slugs[i]) : &umx_phases()[i];
+        if (phase == NULL)
+            return umx_fail(err, UMX_ERR_PHASE_UNKNOWN, slugs[i], NULL);
+        if (count == 0 && phase->check == NULL)
+            continue;
+        if (out->phase_count == UMX_PHASE_COUNT)
+            return umx_fail(err, UMX_ERR_PHASE_UNKNOWN, slugs[i], "more phases than there are");
+        out->phases[out->phase_count++] = phase;
+    }
+    return 0;
+}
+
+static int select_pairs(char *const *texts, size_t count, const Umx__World *records, struct umx_arena *arena,
+                        struct selection *out, struct umx_error *err)
+{
+    size_t known;
+    const struct umx_pair *all = umx_phase_pairs(records, arena, &known);
+    struct umx_pair *wanted = umx_arena_alloc(arena, (count + 1) * sizeof *wanted);
+
+    out->pairs = all;
+    out->pair_count = known;
+    if (count == 0)
+        return 0;
+    if (wanted == NULL)
+        return umx_fail(err, UMX_ERR_ARENA_FULL, "pairs", NULL);
+    for (size_t i = 0; i < count; i++) {
+        const char *colon = strchr(texts[i], ':');
+        char *exchange = umx_arena_copy(arena, texts[i], colon != NULL ? (size_t)(colon - texts[i]) : 0);
+        bool found = false;
+        for (size_t k = 0; !found && colon != NULL && exchange != NULL && k < known; k++) {
+            found = umx_text_equal(all[k].exchange, exchange) && umx_text_equal(all[k].lync, colon + 1);
+            if (found)
+                wanted[i] = all[k];
+        }
+        if (!found)
+            return umx_fail(err, UMX_ERR_PAIR_UNKNOWN, texts[i], NULL);
+    }
+    out->pairs = wanted;
+    out->pair_count = count;
+    return 0;
+}
+
+int umx_operation_check(struct umx_operation *operation, struct umx_error *err)
+{
+    const Umx__CheckArguments *arguments = (const Umx__CheckArguments *)operation->arguments;
+    struct umx_findings findings = {.arena = operation->arena};
+    struct umx_options options = {0};
+    struct selection selection = {0};
+    struct umx_world *world = NULL;
+    int64_t counts[8] = {0};
+
+    int status = select_phases(arguments->phase, arguments->n_phase, &selection, err);
+    if (status == 0)
+        status = umx_operation_progress(operation, "reading the forests", 0, 0, err);
+    if (status == 0)
+        status = umx_observe(operation->controller->observer, NULL, 0, &world, err);
+    if (status != 0)
+        return status;
+    const Umx__World *records = umx_world_records(world);
+    status = select_pairs(arguments->pair, arguments->n_pair, records, operation->arena, &selection, err);
+    if (status == 0)
+        status = warn_unread(operation, records, err);
+    if (status == 0)
+        status = umx_phases_check(records, selection.phases, selection.phase_count, selection.pairs, selection.pair_count,
+                                  &options, &findings, err);
+    for (size_t i = 0; status == 0 && i < findings.count; i++) {
+        if (findings.items[i]->status >= 1 && findings.items[i]->status <= 5)
+            counts[findings.items[i]->status]++;
+        status = umx_operation_item(operation, "findings", &findings.items[i]->base, err);
+    }
+    if (status == 0) {
+        struct umx_text json = {0};
+        umx_text_addf(&json, "{\"pass\":%lld,\"warn\":%lld,\"fail\":%lld,\"unknown\":%lld,\"not_applicable\":%lld}",
+                      (long long)counts[1], (long long)counts[2], (long long)counts[3], (long long)counts[4],
+                      (long long)counts[5]);
+        umx_operation_end_json(operation, "counts", umx_text_string(&json));
+        umx_text_free(&json);
+    }
+    umx_world_free(world);
+    return status;
+}
+
+/* ---- status */
+
+static bool completed_phase(struct umx_operation *operation, const struct umx_phase *phase, const struct umx_pair *pair)
+{
+    Umx__PlanSummary **plans = NULL;
+    size_t count = 0;
+    bool done = false;
+
+    if (umx_engine_list(operation->controller->engine, operation->arena, &plans, &count, NULL) != 0)
+        return false;
+    for (size_t i = 0; i < count; i++) { /* oldest first: the last word counts */
+        bool phase_in = false;
+        bool forest_in = false;
+        if (plans[i]->state != UMX__PLAN_SUMMARY__STATE__COMPLETED)
+            continue;
+        for (size_t k = 0; k < plans[i]->n_phase; k++)
+            phase_in = phase_in || strcmp(plans[i]->phase[k], phase->slug) == 0;
+        for (size_t k = 0; k < plans[i]->n_forest; k++)
+            forest_in = forest_in || umx_text_equal(plans[i]->forest[k], pair->exchange);
+        if (phase_in && forest_in)
+            done = plans[i]->undo_of == NULL;
+    }
+    return done;
+}
+
+/* One object of "pairs": a pair and the state of each phase. */
+static int status_pair(struct umx_operation *operation, const struct umx_pair *pair, const Umx__World *records,
+                       struct umx_error *err)
+{
+    struct umx_text json = {0};
+    struct umx_options options = {0};
+    int status = 0;
+
+    umx_text_adds(&json, "{\"exchange\":");
+    umx_reflect_json_string(&json, pair->exchange);
+    umx_text_adds(&json, ",\"lync\":");
+    umx_reflect_json_string(&json, pair->lync);
+    umx_text_adds(&json, ",\"phases\":[");
+    for (size_t i = 0; status == 0 && i < UMX_PHASE_COUNT; i++) {
+        const struct umx_phase *phase = &umx_phases()[i];
+        struct umx_findings findings = {.arena = operation->arena};
+        char word[24];
+        status = umx_phases_check(records, &phase, 1, pair, 1, &options, &findings, err);
+        Umx__PhaseState *state = status == 0 ? umx_phase_state(phase, pair, &findings, operation->arena) : NULL;
+        if (status != 0 || state == NULL)
+            break;
+        if ((state->state == UMX__PHASE_STATE__STATE__PARTIAL || state->state == UMX__PHASE_STATE__STATE__MISSING) &&
+            completed_phase(operation, phase, pair))
+            state->state = UMX__PHASE_STATE__STATE__DRIFTED;
+        umx_text_addf(&json, "%s{\"slug\":\"%s\",\"state\":\"%s\",\"fail\":%d,\"warn\":%d,\"unknown\":%d}", i > 0 ? "," : "",
+                      phase->slug,
+                      umx_reflect_word(&umx__phase_state__state__descriptor, (int)state->state, word), state->fail,
+                      state->warn, state->unknown);
+    }
+    umx_text_adds(&json, "]}");
+    if (status == 0)
+        status = umx_operation_item_json(operation, "pairs", umx_text_string(&json), err);
+    umx_text_free(&json);
+    return status;
+}
+
+int umx_operation_status(struct umx_operation *operation, struct umx_error *err)
+{
+    struct umx_world *world = NULL;
+    size_t pairs;
+    int connected = 0;
+    int status = umx_observe_stored(operation->controller->observer, &world, err);
+
+    if (status == 0 && umx_world_records(world)->n_forest == 0) {
+        umx_world_free(world);
+        status = umx_observe(operation->controller->observer, NULL, 0, &world, err);
+    }
+    if (status != 0)
+        return status;
+    const Umx__World *records = umx_world_records(world);
+    const struct umx_pair *all = umx_phase_pairs(records, operation->arena, &pairs);
+    status = warn_unread(operation, records, err);
+    for (size_t i = 0; status == 0 && i < records->n_forest; i++)
+        status = umx_operation_item(operation, "forests", &records->forest[i]->base, err);
+    for (size_t i = 0; status == 0 && i < pairs; i++)
+        status = status_pair(operation, &all[i], records, err);
+    for (size_t i = 0; i < records->n_agent; i++)
+        connected += strcmp(records->agent[i]->state, "connected") == 0;
+    struct umx_text json = {0};
+    umx_text_addf(&json, "{\"connected\":%d,\"silent\":%d}", connected, (int)records->n_agent - connected);
+    umx_operation_end_json(operation, "agents", umx_text_string(&json));
+    umx_text_free(&json);
+    umx_world_free(world);
+    return status;
+}
+
+int umx_operation_agents(struct umx_operation *operation, struct umx_error *err)
+{
+    struct umx_world *world = umx_world_new(umx_clock_now());
+    int status = world == NULL ? umx_fail(err, UMX_ERR_MEMORY, "agents", NULL)
+                               : umx_fleet_agents(operation->controller->fleet, world, err);
+
+    for (size_t i = 0; status == 0 && i < umx_world_records(world)->n_agent; i++)
+        status = umx_operation_item(operation, "agents", &umx_world_records(world)->agent[i]->base, err);
+    umx_world_free(world);
+    return status;
+}
+
+/* ---- snapshot: items {"table","record"} of a fresh world */
+
+int umx_operation_snapshot(struct umx_operation *operation, struct umx_error *err)
+{
+    struct umx_world *world = NULL;
+    size_t tables;
+    const struct umx_table *all = umx_reflect_tables(&tables);
+    char at[UMX_CLOCK_TEXT];
+    int status = umx_observe(operation->controller->observer, NULL, 0, &world, err);
+
+    if (status != 0)
+        return status;
+    const Umx__World *records = umx_world_records(world);
+    status = warn_unread(operation, records, err);
+    for (size_t t = 0; status == 0 && t < tables; t++) {
+        size_t count;
+        if (all[t].derived)
+            continue;
+        ProtobufCMessage **items = umx_world_table(records, &all[t], &count);
+        for (size_t i = 0; status == 0 && i < count; i++) {
+            struct umx_text json = {0};
+            umx_text_addf(&json, "{\"table\":\"%s\",\"record\":", all[t].name);
+            umx_reflect_json(items[i], &json);
+            umx_text_adds(&json, "}");
+            status = umx_operation_item_json(operation, "records", umx_text_string(&json), err);
+            umx_text_free(&json);
+        }
+    }
+    umx_operation_end_string(operation, "taken_at", umx_clock_format(records->taken_at, at));
+    umx_operation_end_string(operation, "deployment", operation->controller->deployment);
+    umx_world_free(world);
+    return status;
+}
+
+int umx_operation_grants(struct umx_operation *operation, struct umx_error *err)
+{
+    const Umx__GrantsArguments *arguments = (const Umx__GrantsArguments *)operation->arguments;
+    const char *name = arguments->forest != NULL ? arguments->forest : "";
+    const struct umx_forest_config *forest = umx_config_forest(operation->controller->config, name);
+    struct umx_world *world = NULL;
+    Umx__Grant **grants = NULL;
+    size_t count = 0;
+
+    if (forest == NULL)
+        return umx_fail(err, UMX_ERR_FOREST_UNKNOWN, name, NULL);
+    int status = umx_observe_stored(operation->controller->observer, &world, err);
+    if (status == 0)
+        status = umx_grants(forest, umx_world_records(world), operation->arena, &grants, &count, err);
+    for (size_t i = 0; status == 0 && i < count; i++)
+        status = umx_operation_item(operation, "grants", &grants[i]->base, err);
+    umx_world_free(world);
+    return status;
+}
