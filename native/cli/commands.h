@@ -1,0 +1,45 @@
+/*
+ * What the table of commands refers to: one function and one table of options a command, by the file that has them.
+ */
+#ifndef UMX_CLI_COMMANDS_H
+#define UMX_CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+#define UMX_COMMAND(name)                                                                                              \
+    int umx_command_##name(struct umx_cli *cli, const struct umx_args *args, struct umx_error *err)
+
+UMX_COMMAND(status);
+UMX_COMMAND(agents);
+UMX_COMMAND(query);
+UMX_COMMAND(tables);
+UMX_COMMAND(check);
+UMX_COMMAND(snapshot_save);
+UMX_COMMAND(snapshot_diff);
+UMX_COMMAND(plan_create);
+UMX_COMMAND(plan_list);
+UMX_COMMAND(plan_show);
+UMX_COMMAND(plan_submit);
+UMX_COMMAND(plan_approve);
+UMX_COMMAND(plan_deny);
+UMX_COMMAND(plan_withdraw);
+UMX_COMMAND(plan_start);
+UMX_COMMAND(plan_confirm);
+UMX_COMMAND(plan_watch);
+UMX_COMMAND(plan_suspend);
+UMX_COMMAND(plan_resume);
+UMX_COMMAND(plan_cancel);
+UMX_COMMAND(plan_undo);
+UMX_COMMAND(plan_export);
+UMX_COMMAND(plan_delete);
+UMX_COMMAND(audit);
+UMX_COMMAND(audit_verify);
+UMX_COMMAND(grants_show);
+UMX_COMMAND(phases);
+UMX_COMMAND(login);
+UMX_COMMAND(help);
+UMX_COMMAND(docs_checks);
+UMX_COMMAND(docs_errors);
+UMX_COMMAND(docs_tables);
+
+#endif

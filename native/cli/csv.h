@@ -1,0 +1,20 @@
+/*
+ * Comma-separated values after RFC 4180: a header, CRLF, quotes where they are needed.
+ */
+#ifndef UMX_CLI_CSV_H
+#define UMX_CLI_CSV_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/text.h"
+
+/* Appends one field, quoted where it holds a quote, comma, line break, or blanks at its ends. */
+void umx_csv_add_field(struct umx_text *out, const char *text);
+
+/* Writes records (an array of objects): the header has the keys of all records in the order they first appear.
+ * 0, or -1 when out of memory. */
+int umx_csv_print(FILE *out, const json_t *records);
+
+#endif
