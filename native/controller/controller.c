@@ -1,0 +1,155 @@
+#include "controller/controller.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/reflect.h"
+#include "controller/authority.h"
+#include "controller/engine.h"
+#include "controller/engine_ports.h"
+#include "controller/fleet.h"
+#include "controller/forests.h"
+#include "controller/issue.h"
+#include "controller/observer.h"
+#include "controller/operation.h"
+#include "store/journal_file.h"
+#include "store/state.h"
+
+enum { CALL_THREADS = 32 };
+#define STOP_GRACE (5 * UMX_SECOND)
+
+static int open_engine(struct umx_controller *controller, struct umx_error *err)
+{
+    const struct umx_config *config = controller->config;
+    struct umx_engine_forest forests[UMX_MAX_FORESTS];
+    struct umx_engine_options options = {.deployment = controller->deployment,
+                                         .actor = controller->identity,
+                                         .policy = config->approval,
+                                         .forests = forests,
+                                         .forest_count = config->forest_count,
+                                         .undo_cover = config->undo_hours * UMX_HOUR};
+
+    for (size_t i = 0; i < config->forest_count; i++) {
+        const struct umx_forest_config *forest = &config->forests[i];
+        forests[i] = (struct umx_engine_forest){
+            .name = forest->name,
+            .side = forest->side,
+            .domain_controllers = (const char *const *)(uintptr_t)forest->domain_controllers.items,
+            .domain_controller_count = forest->domain_controllers.count,
+        };
+    }
+    return umx_engine_open(controller->journal, umx_controller_ports(controller), &options, &controller->engine, err);
+}
+
+static int open_listeners(struct umx_controller *controller, struct umx_error *err)
+{
+    const struct umx_config *config = controller->config;
+    const struct umx_rpc_tls *tls = umx_authority_tls(controller->authority);
+    const struct umx_rpc_method attach = {.path = "/umx.v1.Agents/Attach", .stream = umx_fleet_handler};
+    const struct umx_rpc_method run[] = {
+        {.path = "/umx.v1.Operators/Run", .call = {.serve = umx_operation_serve, .user = controller}},
+        {.path = "/umx.v1.Operators/Issue", .call = {.serve = umx_issue_serve, .user = controller}},
+    };
+    struct umx_rpc_method methods[] = {attach};
+    struct umx_rpc_server_options agents = {.address = config->agents,
+                                            .tls = *tls,
+                                            .require_certificate = true,
+                                            .max_message = UMX_MAX_AGENT_MESSAGE,
+                                            .methods = methods,
+                                            .method_count = 1};
+    struct umx_rpc_server_options operators = {.address = config->operators,
+                                               .tls = *tls,
+                                               .require_certificate = false,
+                                               .max_message = UMX_MAX_OPERATOR_MESSAGE,
+                                               .threads = CALL_THREADS,
+                                               .methods = run,
+                                               .method_count = 2};
+
+    methods[0].stream.user = controller->fleet;
+    int status = umx_rpc_server_start(&agents, &controller->agents, err);
+    if (status == 0)
+        status = umx_rpc_server_start(&operators, &controller->operators, err);
+    return status;
+}
+
+static int open_all(struct umx_controller *controller, const char *config_path, struct umx_error *err)
+{
+    struct umx_text state = {0};
+    struct umx_text journal = {0};
+    int status = umx_config_load(config_path, &controller->config, err);
+
+    if (status != 0)
+        return status;
+    const char *data = controller->config->data;
+    umx_text_addf(&state, "%s/state.db", data);
+    umx_text_addf(&journal, "%s/journal.db", data);
+    status = umx_authority_open(data, &controller->authority, err);
+    if (status == 0) {
+        umx_text_copy(controller->deployment, sizeof controller->deployment,
+                      umx_authority_deployment(controller->authority));
+        umx_text_copy(controller->identity, sizeof controller->identity, umx_authority_identity(controller->authority));
+        status = umx_state_open(umx_text_string(&state), &controller->state, err);
+    }
+    if (status == 0)
+        status = umx_journal_file_open(umx_text_string(&journal), &controller->journal, err);
+    if (status == 0)
+        status = umx_forests_open(controller->config, &controller->forests, err);
+    if (status == 0)
+        status = umx_fleet_open(controller, &controller->fleet, err);
+    if (status == 0)
+        status = umx_observer_open(controller, &controller->observer, err);
+    if (status == 0)
+        status = open_engine(controller, err);
+    if (status == 0)
+        status = open_listeners(controller, err);
+    if (status == 0)
+        status = umx_observer_start(controller->observer, err);
+    umx_text_free(&state);
+    umx_text_free(&journal);
+    return status;
+}
+
+/* In the reverse order: nobody new comes in, what runs ends at a boundary, then the files close. */
+static void close_all(struct umx_controller *controller)
+{
+    umx_rpc_server_stop(controller->operators, STOP_GRACE);
+    umx_rpc_server_stop(controller->agents, STOP_GRACE);
+    umx_engine_close(controller->engine);
+    umx_observer_close(controller->observer);
+    umx_fleet_close(controller->fleet);
+    umx_forests_close(controller->forests);
+    umx_journal_file_close(controller->journal);
+    umx_state_close(controller->state);
+    umx_authority_close(controller->authority);
+    umx_config_free(controller->config);
+}
+
+int umx_controller_run(const char *config_path, struct umx_error *err)
+{
+    struct umx_controller controller = {0};
+    sigset_t signals;
+    int signal = 0;
+
+    /* Blocked before any thread is made, so that all of them inherit it and only sigwait sees them. */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    umx_rpc_begin();
+    int status = open_all(&controller, config_path, err);
+    if (status == 0) {
+        umx_log(UMX_LOG_INFO, "controller", "%s serves agents on %s and operators on %s", controller.deployment,
+                controller.config->agents, controller.config->operators);
+        sigwait(&signals, &signal);
+        umx_log(UMX_LOG_INFO, "controller", "signal %d: stopping", signal);
+    }
+    close_all(&controller);
+    umx_rpc_end();
+    return status;
+}

@@ -1,0 +1,108 @@
+#include "controller/engine_ports.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/reflect.h"
+#include "controller/fleet.h"
+#include "controller/forests.h"
+#include "controller/observer.h"
+
+static int read_tables(struct umx_controller *controller, const char *forest, const char *const *tables,
+                       struct umx_world *world, struct umx_error *err)
+{
+    enum { TABLES_MAX = 64 };
+    char *names[TABLES_MAX];
+    Umx__Read read = UMX__READ__INIT;
+    Umx__WorkerRequest request = UMX__WORKER_REQUEST__INIT;
+
+    for (; tables[read.n_table] != NULL && read.n_table < TABLES_MAX; read.n_table++)
+        names[read.n_table] = (char *)(uintptr_t)tables[read.n_table]; /* packed, never changed */
+    read.table = names;
+    request.request_case = UMX__WORKER_REQUEST__REQUEST_READ;
+    request.read = &read;
+    return umx_forests_collect(controller->forests, forest, &request, controller->config->read_timeout * UMX_SECOND, world,
+                               err);
+}
+
+static int read_world(void *user, const char *const *forests, size_t count, const char *const *tables,
+                      struct umx_world **out, struct umx_error *err)
+{
+    struct umx_controller *controller = user;
+
+    if (tables == NULL)
+        return umx_observe(controller->observer, (char *const *)(uintptr_t)forests, count, out, err);
+    struct umx_world *world = umx_world_new(umx_clock_now());
+    int status = world == NULL ? umx_fail(err, UMX_ERR_MEMORY, "world", NULL) : 0;
+    for (size_t i = 0; status == 0 && i < count; i++)
+        status = read_tables(controller, forests[i], tables, world, err);
+    if (status != 0) {
+        umx_world_free(world);
+        world = NULL;
+    }
+    *out = world;
+    return status;
+}
+
+/* A worker's own refusal comes back as an error of the call: the engine wants it inside the reply, since then the
+ * request is known to have been answered. */
+static bool answered(int status)
+{
+    return status != UMX_E_TIMEOUT && status != UMX_E_UNREACHABLE && status != UMX_E_INTERNAL && status != UMX_E_MEMORY;
+}
+
+static int call(void *user, const char *forest, bool writer, Umx__WorkerRequest *request, int64_t deadline,
+                struct umx_arena *arena, Umx__WorkerReply **reply, struct umx_error *err)
+{
+    struct umx_controller *controller = user;
+    struct umx_error own = {0};
+    int status = umx_forests_call(controller->forests, forest, writer ? UMX_ACCOUNT_WRITER : UMX_ACCOUNT_READER, request,
+                                  deadline, arena, reply, &own);
+
+    if (status == 0 || !answered(status)) {
+        if (status != 0 && err != NULL)
+            *err = own;
+        return status;
+    }
+    Umx__WorkerReply *refused = umx_reflect_new(&umx__worker_reply__descriptor, arena);
+    Umx__WorkerError *error = umx_reflect_new(&umx__worker_error__descriptor, arena);
+    if (refused == NULL || error == NULL)
+        return umx_fail(err, UMX_ERR_ARENA_FULL, forest, NULL);
+    error->has_id = 1;
+    error->id = own.id;
+    error->has_status = 1;
+    error->status = own.status;
+    error->what = umx_arena_string(arena, own.what);
+    error->why = umx_arena_string(arena, umx_error_why(&own));
+    error->has_code = 1;
+    error->code = (int32_t)own.foreign;
+    refused->error = error;
+    refused->has_last = 1;
+    refused->last = 1;
+    *reply = refused;
+    return 0;
+}
+
+static void release_writer(void *user, const char *forest)
+{
+    struct umx_controller *controller = user;
+
+    umx_forests_stop_writer(controller->forests, forest);
+}
+
+static int act(void *user, const char *server, const Umx__ActionBatch *batch, int64_t deadline, struct umx_arena *arena,
+               Umx__ActionResult ***results, size_t *count, struct umx_error *err)
+{
+    struct umx_controller *controller = user;
+
+    return umx_fleet_act(controller->fleet, server, batch, deadline, arena, results, count, err);
+}
+
+const struct umx_engine_ports *umx_controller_ports(struct umx_controller *controller)
+{
+    static struct umx_engine_ports ports;
+
+    ports = (struct umx_engine_ports){
+        .user = controller, .read_world = read_world, .call = call, .release_writer = release_writer, .act = act};
+    return &ports;
+}
