@@ -62,7 +62,7 @@ def _issue(place, forest, product, server):
     folder = place.hosts / server["fqdn"] / "certificates"
     (folder / "root").mkdir(parents=True)
     (folder / "root" / "lab-ca.pem").write_text((place.ca / "ca.pem").read_text())
-    names = [server["fqdn"]] + ([server["pool"]] if product == "lync" else [])
+    names = list(dict.fromkeys([server["fqdn"]] + ([server["pool"]] if product == "lync" else [])))
     kinds = {
         "good": {"names": names, "days": 700, "issuer": True},
         "self-signed": {"names": names, "days": 700, "issuer": False},

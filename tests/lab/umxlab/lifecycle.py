@@ -112,8 +112,8 @@ def _prepare(place, layout):
         thumbprints = issued.result()
     # The accounts of the users of a Lync forest name the owners of the mailboxes.
     sids = {}
-    for side in (False, True):
-        group = [f for f in layout.forests if bool(f.lync) is side]
+    for has_lync in (False, True):
+        group = [f for f in layout.forests if bool(f.lync) is has_lync]
         found = _each(lambda f: content.fill(place, f, thumbprints, sids), group)
         sids |= {f.name: s for f, s in zip(group, found)}
     step("directories are filled")
