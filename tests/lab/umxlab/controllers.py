@@ -33,7 +33,10 @@ _SMB_CONF = """[global]
   # Windows allows SASL without a layer of its own inside TLS; so does this.
   ldap server require strong auth = allow_sasl_over_tls
   prefork children = 1
-  server services = s3fs, rpc, ldap, cldap, kdc, drepl, winbindd, dns
+  server services = s3fs, rpc, ldap, cldap, kdc, drepl, winbindd, dns{more_services}
+  dreplsrv:periodic_startup_interval = 2
+  dreplsrv:notify_interval = 1
+  kccsrv:periodic_startup_interval = 1
 [sysvol]
   path = /var/lib/samba/sysvol
   read only = No
@@ -62,7 +65,9 @@ def write_files(place, topology, forest, dc, nameserver=None):
     (etc / "krb5.conf").write_text(resolver.krb5_conf(topology, forest.realm))
     (etc / "smb.conf").write_text(_SMB_CONF.format(
         netbios=dc.short.upper(), realm=forest.realm, workgroup=forest.netbios, zone=forest.name,
-        address=dc.address, forwarder=network.DNS_ADDRESS))
+        address=dc.address, forwarder=network.DNS_ADDRESS,
+        # Only who has somebody to replicate with needs the consistency checker.
+        more_services=", kcc" if len(forest.controllers) > 1 else ""))
 
 
 def words(place, dc, argv):

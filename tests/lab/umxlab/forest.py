@@ -1,5 +1,8 @@
 """Make forests: provision the first domain controller, join others, trust each other."""
 
+import re
+from concurrent.futures import ThreadPoolExecutor
+
 from . import certificates, controllers
 from .programs import LabError
 
@@ -46,24 +49,42 @@ def join(place, topology, forest, dc):
     controllers.write_files(place, topology, forest, dc)
     controllers.start(place, dc)
     controllers.wait_ready(place, dc)
-    controllers.execute(place, dc, ["samba_spnupdate"], 60)
+    register_principals(place, forest, dc)
     register_names(place, forest, dc)
 
 
+def register_principals(place, forest, dc):
+    """Names that Kerberos asks for, written where the KDC that clients ask first has them at once."""
+    account = f"CN={dc.short.upper()},OU=Domain Controllers,{forest.base_dn}"
+    names = [f"ldap/{dc.fqdn}", f"ldap/{dc.fqdn}/{forest.name}", f"ldap/{dc.short.upper()}"]
+    values = "".join(f"servicePrincipalName: {name}\n" for name in names)
+    controllers.ldbmodify(place, forest.first,
+                          f"dn: {account}\nchangetype: modify\nadd: servicePrincipalName\n{values}")
+
+
 def register_names(place, forest, dc):
-    """Service records of a further domain controller, which nothing registers by itself."""
-    site = "Default-First-Site-Name"
-    zone, msdcs = forest.name, f"_msdcs.{forest.name}"
-    records = [
+    """DNS records of a further domain controller: a join on loopback addresses registers none."""
+    site, zone, msdcs = "Default-First-Site-Name", forest.name, f"_msdcs.{forest.name}"
+    services = [
         (zone, "_ldap._tcp", 389), (zone, f"_ldap._tcp.{site}._sites", 389), (zone, "_gc._tcp", 3268),
         (zone, "_kerberos._tcp", 88), (zone, "_kerberos._udp", 88), (zone, f"_kerberos._tcp.{site}._sites", 88),
         (msdcs, "_ldap._tcp.dc", 389), (msdcs, f"_ldap._tcp.{site}._sites.dc", 389),
         (msdcs, "_kerberos._tcp.dc", 88), (msdcs, "_ldap._tcp.gc", 3268)]
-    password = place.secret(f"administrator.{forest.name}")
-    for where, name, port in records:
-        controllers.execute(place, dc, [
-            "samba-tool", "dns", "add", forest.first.fqdn, where, name, "SRV", f"{dc.fqdn} {port} 0 100",
-            f"-UAdministrator%{password}"], 30, check=False)
+    records = [(zone, dc.short, "A", dc.address), (msdcs, _replication_name(place, forest, dc), "CNAME", dc.fqdn)]
+    records += [(where, name, "SRV", f"{dc.fqdn} {port} 0 100") for where, name, port in services]
+    login = f"-UAdministrator%{place.secret(f'administrator.{forest.name}')}"
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        list(pool.map(lambda record: controllers.execute(
+            place, dc, ["samba-tool", "dns", "add", forest.first.fqdn, *record, login], 60), records))
+
+
+def _replication_name(place, forest, dc):
+    """Domain controllers find each other by the GUID of their settings."""
+    settings = (f"CN=NTDS Settings,CN={dc.short.upper()},CN=Servers,CN=Default-First-Site-Name,"
+                f"CN=Sites,{forest.config_dn}")
+    found = controllers.execute(place, dc, [
+        "ldbsearch", "-H", controllers.SAM, "-b", settings, "-s", "base", "objectGUID"], 30).stdout
+    return re.search(r"^objectGUID: (\S+)", found, re.M).group(1)
 
 
 def trust(place, topology, a, b):
