@@ -35,6 +35,7 @@ _SMB_CONF = """[global]
   prefork children = 1
   server services = s3fs, rpc, ldap, cldap, kdc, drepl, winbindd, dns{more_services}
   dreplsrv:periodic_startup_interval = 2
+  dreplsrv:periodic_interval = 10
   dreplsrv:notify_interval = 1
   kccsrv:periodic_startup_interval = 1
 [sysvol]
