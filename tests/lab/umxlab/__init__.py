@@ -1,0 +1,1 @@
+"""Real Active Directory forests on one machine, for the tests of umx."""

@@ -1,0 +1,195 @@
+"""What can be broken on purpose, and mended."""
+
+import os
+import shutil
+from pathlib import Path
+
+from . import controllers, network, topology
+from .programs import LabError, run
+
+BALLAST = ".lab-ballast"
+
+
+def freeze_dc(place, fqdn):
+    """LDAP, KDC, DNS and RPC accept connections, and then nothing, for ever."""
+    _, dc = topology.of(place).controller(fqdn)
+    controllers.freeze(place, dc)
+    return f"{fqdn} is frozen: connections are accepted and never answered"
+
+
+def thaw_dc(place, fqdn):
+    _, dc = topology.of(place).controller(fqdn)
+    controllers.thaw(place, dc)
+    return f"{fqdn} runs on; requests that it had received are carried out now"
+
+
+def stop_dc(place, fqdn):
+    _, dc = topology.of(place).controller(fqdn)
+    controllers.stop(place, dc)
+    return f"{fqdn} is stopped: connections are refused"
+
+
+def start_dc(place, fqdn):
+    _, dc = topology.of(place).controller(fqdn)
+    if controllers.processes(place, dc):
+        return f"{fqdn} is running already"
+    controllers.start(place, dc)
+    controllers.wait_ready(place, dc)
+    return f"{fqdn} answers again"
+
+
+def clock_skew(place, fqdn, seconds):
+    """Only this domain controller's clock; its Kerberos refuses tickets beyond five minutes."""
+    _, dc = topology.of(place).controller(fqdn)
+    if not os.path.exists(controllers.FAKETIME):
+        raise LabError(f"clock-skew needs libfaketime: {controllers.FAKETIME} is not there")
+    controllers.stop(place, dc)
+    controllers.start(place, dc, skew=int(seconds))
+    controllers.wait_ready(place, dc)
+    (place.run / "skewed").open("a").write(f"{fqdn}\n")
+    return f"the clock of {fqdn} is {seconds} s off"
+
+
+def trust_deleted(place, forest, partner):
+    """The trust object is gone on this side only; the partner's is as it was."""
+    near, where = _trust(place, forest, partner)
+    controllers.execute(place, near.first, ["ldbdel", "-H", controllers.SAM, where], 30)
+    return f"{forest} has no trust object for {partner} any more; {partner} still has one for {forest}"
+
+
+def trust_direction(place, forest, partner, direction):
+    """0 disabled, 1 inbound, 2 outbound, 3 both; LDAP refuses this change, so it is made in the database."""
+    near, where = _trust(place, forest, partner)
+    controllers.ldbmodify(place, near.first, f"dn: {where}\nchangetype: modify\n"
+                          f"replace: trustDirection\ntrustDirection: {int(direction)}\n")
+    return f"the trust of {forest} with {partner} has direction {direction} on the side of {forest}"
+
+
+def trust_secret_gone(place, forest, partner):
+    """Nothing in LDAP shows it: only a Kerberos request over the trust does."""
+    near, where = _trust(place, forest, partner)
+    controllers.ldbmodify(place, near.first, f"dn: {where}\nchangetype: modify\ndelete: trustAuthOutgoing\n")
+    return f"{forest} has forgotten the secret of its trust with {partner}"
+
+
+def suffix_disabled(place, forest, partner):
+    """Stored as on Windows; Samba does not enforce it."""
+    near, _ = _trust(place, forest, partner)
+    controllers.execute(place, near.first, [
+        "samba-tool", "domain", "trust", "namespaces", partner, f"--disable-tln={partner}"], 60)
+    return f"{forest} does not route the name suffix {partner} any more"
+
+
+def unreachable(place, name):
+    """No route to a domain controller or a recorded server, from anywhere in the lab."""
+    layout = topology.of(place)
+    known = {dc.fqdn: dc.address for f in layout.forests for dc in f.controllers} | dict(layout.addresses())
+    if name not in known:
+        raise LabError(f"no domain controller or server {name} in this lab")
+    network.make_unreachable(place, known[name])
+    return f"{name} ({known[name]}) is unreachable"
+
+
+def small_disk(place, directory, mebibytes="32"):
+    """Put a small file system over a directory before a program opens files in it; what is there is copied."""
+    directory = Path(directory).resolve()
+    held = place.run / "held"
+    shutil.rmtree(held, ignore_errors=True)
+    shutil.copytree(directory, held, symlinks=True)
+    status = directory.stat()
+    _mounts(place, ["mount", "-t", "tmpfs", "-o",
+                    f"size={int(mebibytes)}m,mode={status.st_mode & 0o7777:o},uid={status.st_uid},gid={status.st_gid}",
+                    "lab-disk", directory])
+    _mounts(place, ["cp", "-a", f"{held}/.", f"{directory}/"])
+    shutil.rmtree(held)
+    (place.run / "disks").open("a").write(f"{directory}\n")
+    return f"{directory} is a disk of {mebibytes} MiB now; programs that had files open there keep the old ones"
+
+
+def full_disk(place, directory):
+    """No byte can be written below directory any more."""
+    prefix = "" if _is_disk(place, directory) else small_disk(place, directory) + "\n"
+    ballast = Path(directory).resolve() / BALLAST
+    _mounts(place, ["dd", "if=/dev/zero", f"of={ballast}", "bs=64k"], check=False)
+    _mounts(place, ["dd", "if=/dev/zero", f"of={ballast}", "bs=1", "oflag=append", "conv=notrunc"], check=False)
+    return f"{prefix}{directory} is full"
+
+
+def read_only_disk(place, directory):
+    prefix = "" if _is_disk(place, directory) else small_disk(place, directory) + "\n"
+    _mounts(place, ["mount", "-o", "remount,ro", Path(directory).resolve()])
+    return f"{prefix}{directory} is read-only"
+
+
+# name: (function, arguments for the usage line)
+FAULTS = {
+    "freeze-dc": (freeze_dc, ("FQDN",)),
+    "thaw-dc": (thaw_dc, ("FQDN",)),
+    "stop-dc": (stop_dc, ("FQDN",)),
+    "start-dc": (start_dc, ("FQDN",)),
+    "clock-skew": (clock_skew, ("FQDN", "SECONDS")),
+    "unreachable": (unreachable, ("FQDN",)),
+    "trust-deleted": (trust_deleted, ("FOREST", "PARTNER")),
+    "trust-direction": (trust_direction, ("FOREST", "PARTNER", "N")),
+    "trust-secret-gone": (trust_secret_gone, ("FOREST", "PARTNER")),
+    "suffix-disabled": (suffix_disabled, ("FOREST", "PARTNER")),
+    "small-disk": (small_disk, ("DIR", "[MIB]")),
+    "full-disk": (full_disk, ("DIR",)),
+    "read-only-disk": (read_only_disk, ("DIR",)),
+}
+
+
+def make(place, name, arguments):
+    if name not in FAULTS:
+        raise LabError(f"no fault {name}; there are {', '.join(FAULTS)}")
+    function, wanted = FAULTS[name]
+    needed = [w for w in wanted if not w.startswith("[")]
+    if not len(needed) <= len(arguments) <= len(wanted):
+        raise LabError(f"usage: lab fault {name} {' '.join(wanted)}")
+    network.keeper(place)
+    return function(place, *arguments)
+
+
+def heal(place):
+    """Undo all faults but those in the directories: a deleted trust needs a new lab or a snapshot."""
+    network.keeper(place)
+    done = []
+    if network.make_reachable(place):
+        done.append("everything is reachable")
+    skewed = _noted(place, "skewed")
+    for forest in topology.of(place).forests:
+        for dc in forest.controllers:
+            if dc.fqdn in skewed:
+                controllers.stop(place, dc)
+            if controllers.processes(place, dc):
+                controllers.thaw(place, dc)
+            else:
+                done.append(start_dc(place, dc.fqdn))
+    for directory in _noted(place, "disks"):
+        _mounts(place, ["umount", "--lazy", directory], check=False)
+        done.append(f"{directory} is itself again")
+    for note in ("skewed", "disks"):
+        (place.run / note).unlink(missing_ok=True)
+    return "\n".join(done or ["nothing stopped, unreachable, skewed or full; frozen domain controllers run on"])
+
+
+def _trust(place, forest, partner):
+    layout = topology.of(place)
+    near, far = layout.forest(forest), layout.forest(partner)
+    if not any({near.name, far.name} == set(pair) for pair in layout.trusts):
+        raise LabError(f"{forest} and {partner} do not trust each other in this topology")
+    return near, f"CN={far.name},CN=System,{near.base_dn}"
+
+
+def _mounts(place, argv, check=True):
+    """Run argv in the mount namespace of the tests only: the machine outside sees nothing of it."""
+    return run(network.client_words(place, argv), 60, check=check, cwd="/")
+
+
+def _is_disk(place, directory):
+    return str(Path(directory).resolve()) in _noted(place, "disks")
+
+
+def _noted(place, note):
+    path = place.run / note
+    return path.read_text().split() if path.exists() else []

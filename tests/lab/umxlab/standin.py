@@ -1,0 +1,45 @@
+#!/usr/bin/python3
+"""standin.py HOSTS - answer TLS for servers that do not run: stand-ins.
+
+For every recorded server with a TLS port among its listeners, accept connections at
+its address there and present its certificate.  Nothing is said after the handshake,
+so a probe sees a real certificate on a real connection, and no more.
+"""
+
+import asyncio
+import configparser
+import contextlib
+import json
+import ssl
+import sys
+from pathlib import Path
+
+TLS_PORTS = (5061, 5063)
+LINGER = 10
+
+
+async def answer(reader, writer):
+    with contextlib.suppress(OSError, asyncio.TimeoutError):
+        await asyncio.wait_for(reader.read(1), LINGER)
+    writer.close()
+
+
+async def stand_in(folder):
+    host = configparser.ConfigParser()
+    host.read(folder / "host.ini", encoding="utf-8")
+    address = host["host"]["address"]
+    identity = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    identity.load_cert_chain(folder / "certificates/own.pem")
+    ports = {listener["port"] for listener in json.loads((folder / "listeners.json").read_text())}
+    for port in ports & set(TLS_PORTS):
+        await asyncio.start_server(answer, address, port, ssl=identity, ssl_handshake_timeout=LINGER)
+
+
+async def main(hosts):
+    for folder in sorted(hosts.iterdir()):
+        await stand_in(folder)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))
