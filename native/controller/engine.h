@@ -20,7 +20,6 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/world.h"
-#include "controller/config.h"
 #include "rpc/rpc.h"
 #include "store/journal_file.h"
 #include "umx/v1/agent.pb-c.h"
@@ -32,6 +31,15 @@
 enum { UMX_ENGINE_GENERATION = 1 };
 
 struct umx_engine;
+
+enum umx_engine_policy {
+    UMX_POLICY_BOTH_SIDES, /* every forest approves; the author may approve too */
+    UMX_POLICY_STRICT,     /* every forest approves; the author may not */
+    UMX_POLICY_NONE,       /* a submitted plan is approved (lab) */
+};
+
+/* False when the word is none of both-sides, strict, none. */
+bool umx_engine_policy_of(const char *word, enum umx_engine_policy *out);
 
 /* A forest of the configuration. */
 struct umx_engine_forest {
@@ -74,7 +82,7 @@ struct umx_engine_ports {
 struct umx_engine_options {
     const char *deployment;
     const char *actor; /* the controller's own identity URI, for what it does by itself */
-    enum umx_approval_policy policy;
+    enum umx_engine_policy policy;
     const struct umx_engine_forest *forests; /* copied */
     size_t forest_count;
     int64_t undo_cover;    /* how long approvals cover an undo after the plan's last effect; 0: 72 h */

@@ -2,12 +2,12 @@
  * journal.db: what was planned, decided, intended and done. Entries are only ever added, and a call that adds returns
  * when they are on the disk (WAL, synchronous FULL).
  *
- * The chain: hash = SHA-256(hash of the entry before, 32 zero bytes for the first || the packed entry without `sequence`
- * and `hash`). The head (number and hash of the newest entry) is kept in a row of its own, and mirrored in state.db
- * (umx_state_keep_head). What umx_journal_verify finds: an entry edited, removed, inserted or moved; a tail cut off by
- * somebody who left the head or its mirror; a plan whose bytes are not those of its `created` entry. What it cannot find:
- * a tail cut off, or the whole file written anew, together with head and mirror. Signatures of approvals are inside the
- * entries and are checked by the engine, not here.
+ * The chain: hash = SHA-256(hash of the entry before, 32 zero bytes for the first || the packed entry without
+ * `sequence` and `hash`). The head (number and hash of the newest entry) is kept in a row of its own, and mirrored in
+ * state.db (umx_state_keep_head). What umx_journal_verify finds: an entry edited, removed, inserted or moved; a tail
+ * cut off by somebody who left the head or its mirror; a plan whose bytes are not those of its `created` entry. What it
+ * cannot find: a tail cut off, or the whole file written anew, together with head and mirror. Signatures of approvals
+ * are inside the entries and are checked by the engine, not here.
  *
  * Threads: one handle, any threads; calls take turns. The file is locked: one process at a time.
  */
@@ -47,14 +47,15 @@ struct umx_journal_plan {
 };
 
 /* Opens or creates (mode 0600). UMX_ERR_STORE_LOCKED: another process has it. UMX_ERR_STORE_CORRUPT: no such file of
- * ours. A file whose head does not fit its newest entry opens for reading and verification; adding to it is refused with
- * UMX_ERR_JOURNAL_BROKEN. */
+ * ours. A file whose head does not fit its newest entry opens for reading and verification; adding to it is refused
+ * with UMX_ERR_JOURNAL_BROKEN. */
 int umx_journal_open(const char *path, struct umx_journal_file **out, struct umx_error *err);
 void umx_journal_close(struct umx_journal_file *journal); /* NULL is allowed */
 
-/* Adds entries in one transaction: all or none. Sets `sequence` (from 1, no gaps) and `written_at` (max of the clock and
- * the newest entry) in each; `hash` given in is ignored, and read back by umx_journal_each. Durable on return. On an
- * error nothing was added, and the entries are unchanged. */
+/* Adds entries in one transaction: all or none. Sets `sequence` (from 1, no gaps) and `written_at` (max of the clock
+ * and the newest entry) in each; `hash` given in is ignored, and read back by umx_journal_each. Durable on return. On
+ * an error nothing was added, and the entries are unchanged. `created` and `deleted` are refused: they go with their
+ * plan. */
 int umx_journal_append(struct umx_journal_file *journal, Umx__Journal *entry, struct umx_error *err);
 int umx_journal_append_all(struct umx_journal_file *journal, Umx__Journal *const *entries, size_t count,
                            struct umx_error *err);
@@ -78,8 +79,8 @@ int umx_journal_plan(struct umx_journal_file *journal, const char *name, struct 
 int umx_journal_plans(struct umx_journal_file *journal, bool with_deleted, struct umx_arena *arena,
                       struct umx_journal_plan **plans, size_t *count, struct umx_error *err);
 
-/* Calls back with each entry after a sequence number, oldest first, of one plan or of all (NULL), at most limit (0: all).
- * `sequence` and `hash` are set. The entry is gone after the callback; a result other than 0 ends the walk and is
+/* Calls back with each entry after a sequence number, oldest first, of one plan or of all (NULL), at most limit (0:
+ * all). `sequence` and `hash` are set. The entry is gone after the callback; a result other than 0 ends the walk and is
  * returned. The callback must not call this journal. */
 int umx_journal_each(struct umx_journal_file *journal, const char *plan, int64_t after, int64_t limit,
                      int (*entry)(void *user, const Umx__Journal *entry), void *user, struct umx_error *err);
