@@ -55,12 +55,11 @@ struct umx_engine_ports {
 
     /* A fresh reading of these forests. tables: NULL-terminated names, NULL for all of them and the agents' records.
      * A forest that cannot be read has its Forest record with `error`; the status is then still 0. */
-    int (*read_world)(void *user, char *const *forests, size_t count, const char *const *tables,
+    int (*read_world)(void *user, const char *const *forests, size_t count, const char *const *tables,
                       struct umx_world **out, struct umx_error *err);
 
     /* One request to the forest's reader or writer (started when it is not running); the reply is in the arena. An error
-     * that the worker answers becomes err (id, LDAP code in `foreign`), as umx_worker_process_call does it. The engine
-     * takes timeouts, a worker that died and everything else that is no plain refusal as "may have happened". */
+     * that the worker answers stays in reply->error with status 0, or becomes err; both are understood. The engine takes timeouts, a worker that died and everything else that is no plain refusal as "may have happened". */
     int (*call)(void *user, const char *forest, bool writer, Umx__WorkerRequest *request, int64_t deadline,
                 struct umx_arena *arena, Umx__WorkerReply **reply, struct umx_error *err);
 

@@ -5,6 +5,7 @@
 #ifndef UMX_PHASES_PHASES_H
 #define UMX_PHASES_PHASES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
@@ -56,12 +57,21 @@ struct umx_phase_option {
     int (*valid)(const char *value, struct umx_error *err);
 };
 
+/* Whose readings a check needs. A check that needs both is about the pair; its findings name it. */
+enum umx_phase_needs { UMX_NEEDS_EXCHANGE = 1, UMX_NEEDS_LYNC = 2, UMX_NEEDS_BOTH = 3 };
+
+struct umx_view; /* phases/phase.h: a world as one pair sees it */
+
 /* One check of a phase, for docs/checks.md and `umx phases`. */
 struct umx_phase_check {
     const char *id;       /* "forests/trust-direction" */
     const char *spec;     /* "V1B.2" */
     const char *question; /* what is asked, one sentence */
     const char *remedy;   /* what to do when it fails, naming a command */
+    enum umx_phase_needs needs;
+    const char *tables; /* directory tables it reads, space-separated: read incompletely, the answer is unknown */
+    bool core;          /* asks for what the phase itself makes: decides between missing, partial, unknown and done */
+    void (*run)(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out);
 };
 
 struct umx_phase {
@@ -72,7 +82,7 @@ struct umx_phase {
     const char *writes;
     const char *groups_exchange; /* expressions of spec 0.6 over AdminGroup meanings; "" when the side needs nobody */
     const char *groups_lync;
-    const char *const *documentation; /* NULL-terminated: "2013: Title https://..." */
+    const char *const *documentation;       /* NULL-terminated: "2013: Title https://..." */
     const struct umx_phase_option *options; /* key NULL ends */
     const struct umx_phase_check *checks;   /* id NULL ends */
     /* NULL: this version has no checks for the phase; its state is unknown and says so. */
@@ -81,6 +91,13 @@ struct umx_phase {
     /* NULL: this version cannot plan it (UMX_ERR_PHASE_NOT_PLANNABLE). */
     int (*plan)(const Umx__World *world, const struct umx_pair *pair, const struct umx_options *options,
                 struct umx_steps *out, struct umx_error *err);
+    /* What follows once for all pairs after their steps, which begin at out->items[first]: waits and restarts. NULL:
+     * nothing. Adds nothing when no step needs it. */
+    int (*finish)(const Umx__World *world, const struct umx_pair *pairs, size_t pair_count,
+                  const struct umx_options *options, size_t first, struct umx_steps *out, struct umx_error *err);
+    /* Directory tables that planning reads on each side, space-separated: they must have been read completely. */
+    const char *exchange_tables;
+    const char *lync_tables;
 };
 
 /* The registry, in order of number. */
@@ -97,7 +114,9 @@ int umx_phases_check(const Umx__World *world, const struct umx_phase *const *pha
                      const struct umx_pair *pairs, size_t pair_count, const struct umx_options *options,
                      struct umx_findings *out, struct umx_error *err);
 
-/* State of a phase for a pair, from its findings alone. */
+/* State of a phase for a pair, from its findings alone: `unknown` when a core check (or every check) could not be
+ * answered, `done` when nothing failed, `missing` when no core check passed, else `partial`. Unknown findings of the
+ * other checks are counted beside the state and do not decide it. `drifted` needs history: the caller says it. */
 Umx__PhaseState *umx_phase_state(const struct umx_phase *phase, const struct umx_pair *pair,
                                  const struct umx_findings *findings, struct umx_arena *arena);
 
@@ -110,5 +129,8 @@ int umx_phases_plan(const struct umx_world *world, const struct umx_phase *const
 
 /* Changes the world as the step predicts. */
 int umx_phase_apply(struct umx_world *world, const Umx__PlanStep *step, struct umx_error *err);
+
+/* docs/checks.md, from the registry. */
+void umx_phases_doc_checks(struct umx_text *out);
 
 #endif

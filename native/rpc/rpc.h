@@ -22,13 +22,13 @@ enum { UMX_IDENTITY_MAX = 256, UMX_FQDN_MAX = 256, UMX_SERIAL_MAX = 64 };
 
 /* What a verified certificate says: exactly one URI name umx://DEPLOYMENT/ROLE/NAME. */
 struct umx_identity {
-    enum umx_rpc_role role;               /* NONE: no certificate was presented */
+    enum umx_rpc_role role; /* NONE: no certificate was presented */
     char uri[UMX_IDENTITY_MAX];
     char deployment[128];
-    char name[128];                       /* uuid of an agent, SID of an operator, name of a controller */
-    char fqdn[UMX_FQDN_MAX];              /* the one dNSName of an agent's or controller's certificate, or "" */
-    char forest[UMX_FQDN_MAX];            /* operators: forest whose CA proved them (otherName-free: organizationalUnit) */
-    char serial[UMX_SERIAL_MAX];          /* lower-case hex */
+    char name[128];              /* uuid of an agent, SID of an operator, name of a controller */
+    char fqdn[UMX_FQDN_MAX];     /* the one dNSName of an agent's or controller's certificate, or "" */
+    char forest[UMX_FQDN_MAX];   /* operators: forest whose CA proved them (otherName-free: organizationalUnit) */
+    char serial[UMX_SERIAL_MAX]; /* lower-case hex */
     int64_t not_after_at;
 };
 
@@ -60,7 +60,8 @@ struct umx_rpc_stream_handler {
     void *user;
 };
 
-/* Calls. Answers by umx_rpc_answer; the return value (with err) becomes the status of the call. */
+/* Calls. A NUL stands behind the request. Answers by umx_rpc_answer; the return value (with err) becomes the status of
+ * the call. */
 struct umx_rpc_call_handler {
     int (*serve)(void *user, struct umx_rpc_call *call, const struct umx_identity *peer, const uint8_t *request,
                  size_t length, struct umx_error *err);
@@ -68,37 +69,43 @@ struct umx_rpc_call_handler {
 };
 
 struct umx_rpc_method {
-    const char *path; /* "/umx.v1.Agents/Attach" */
+    const char *path;                     /* "/umx.v1.Agents/Attach" */
     struct umx_rpc_stream_handler stream; /* opened NULL: this is a call */
     struct umx_rpc_call_handler call;
+    bool authenticated; /* refuse a peer without certificate before its request is read */
 };
 
 struct umx_rpc_server_options {
-    const char *address;              /* HOST:PORT; port 0 takes a free one */
+    const char *address; /* HOST:PORT; port 0 takes a free one */
     struct umx_rpc_tls tls;
-    bool require_certificate;         /* false: an unknown peer may call, with role NONE */
+    bool require_certificate; /* false: an unknown peer may call, with role NONE */
     size_t max_message;
-    size_t threads;                   /* for calls; simultaneous calls above it are refused with BUSY */
+    size_t threads; /* for calls; simultaneous calls above it are refused with BUSY */
     const struct umx_rpc_method *methods;
     size_t method_count;
 };
 
-int umx_rpc_server_start(const struct umx_rpc_server_options *options, struct umx_rpc_server **out, struct umx_error *err);
+int umx_rpc_server_start(const struct umx_rpc_server_options *options, struct umx_rpc_server **out,
+                         struct umx_error *err);
 int umx_rpc_server_port(const struct umx_rpc_server *server);
 /* New handshakes use the new material; streams stay. */
 int umx_rpc_server_reload(struct umx_rpc_server *server, const struct umx_rpc_tls *tls, struct umx_error *err);
-/* TLS handshakes refused since the start, as far as gRPC reports them. */
+/* TLS handshakes refused since the start, as far as gRPC reports them: it does not say by which server of the process.
+ */
 int64_t umx_rpc_server_refused(const struct umx_rpc_server *server);
-/* Ends streams and calls, waits for handlers up to the grace (microseconds), frees everything. */
+/* Ends streams, waits for calls up to the grace (microseconds), then cancels them; frees everything. A handler that
+ * does not look at umx_rpc_cancelled is waited for. NULL allowed. Not from a handler. */
 void umx_rpc_server_stop(struct umx_rpc_server *server, int64_t grace);
 
-/* Queues a message; UMX_E_LIMIT when the peer does not take them (the stream is then closed), UMX_E_CANCELLED when it is
- * gone. Bytes are copied. Any thread, until `closed` has been called. */
+/* Queues a message; UMX_E_LIMIT when the peer does not take them (the stream is then closed), UMX_E_CANCELLED when it
+ * is gone, UMX_E_ARGUMENT when it is larger than max_message. Bytes are copied. Any thread, until `closed` returns: a
+ * handler shares a lock between its senders and its `closed`. Neither this nor umx_rpc_stream_close calls `closed`. */
 int umx_rpc_stream_send(struct umx_rpc_stream *stream, const void *bytes, size_t length);
-/* Ends the stream with a status for the peer. */
+/* Ends the stream with a status for the peer (NULL: a good end), after what is queued. The first end stands. */
 void umx_rpc_stream_close(struct umx_rpc_stream *stream, const struct umx_error *why);
 
-/* Sends one answer; blocks while the peer does not take them, at most until the call's deadline. */
+/* Sends one answer; blocks while the peer does not take them, until the call's deadline, five minutes at most. Bytes
+ * are copied. UMX_ERR_CANCELLED: the peer is gone, give up. */
 int umx_rpc_answer(struct umx_rpc_call *call, const void *bytes, size_t length, struct umx_error *err);
 /* True when the peer cancelled or went away. */
 bool umx_rpc_cancelled(const struct umx_rpc_call *call);
@@ -126,13 +133,20 @@ enum umx_rpc_next { UMX_RPC_MESSAGE = 1, UMX_RPC_END = 2, UMX_RPC_TIMEOUT = 3 };
  * END: err holds the status the server ended with (status 0 when it was good). One thread at a time. */
 enum umx_rpc_next umx_rpc_call_next(struct umx_rpc_client_call *call, int64_t timeout, uint8_t **bytes, size_t *length,
                                     struct umx_error *err);
-/* Queues a message on a stream. Any thread. */
+/* Queues a message on a stream. Any thread. The queue moves while somebody is in umx_rpc_call_next. UMX_E_LIMIT: too
+ * much is queued (16 MiB), try again later; UMX_E_CANCELLED: the call is over; UMX_E_ARGUMENT: larger than max_message.
+ */
 int umx_rpc_call_send(struct umx_rpc_client_call *call, const void *bytes, size_t length);
+/* Bytes queued and not yet on their way: a sender of much waits until it is small. Any thread. */
+size_t umx_rpc_call_backlog(struct umx_rpc_client_call *call);
+/* Nothing more will be sent; what is queued still is. Any thread. */
+void umx_rpc_call_finish(struct umx_rpc_client_call *call);
 /* Any thread, any time before close. */
 void umx_rpc_call_cancel(struct umx_rpc_client_call *call);
 void umx_rpc_call_close(struct umx_rpc_client_call *call); /* NULL allowed; cancels what is still open */
 
-/* Once per process, before and after everything else. Signals are blocked in the threads that gRPC makes. */
+/* Starts and ends gRPC, counted: servers and channels do it for themselves, a program may do it once around all of
+ * them. Signals are blocked in the threads that gRPC makes. Never fork without exec in between. */
 void umx_rpc_begin(void);
 void umx_rpc_end(void);
 

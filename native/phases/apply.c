@@ -1,0 +1,275 @@
+/* What a step predicts, done to the records of a world. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "phases/phase.h"
+
+/* Attributes of the classes that plans write, and the fields that show them. Types: string, number, truth. */
+enum kind { STRING, NUMBER, TRUTH };
+
+struct mapped {
+    const char *attribute;
+    const char *field;
+    enum kind kind;
+};
+
+static const struct mapped gateway_fields[] = {
+    {"cn", "name", STRING},
+    {"msExchUMIPGatewayAddress", "address", STRING},
+    {"msExchUMIPGatewayPort", "port", NUMBER},
+    {"msExchUMOutcallsAllowed", "outcalls_allowed", TRUTH},
+    {"msExchUMIPGatewayStatus", "status", NUMBER},
+    {"msExchUMIPGatewayFlags", "flags", NUMBER},
+    {"msExchUMIPGatewayFlags2", "flags2", NUMBER},
+    {NULL, NULL, STRING},
+};
+
+static const struct mapped hunt_group_fields[] = {
+    {"cn", "name", STRING},
+    {"msExchUMHuntGroupDialPlanLink", "dial_plan_dn", STRING},
+    {"msExchUMPilotIdentifier", "pilot_identifier", STRING},
+    {NULL, NULL, STRING},
+};
+
+static const struct {
+    const char *class;
+    const char *table;
+    const struct mapped *fields;
+} classes[] = {
+    {"msExchUMIPGateway", "ip_gateway", gateway_fields},
+    {"msExchUMHuntGroup", "hunt_group", hunt_group_fields},
+};
+
+enum { CLASS_COUNT = sizeof classes / sizeof classes[0] };
+
+/* Writes through the descriptor: one row a field instead of a branch. */
+static int set_field(struct umx_world *world, ProtobufCMessage *record, const struct mapped *mapped, const char *value)
+{
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name(record->descriptor, mapped->field);
+    char *base = (char *)record;
+
+    if (field == NULL)
+        return -1;
+    if (mapped->kind == STRING) {
+        char *copy = umx_arena_string(umx_world_arena(world), value);
+        if (copy == NULL && value != NULL)
+            return -1;
+        memcpy(base + field->offset, &copy, sizeof copy);
+        return 0;
+    }
+    protobuf_c_boolean has = value != NULL;
+    memcpy(base + field->quantifier_offset, &has, sizeof has);
+    if (mapped->kind == TRUTH) {
+        protobuf_c_boolean truth = umx_text_equal(value, "TRUE");
+        memcpy(base + field->offset, &truth, sizeof truth);
+    } else {
+        int32_t number = value != NULL ? (int32_t)strtol(value, NULL, 10) : 0;
+        memcpy(base + field->offset, &number, sizeof number);
+    }
+    return 0;
+}
+
+static const struct mapped *find_mapped(const struct mapped *fields, const char *attribute)
+{
+    for (; fields->attribute != NULL; fields++)
+        if (umx_text_equal(fields->attribute, attribute))
+            return fields;
+    return NULL;
+}
+
+static const char *const *string_of(const ProtobufCMessage *record, const char *name)
+{
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(record->descriptor, name);
+
+    return (const char *const *)(const void *)((const char *)record + field->offset);
+}
+
+static void touch(struct umx_world *world, ProtobufCMessage *record)
+{
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name(record->descriptor, "changed_at");
+    protobuf_c_boolean has = 1;
+    int64_t at = umx_world_records(world)->taken_at;
+
+    memcpy((char *)record + field->quantifier_offset, &has, sizeof has);
+    memcpy((char *)record + field->offset, &at, sizeof at);
+}
+
+static int out_of_memory(const Umx__PlanStep *step, struct umx_error *err)
+{
+    return umx_fail(err, UMX_ERR_MEMORY, step->id, NULL);
+}
+
+static int apply_add(struct umx_world *world, const Umx__PlanStep *step, struct umx_error *err)
+{
+    const Umx__Change *change = step->change;
+    size_t class = CLASS_COUNT;
+
+    for (size_t i = 0; i < change->n_attribute; i++)
+        for (size_t v = 0;
+             umx_text_equal(change->attribute[i]->name, "objectClass") && v < change->attribute[i]->n_value; v++)
+            for (size_t c = 0; c < CLASS_COUNT; c++)
+                if (umx_text_equal(change->attribute[i]->value[v], classes[c].class))
+                    class = c;
+    if (class == CLASS_COUNT)
+        return 0; /* a class of which the world keeps no record */
+    const struct umx_table *table = umx_reflect_table(classes[class].table);
+    ProtobufCMessage *record = table != NULL ? umx_reflect_new(table->record, umx_world_arena(world)) : NULL;
+    if (record == NULL)
+        return out_of_memory(step, err);
+    const struct mapped dn = {NULL, "dn", STRING};
+    const struct mapped forest = {NULL, "forest", STRING};
+    const struct mapped parent = {NULL, "gateway_dn", STRING};
+    int rc = set_field(world, record, &dn, change->dn) | set_field(world, record, &forest, step->forest);
+    if (classes[class].fields == hunt_group_fields)
+        rc |= set_field(world, record, &parent, umx_text_dn_parent(change->dn));
+    for (size_t i = 0; rc == 0 && i < change->n_attribute; i++) {
+        const struct mapped *mapped = find_mapped(classes[class].fields, change->attribute[i]->name);
+        if (mapped != NULL && change->attribute[i]->n_value > 0)
+            rc = set_field(world, record, mapped, change->attribute[i]->value[0]);
+    }
+    if (rc != 0)
+        return out_of_memory(step, err);
+    touch(world, record);
+    return umx_world_add(world, record, err);
+}
+
+static int apply_delete(struct umx_world *world, const Umx__PlanStep *step)
+{
+    for (size_t c = 0; c < CLASS_COUNT; c++) {
+        const struct umx_table *table = umx_reflect_table(classes[c].table);
+        size_t count;
+        ProtobufCMessage **records = umx_world_table(umx_world_records(world), table, &count);
+        for (size_t i = count; i-- > 0;)
+            if (umx_text_equal(*string_of(records[i], "forest"), step->forest) &&
+                umx_text_dn_within(umx_or_empty(*string_of(records[i], "dn")), step->change->dn))
+                umx_world_remove(world, table, i);
+    }
+    return 0;
+}
+
+static int apply_modify(struct umx_world *world, const Umx__PlanStep *step, struct umx_error *err)
+{
+    const Umx__Change *change = step->change;
+
+    for (size_t c = 0; c < CLASS_COUNT; c++) {
+        const struct umx_table *table = umx_reflect_table(classes[c].table);
+        size_t count;
+        ProtobufCMessage **records = umx_world_table(umx_world_records(world), table, &count);
+        for (size_t i = 0; i < count; i++) {
+            if (!umx_text_equal(*string_of(records[i], "forest"), step->forest) ||
+                !umx_text_dn_equal(*string_of(records[i], "dn"), change->dn))
+                continue;
+            for (size_t m = 0; m < change->n_modify; m++) {
+                const struct mapped *mapped = find_mapped(classes[c].fields, change->modify[m]->name);
+                const char *value = change->modify[m]->n_add > 0 ? change->modify[m]->add[0] : NULL;
+                if (mapped != NULL && set_field(world, records[i], mapped, value) != 0)
+                    return out_of_memory(step, err);
+            }
+            touch(world, records[i]);
+        }
+    }
+    return 0;
+}
+
+static bool of_target(const Umx__AccessEntry *entry, const Umx__PlanStep *step)
+{
+    return umx_text_equal(entry->forest, step->forest) && umx_text_dn_equal(entry->target_dn, step->change->dn);
+}
+
+static bool same_entry(const Umx__AccessEntry *entry, const Umx__AccessChange *access)
+{
+    return entry->type == access->type && entry->flags == access->flags && entry->mask == access->mask &&
+           umx_or_empty(entry->object_type)[0] == '\0' && umx_or_empty(entry->inherited_object_type)[0] == '\0' &&
+           umx_text_equal(entry->trustee_sid, access->trustee_sid);
+}
+
+/* Canonical order: explicit denies, explicit allows, inherited denies, inherited allows. */
+static int rank(int type, int flags)
+{
+    enum { INHERITED = 16 };
+    bool deny = type == 1 || type == 6;
+
+    return ((flags & INHERITED) != 0 ? 2 : 0) + (deny ? 0 : 1);
+}
+
+static int apply_access(struct umx_world *world, const Umx__PlanStep *step, struct umx_error *err)
+{
+    const Umx__AccessChange *access = step->change->access;
+    Umx__World *records = umx_world_edit(world);
+    const struct umx_table *table = umx_reflect_table("access_entry");
+    int32_t place = 0;
+
+    for (size_t i = records->n_container; i-- > 0;)
+        if (umx_text_equal(records->container[i]->forest, step->forest) &&
+            umx_text_dn_equal(records->container[i]->dn, step->change->dn))
+            touch(world, &records->container[i]->base);
+    if (!access->add) {
+        for (size_t i = records->n_access_entry; i-- > 0;)
+            if (of_target(records->access_entry[i], step) && same_entry(records->access_entry[i], access))
+                umx_world_remove(world, table, i);
+        return 0;
+    }
+    for (size_t i = 0; i < records->n_access_entry; i++) {
+        const Umx__AccessEntry *entry = records->access_entry[i];
+        if (of_target(entry, step) && rank(entry->type, entry->flags) <= rank(access->type, access->flags) &&
+            entry->position >= place)
+            place = entry->position + 1;
+    }
+    for (size_t i = 0; i < records->n_access_entry; i++)
+        if (of_target(records->access_entry[i], step) && records->access_entry[i]->position >= place)
+            records->access_entry[i]->position++;
+    Umx__AccessEntry entry = UMX__ACCESS_ENTRY__INIT;
+    entry.forest = step->forest;
+    entry.target_dn = step->change->dn;
+    entry.has_position = entry.has_type = entry.has_flags = entry.has_mask = 1;
+    entry.position = place;
+    entry.type = access->type;
+    entry.flags = access->flags;
+    entry.mask = access->mask;
+    entry.trustee_sid = access->trustee_sid;
+    entry.sddl = access->sddl;
+    return umx_world_add(world, &entry.base, err);
+}
+
+/* A service that an action starts again runs since now. */
+static int apply_action(struct umx_world *world, const Umx__PlanStep *step)
+{
+    Umx__World *records = umx_world_edit(world);
+    const Umx__ActionChange *action = step->change->action;
+
+    if (action == NULL || !umx_text_equal(action->action, "restart-service"))
+        return 0;
+    for (size_t i = 0; i < records->n_service; i++) {
+        Umx__Service *service = records->service[i];
+        if (!umx_text_equal(service->server, action->server) || !umx_text_equal(service->name, step->target))
+            continue;
+        service->has_started_at = 1;
+        service->started_at = records->taken_at;
+    }
+    return 0;
+}
+
+int umx_phase_apply(struct umx_world *world, const Umx__PlanStep *step, struct umx_error *err)
+{
+    if (step->change == NULL)
+        return umx_fail(err, UMX_ERR_INTERNAL, step->id, "the step has no change");
+    switch (step->change->kind) {
+    case UMX__CHANGE__KIND__ADD:
+        return apply_add(world, step, err);
+    case UMX__CHANGE__KIND__DELETE:
+        return apply_delete(world, step);
+    case UMX__CHANGE__KIND__MODIFY:
+        return apply_modify(world, step, err);
+    case UMX__CHANGE__KIND__ACCESS:
+        return apply_access(world, step, err);
+    case UMX__CHANGE__KIND__ACTION:
+        return apply_action(world, step);
+    case UMX__CHANGE__KIND__GATE:
+    case UMX__CHANGE__KIND__WAIT:
+    default:
+        return 0; /* what a person does shows in the next reading only */
+    }
+}

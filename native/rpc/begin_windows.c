@@ -1,0 +1,42 @@
+#include <windows.h>
+
+#include "base/clock.h"
+#include "rpc/platform.h"
+
+void umx_rpc_mask(struct umx_rpc_mask *before)
+{
+    before->unused = 0;
+}
+
+void umx_rpc_unmask(const struct umx_rpc_mask *before)
+{
+    (void)before;
+}
+
+void umx_rpc_cond_init(pthread_cond_t *cond)
+{
+    pthread_cond_init(cond, NULL);
+}
+
+bool umx_rpc_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t duration)
+{
+    struct timespec at;
+
+    clock_gettime(CLOCK_REALTIME, &at);
+    int64_t nanoseconds = at.tv_nsec + duration % UMX_SECOND * 1000;
+    at.tv_sec += (time_t)(duration / UMX_SECOND + nanoseconds / 1000000000);
+    at.tv_nsec = (long)(nanoseconds % 1000000000);
+    return pthread_cond_timedwait(cond, mutex, &at) == 0;
+}
+
+long umx_rpc_cores(void)
+{
+    SYSTEM_INFO info;
+
+    GetSystemInfo(&info);
+    return (long)info.dwNumberOfProcessors;
+}
+
+void umx_rpc_tune(void)
+{
+}

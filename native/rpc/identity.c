@@ -1,0 +1,167 @@
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "rpc/rpc.h"
+
+enum { PEM_MAX = 256 * 1024 };
+
+static const struct {
+    const char *word;
+    enum umx_rpc_role role;
+} roles[] = {{"agent", UMX_ROLE_AGENT}, {"operator", UMX_ROLE_OPERATOR}, {"controller", UMX_ROLE_CONTROLLER}};
+
+static int refuse(struct umx_error *err, const char *why)
+{
+    ERR_clear_error();
+    return umx_fail(err, UMX_ERR_IDENTITY_INVALID, "certificate", "%s", why);
+}
+
+/* Letters, digits and `-._`: nothing that a log, a path or a URI could read as more than a name. */
+static bool plain_name(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+                  c == '_';
+        if (!ok)
+            return false;
+    }
+    return length > 0;
+}
+
+/* Copies one part of a name, checked. */
+static bool take(const char *text, size_t length, char *to, size_t size)
+{
+    if (length >= size || !plain_name(text, length))
+        return false;
+    memcpy(to, text, length);
+    to[length] = '\0';
+    return true;
+}
+
+/* umx://DEPLOYMENT/ROLE/NAME, nothing before, between or after. */
+static bool parse_uri(const char *uri, size_t length, struct umx_identity *out)
+{
+    static const char scheme[] = "umx://";
+    const char *end = uri + length;
+    char role[16];
+
+    if (length >= sizeof out->uri || length <= sizeof scheme - 1 || memcmp(uri, scheme, sizeof scheme - 1) != 0)
+        return false;
+    const char *deployment = uri + sizeof scheme - 1;
+    const char *slash = memchr(deployment, '/', (size_t)(end - deployment));
+    if (slash == NULL || !take(deployment, (size_t)(slash - deployment), out->deployment, sizeof out->deployment))
+        return false;
+    const char *word = slash + 1;
+    slash = memchr(word, '/', (size_t)(end - word));
+    if (slash == NULL || !take(word, (size_t)(slash - word), role, sizeof role) ||
+        !take(slash + 1, (size_t)(end - slash - 1), out->name, sizeof out->name))
+        return false;
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
+        if (strcmp(role, roles[i].word) == 0)
+            out->role = roles[i].role;
+    memcpy(out->uri, uri, length);
+    out->uri[length] = '\0';
+    return out->role != UMX_ROLE_NONE;
+}
+
+/* Counts the names; the first URI and the first dNSName are taken. */
+static int read_names(X509 *certificate, struct umx_identity *out, struct umx_error *err)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    int uris = 0;
+    int hosts = 0;
+    bool good = true;
+
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        int type;
+        const ASN1_STRING *value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
+        if (type != GEN_URI && type != GEN_DNS)
+            continue;
+        const char *text = (const char *)ASN1_STRING_get0_data(value);
+        size_t length = (size_t)ASN1_STRING_length(value);
+        if (type == GEN_URI && uris++ == 0)
+            good = good && parse_uri(text, length, out);
+        if (type == GEN_DNS && hosts++ == 0)
+            good = good && take(text, length, out->fqdn, sizeof out->fqdn);
+    }
+    sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
+    if (uris != 1)
+        return refuse(err, uris == 0 ? "it has no umx name" : "it has more than one URI name");
+    if (!good)
+        return refuse(err, "a name in it is malformed");
+    if (out->role == UMX_ROLE_AGENT && hosts != 1)
+        return refuse(err, "an agent's certificate has exactly one DNS name");
+    return 0;
+}
+
+/* The forest that vouched for an operator stands in the one organizationalUnit. */
+static int read_forest(X509 *certificate, struct umx_identity *out, struct umx_error *err)
+{
+    const X509_NAME *subject = X509_get_subject_name(certificate);
+    int at = X509_NAME_get_index_by_NID(subject, NID_organizationalUnitName, -1);
+
+    if (out->role != UMX_ROLE_OPERATOR)
+        return 0;
+    if (at < 0 || X509_NAME_get_index_by_NID(subject, NID_organizationalUnitName, at) >= 0)
+        return refuse(err, "an operator's certificate names exactly one forest");
+    const ASN1_STRING *unit = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
+    if (!take((const char *)ASN1_STRING_get0_data(unit), (size_t)ASN1_STRING_length(unit), out->forest,
+              sizeof out->forest))
+        return refuse(err, "the forest's name is malformed");
+    return 0;
+}
+
+static int read_serial(X509 *certificate, struct umx_identity *out, struct umx_error *err)
+{
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(certificate);
+    struct umx_text hex = {0};
+
+    umx_text_add_hex(&hex, ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial));
+    bool fits = !hex.failed && hex.length > 0 && hex.length < sizeof out->serial;
+    if (fits)
+        umx_text_copy(out->serial, sizeof out->serial, umx_text_string(&hex));
+    umx_text_free(&hex);
+    return fits ? 0 : refuse(err, "its serial number is not usable");
+}
+
+/* Seconds since 1970 without timegm, which not every C library has. */
+static int read_end(X509 *certificate, struct umx_identity *out, struct umx_error *err)
+{
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    int days = 0;
+    int seconds = 0;
+    int ok = epoch != NULL && ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(certificate)) == 1;
+
+    ASN1_TIME_free(epoch);
+    if (!ok)
+        return refuse(err, "its end of validity is not usable");
+    out->not_after_at = days * UMX_DAY + seconds * UMX_SECOND;
+    return 0;
+}
+
+int umx_identity_parse(const char *pem, size_t length, struct umx_identity *out, struct umx_error *err)
+{
+    struct umx_identity made = {0};
+    X509 *certificate = NULL;
+    int status;
+
+    if (length == 0 || length > PEM_MAX)
+        return refuse(err, "it is empty or too large");
+    BIO *bio = BIO_new_mem_buf(pem, (int)length);
+    if (bio != NULL)
+        certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    if (certificate == NULL)
+        return refuse(err, "it is not a certificate in PEM");
+    if ((status = read_names(certificate, &made, err)) == 0 && (status = read_forest(certificate, &made, err)) == 0 &&
+        (status = read_serial(certificate, &made, err)) == 0 && (status = read_end(certificate, &made, err)) == 0)
+        *out = made;
+    X509_free(certificate);
+    return status;
+}

@@ -1,0 +1,76 @@
+/*
+ * The server's inside, for the files of this module.
+ */
+#ifndef UMX_RPC_SERVER_H
+#define UMX_RPC_SERVER_H
+
+#include <grpc/grpc.h>
+#include <pthread.h>
+
+#include "rpc/pool.h"
+#include "rpc/rpc.h"
+#include "rpc/served.h"
+#include "rpc/tls.h"
+
+enum {
+    UMX_RPC_POLLERS_MAX = 8,
+    UMX_RPC_SLOTS = 32, /* calls of one method that one queue accepts ahead */
+    UMX_RPC_STREAM_MESSAGES = 64,
+    UMX_RPC_STREAM_BYTES = 256 * 1024,
+};
+
+struct umx_rpc_poller {
+    struct umx_rpc_server *server;
+    grpc_completion_queue *queue;
+    pthread_t thread;
+    bool started;
+    bool ticks; /* one of them looks after what takes too long */
+};
+
+struct umx_rpc_served_method {
+    struct umx_rpc_method method; /* its path is `path` */
+    char *path;
+    void *registered;
+};
+
+struct umx_rpc_server {
+    grpc_server *server;
+    grpc_resource_quota *quota;
+    int port;
+    size_t max_message;
+    int64_t refused_before;
+    struct umx_rpc_tls_store tls;
+    struct umx_rpc_served_method *methods;
+    size_t method_count;
+    struct umx_rpc_poller pollers[UMX_RPC_POLLERS_MAX];
+    size_t poller_count;
+    struct umx_rpc_pool *pool; /* NULL: no method is a call */
+    struct umx_rpc_event on_shutdown;
+
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t changed;
+    struct umx_rpc_served *served;
+    size_t count; /* of served */
+    size_t calls; /* of them that are calls */
+    size_t max_calls;
+    bool stopping;
+    bool down; /* gRPC has ended the server */
+};
+
+/* The server's list: in, out before it is freed, and counted down when it has been freed. */
+void umx_rpc_server_remember(struct umx_rpc_server *server, struct umx_rpc_served *served);
+void umx_rpc_server_forget(struct umx_rpc_server *server, struct umx_rpc_served *served);
+void umx_rpc_server_gone(struct umx_rpc_server *server);
+
+/* accept.c: posts the slots of a queue; an RPC that comes is handed to a kind. */
+int umx_rpc_accept(struct umx_rpc_server *server, grpc_completion_queue *queue);
+
+/* The two kinds: they own the call from here on. */
+void umx_rpc_stream_accept(struct umx_rpc_server *server, const struct umx_rpc_stream_handler *handler, grpc_call *call,
+                           const struct umx_identity *peer, const char *address);
+void umx_rpc_call_accept(struct umx_rpc_server *server, const struct umx_rpc_call_handler *handler, grpc_call *call,
+                         const struct umx_identity *peer, const char *address);
+/* A third one: only tells why not. */
+void umx_rpc_refuse(struct umx_rpc_server *server, grpc_call *call, const struct umx_error *why);
+
+#endif
