@@ -22,6 +22,8 @@ struct umx_rpc_call {
     atomic_bool cancelled;
     uint8_t *request;
     size_t length;
+    uint8_t *certificate; /* made at the first question */
+    size_t certificate_length;
 };
 
 static struct umx_rpc_call *call_of(struct umx_rpc_served *served)
@@ -39,6 +41,8 @@ static void work(void *user)
         umx_fail(&err, UMX_ERR_INTERNAL, "a handler failed without a reason", NULL);
     free(call->request);
     call->request = NULL;
+    free(call->certificate);
+    call->certificate = NULL;
     umx_rpc_pool_done(call->served.server->pool);
     umx_rpc_served_finish(&call->served, status != 0 ? &err : NULL);
     umx_rpc_served_release(&call->served);
@@ -159,4 +163,22 @@ bool umx_rpc_cancelled(const struct umx_rpc_call *call)
 const char *umx_rpc_call_peer(const struct umx_rpc_call *call)
 {
     return call->served.address;
+}
+
+const uint8_t *umx_rpc_call_certificate(struct umx_rpc_call *call, size_t *length)
+{
+    *length = 0;
+    if (call->certificate == NULL && call->served.peer.role != UMX_ROLE_NONE) {
+        grpc_auth_context *context = grpc_call_auth_context(call->served.call);
+        grpc_auth_property_iterator it =
+            grpc_auth_context_find_properties_by_name(context, GRPC_X509_PEM_CERT_PROPERTY_NAME);
+        const grpc_auth_property *property = grpc_auth_property_iterator_next(&it);
+        if (property != NULL)
+            umx_identity_certificate(property->value, property->value_length, &call->certificate,
+                                     &call->certificate_length);
+        grpc_auth_context_release(context);
+    }
+    if (call->certificate != NULL)
+        *length = call->certificate_length;
+    return call->certificate;
 }

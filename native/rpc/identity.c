@@ -2,6 +2,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -145,23 +146,43 @@ static int read_end(X509 *certificate, struct umx_identity *out, struct umx_erro
     return 0;
 }
 
+static X509 *read_leaf(const char *pem, size_t length)
+{
+    BIO *bio = length > 0 && length <= PEM_MAX ? BIO_new_mem_buf(pem, (int)length) : NULL;
+    X509 *certificate = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+
+    BIO_free(bio);
+    return certificate;
+}
+
 int umx_identity_parse(const char *pem, size_t length, struct umx_identity *out, struct umx_error *err)
 {
     struct umx_identity made = {0};
-    X509 *certificate = NULL;
+    X509 *certificate = read_leaf(pem, length);
     int status;
 
-    if (length == 0 || length > PEM_MAX)
-        return refuse(err, "it is empty or too large");
-    BIO *bio = BIO_new_mem_buf(pem, (int)length);
-    if (bio != NULL)
-        certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    BIO_free(bio);
     if (certificate == NULL)
-        return refuse(err, "it is not a certificate in PEM");
+        return refuse(err, "it is empty, too large or not a certificate in PEM");
     if ((status = read_names(certificate, &made, err)) == 0 && (status = read_forest(certificate, &made, err)) == 0 &&
         (status = read_serial(certificate, &made, err)) == 0 && (status = read_end(certificate, &made, err)) == 0)
         *out = made;
     X509_free(certificate);
     return status;
+}
+
+int umx_identity_certificate(const char *pem, size_t length, uint8_t **der, size_t *der_length)
+{
+    X509 *certificate = read_leaf(pem, length);
+    unsigned char *made = NULL;
+    int size = certificate != NULL ? i2d_X509(certificate, &made) : -1;
+
+    X509_free(certificate);
+    if (size <= 0)
+        return UMX_E_FORMAT;
+    *der = malloc((size_t)size);
+    if (*der != NULL)
+        memcpy(*der, made, (size_t)size);
+    *der_length = (size_t)size;
+    OPENSSL_free(made);
+    return *der != NULL ? 0 : UMX_E_MEMORY;
 }

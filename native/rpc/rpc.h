@@ -35,6 +35,9 @@ struct umx_identity {
 /* Parses the leaf of a PEM text. UMX_ERR_IDENTITY_INVALID when it has none or more than one umx name. */
 int umx_identity_parse(const char *pem, size_t length, struct umx_identity *out, struct umx_error *err);
 
+/* The leaf of a PEM text as DER, malloc'ed. */
+int umx_identity_certificate(const char *pem, size_t length, uint8_t **der, size_t *der_length);
+
 /* ---- TLS material */
 
 /* PEM texts; a client without certificate leaves key and chain NULL. All are copied. */
@@ -109,6 +112,8 @@ void umx_rpc_stream_close(struct umx_rpc_stream *stream, const struct umx_error 
 int umx_rpc_answer(struct umx_rpc_call *call, const void *bytes, size_t length, struct umx_error *err);
 /* True when the peer cancelled or went away. */
 bool umx_rpc_cancelled(const struct umx_rpc_call *call);
+/* The peer's certificate, DER; NULL without one. Lives as long as the call. */
+const uint8_t *umx_rpc_call_certificate(struct umx_rpc_call *call, size_t *length);
 const char *umx_rpc_call_peer(const struct umx_rpc_call *call); /* address, for the log */
 
 /* ---- client */
