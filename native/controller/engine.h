@@ -45,7 +45,7 @@ bool umx_engine_policy_of(const char *word, enum umx_engine_policy *out);
 struct umx_engine_forest {
     const char *name;
     Umx__Forest__Side side;
-    char *const *domain_controllers; /* known ones, for waiting for replication; may be NULL */
+    const char *const *domain_controllers; /* known ones, for waiting for replication; may be NULL */
     size_t domain_controller_count;
 };
 

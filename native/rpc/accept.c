@@ -81,7 +81,7 @@ static int admit(struct umx_rpc_server *server, bool is_call, struct umx_error *
 
     pthread_mutex_lock(&server->mutex);
     if (server->stopping)
-        status = umx_fail(err, UMX_ERR_STOPPING, NULL, NULL);
+        status = umx_fail(err, UMX_ERR_SERVER_STOPPING, NULL, NULL);
     else if (is_call && server->calls >= server->max_calls)
         status = umx_fail(err, UMX_ERR_BUSY, NULL, NULL);
     pthread_mutex_unlock(&server->mutex);

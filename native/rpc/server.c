@@ -246,7 +246,7 @@ static void end_served(struct umx_rpc_server *server, int64_t grace)
 {
     struct umx_error why;
 
-    umx_fail(&why, UMX_ERR_STOPPING, NULL, NULL);
+    umx_fail(&why, UMX_ERR_SERVER_STOPPING, NULL, NULL);
     pthread_mutex_lock(&server->mutex);
     server->stopping = true;
     for (struct umx_rpc_served *served = server->served; served != NULL; served = served->next)

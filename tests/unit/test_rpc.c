@@ -902,7 +902,7 @@ static void test_stop_with_live_streams(void **state)
     assert_int_equal(seen.closed, STREAMS + 1);
     assert_true(seen.cancelled);
     for (int i = 0; i < STREAMS; i++) {
-        expect_end(calls[i], UMX_ERR_STOPPING, NULL);
+        expect_end(calls[i], UMX_ERR_SERVER_STOPPING, NULL);
         umx_rpc_call_close(calls[i]);
         umx_rpc_channel_close(channels[i]);
     }

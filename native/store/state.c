@@ -1,0 +1,260 @@
+#include "store/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "store/state_internal.h"
+#include "store/state_table.h"
+
+/* What a stored record may unpack to: it came in within its own limits, and almost empty records take much more memory
+ * than bytes. */
+enum { ARENA_FACTOR = 64, ARENA_FLOOR = 256 * 1024 };
+
+static const struct umx_database_kind kind = {
+    .application_id = 0x756d7873,
+    .version = 1,
+    .pragmas = "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA busy_timeout=5000",
+    .schema = "CREATE TABLE _identity(agent TEXT PRIMARY KEY, server TEXT, forest TEXT, serial TEXT, issued_at INTEGER,"
+              " expires_at INTEGER, revoked_at INTEGER) WITHOUT ROWID;"
+              "CREATE TABLE _setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+};
+
+/* A lock that ends with the process, whatever way it ends. */
+static int take_lock(struct umx_state *state, struct umx_error *err)
+{
+    struct umx_text name = {0};
+    int status = UMX_OK;
+
+    umx_text_addf(&name, "%s.lock", state->path);
+    state->lock = open(umx_text_string(&name), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (state->lock < 0)
+        status = umx_fail_code(err, UMX_ERR_STORE_OPEN, errno, umx_text_string(&name), "%s", strerror(errno));
+    else if (flock(state->lock, LOCK_EX | LOCK_NB) != 0)
+        status = umx_fail_code(err, errno == EWOULDBLOCK ? UMX_ERR_STORE_LOCKED : UMX_ERR_STORE_OPEN, errno,
+                               state->path, NULL);
+    umx_text_free(&name);
+    return status;
+}
+
+int umx_state_open(const char *path, struct umx_state **out, struct umx_error *err)
+{
+    struct umx_state *state = calloc(1, sizeof *state);
+    pthread_mutexattr_t attributes;
+
+    *out = NULL;
+    if (state == NULL || (state->path = strdup(path)) == NULL) {
+        free(state);
+        return umx_fail(err, UMX_ERR_MEMORY, path, NULL);
+    }
+    state->lock = -1;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&state->mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    int status = take_lock(state, err);
+    if (status == UMX_OK)
+        status = umx_database_open(path, &kind, &state->db, err);
+    if (status == UMX_OK)
+        status = umx_state_settle(state, err);
+    if (status != UMX_OK) {
+        umx_state_close(state);
+        return status;
+    }
+    *out = state;
+    return UMX_OK;
+}
+
+void umx_state_close(struct umx_state *state)
+{
+    size_t count;
+
+    if (state == NULL)
+        return;
+    umx_reflect_tables(&count);
+    for (size_t t = 0; state->insert != NULL && t < count; t++)
+        sqlite3_finalize(state->insert[t]);
+    free(state->insert);
+    sqlite3_close(state->db);
+    if (state->lock >= 0)
+        close(state->lock);
+    umx_text_free(&state->scratch);
+    pthread_mutex_destroy(&state->mutex);
+    free(state->path);
+    free(state);
+}
+
+const char *umx_state_path(const struct umx_state *state)
+{
+    return state->path;
+}
+
+int umx_state_begin(struct umx_state *state, struct umx_error *err)
+{
+    pthread_mutex_lock(&state->mutex);
+    int status = state->in_transaction ? umx_fail(err, UMX_ERR_INTERNAL, state->path, "a transaction inside another")
+                                       : umx_database_run(state->db, "BEGIN IMMEDIATE", err);
+    if (status != UMX_OK) {
+        pthread_mutex_unlock(&state->mutex);
+        return status;
+    }
+    state->in_transaction = true;
+    return UMX_OK;
+}
+
+int umx_state_commit(struct umx_state *state, struct umx_error *err)
+{
+    int status = umx_database_run(state->db, "COMMIT", err);
+
+    if (status != UMX_OK) {
+        umx_state_rollback(state);
+        return status;
+    }
+    state->in_transaction = false;
+    pthread_mutex_unlock(&state->mutex);
+    return UMX_OK;
+}
+
+void umx_state_rollback(struct umx_state *state)
+{
+    /* Somebody else's transaction holds the mutex; our own, or none, lets us in. */
+    if (pthread_mutex_trylock(&state->mutex) != 0)
+        return;
+    if (state->in_transaction) {
+        umx_database_run(state->db, "ROLLBACK", NULL);
+        state->in_transaction = false;
+        pthread_mutex_unlock(&state->mutex);
+    }
+    pthread_mutex_unlock(&state->mutex);
+}
+
+int umx_state_insert(struct umx_state *state, const struct umx_table *table, const ProtobufCMessage *record,
+                     struct umx_error *err)
+{
+    sqlite3_stmt *insert = state->insert[table - umx_reflect_tables(&(size_t){0})];
+    uint8_t *bytes;
+    size_t length;
+    int status = umx_reflect_pack(record, &bytes, &length, err);
+
+    if (status != UMX_OK)
+        return status;
+    int rc = umx_state_bind(insert, record, &state->scratch);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_bind_blob64(insert, (int)record->descriptor->n_fields + 1, bytes, length, SQLITE_STATIC);
+    if (rc == SQLITE_OK) {
+        status = umx_database_finish(state->db, insert, err);
+    } else {
+        status = umx_database_fail(state->db, rc, UMX_ERR_STORE_WRITE, err);
+        sqlite3_clear_bindings(insert);
+    }
+    free(bytes);
+    return status;
+}
+
+static int delete_rows(struct umx_state *state, const struct umx_table *table, const char *column, const char *value,
+                       struct umx_error *err)
+{
+    struct umx_text sql = {0};
+    sqlite3_stmt *statement = NULL;
+    int status;
+
+    if (column != NULL && protobuf_c_message_descriptor_get_field_by_name(table->record, column) == NULL)
+        return umx_fail(err, UMX_ERR_INTERNAL, table->name, "there is no column %s", column);
+    umx_text_addf(&sql, "DELETE FROM _%s", table->name);
+    if (column != NULL)
+        umx_text_addf(&sql, " WHERE %s IS ?", column);
+    status = sql.failed ? umx_fail(err, UMX_ERR_MEMORY, "state", NULL)
+                        : umx_database_prepare(state->db, umx_text_string(&sql), &statement, err);
+    if (status == UMX_OK) {
+        if (column != NULL)
+            sqlite3_bind_text(statement, 1, value, -1, SQLITE_STATIC);
+        status = umx_database_finish(state->db, statement, err);
+    }
+    sqlite3_finalize(statement);
+    umx_text_free(&sql);
+    return status;
+}
+
+int umx_state_replace(struct umx_state *state, const struct umx_table *table, const char *key_column,
+                      const char *key_value, ProtobufCMessage *const *records, size_t count, struct umx_error *err)
+{
+    bool own = false;
+    int status = UMX_OK;
+
+    if (table->derived)
+        return umx_fail(err, UMX_ERR_INTERNAL, table->name, "a derived table is not stored");
+    pthread_mutex_lock(&state->mutex);
+    if (!state->in_transaction) {
+        status = umx_state_begin(state, err);
+        own = status == UMX_OK;
+    }
+    if (status == UMX_OK)
+        status = delete_rows(state, table, key_column, key_value, err);
+    for (size_t i = 0; status == UMX_OK && i < count; i++)
+        status = records[i]->descriptor == table->record
+                     ? umx_state_insert(state, table, records[i], err)
+                     : umx_fail(err, UMX_ERR_INTERNAL, table->name, "a record of another table");
+    if (own && status == UMX_OK)
+        status = umx_state_commit(state, err);
+    else if (own)
+        umx_state_rollback(state);
+    pthread_mutex_unlock(&state->mutex);
+    return status;
+}
+
+int umx_state_unpack(const struct umx_table *table, sqlite3_stmt *row, int column, struct umx_arena **arena,
+                     ProtobufCMessage **record, struct umx_error *err)
+{
+    size_t length = (size_t)sqlite3_column_bytes(row, column);
+
+    *arena = umx_arena_new(length * ARENA_FACTOR + ARENA_FLOOR);
+    if (*arena == NULL)
+        return umx_fail(err, UMX_ERR_MEMORY, table->name, NULL);
+    return umx_reflect_unpack(table->record, sqlite3_column_blob(row, column), length, *arena, record, err);
+}
+
+int umx_state_load(struct umx_state *state, const struct umx_table *table, struct umx_world *world,
+                   struct umx_error *err)
+{
+    struct umx_text sql = {0};
+    sqlite3_stmt *row = NULL;
+    int rc = SQLITE_DONE;
+
+    if (table->derived)
+        return umx_fail(err, UMX_ERR_INTERNAL, table->name, "a derived table is not stored");
+    umx_text_addf(&sql, "SELECT _record FROM _%s ORDER BY rowid", table->name);
+    pthread_mutex_lock(&state->mutex);
+    int status = sql.failed ? umx_fail(err, UMX_ERR_MEMORY, "state", NULL)
+                            : umx_database_prepare(state->db, umx_text_string(&sql), &row, err);
+    while (status == UMX_OK && (rc = sqlite3_step(row)) == SQLITE_ROW) {
+        struct umx_arena *arena = NULL;
+        ProtobufCMessage *record;
+        status = umx_state_unpack(table, row, 0, &arena, &record, err);
+        if (status == UMX_OK)
+            status = umx_world_add(world, record, err);
+        umx_arena_free(arena);
+    }
+    if (status == UMX_OK && rc != SQLITE_DONE)
+        status = umx_database_fail(state->db, rc, UMX_ERR_STORE_OPEN, err);
+    sqlite3_finalize(row);
+    pthread_mutex_unlock(&state->mutex);
+    umx_text_free(&sql);
+    return status;
+}
+
+int umx_state_load_all(struct umx_state *state, struct umx_world *world, struct umx_error *err)
+{
+    size_t count;
+    const struct umx_table *tables = umx_reflect_tables(&count);
+    int status = UMX_OK;
+
+    pthread_mutex_lock(&state->mutex);
+    for (size_t t = 0; status == UMX_OK && t < count && !tables[t].derived; t++)
+        status = umx_state_load(state, &tables[t], world, err);
+    pthread_mutex_unlock(&state->mutex);
+    return status;
+}
