@@ -97,7 +97,7 @@ static int open_all(struct umx_controller *controller, const char *config_path, 
         status = umx_state_open(umx_text_string(&state), &controller->state, err);
     }
     if (status == 0)
-        status = umx_journal_file_open(umx_text_string(&journal), &controller->journal, err);
+        status = umx_journal_open(umx_text_string(&journal), &controller->journal, err);
     if (status == 0)
         status = umx_forests_open(controller->config, &controller->forests, err);
     if (status == 0)
@@ -124,7 +124,7 @@ static void close_all(struct umx_controller *controller)
     umx_observer_close(controller->observer);
     umx_fleet_close(controller->fleet);
     umx_forests_close(controller->forests);
-    umx_journal_file_close(controller->journal);
+    umx_journal_close(controller->journal);
     umx_state_close(controller->state);
     umx_authority_close(controller->authority);
     umx_config_free(controller->config);

@@ -10,7 +10,7 @@ struct umx_authority;
 struct umx_engine;
 struct umx_fleet;
 struct umx_forests;
-struct umx_journal;
+struct umx_journal_file;
 struct umx_observer;
 struct umx_rpc_server;
 struct umx_state;
@@ -21,7 +21,7 @@ struct umx_controller {
     char identity[256]; /* umx://DEPLOYMENT/controller/NAME */
     struct umx_authority *authority;
     struct umx_state *state;
-    struct umx_journal *journal;
+    struct umx_journal_file *journal;
     struct umx_forests *forests;
     struct umx_observer *observer;
     struct umx_fleet *fleet;

@@ -6,7 +6,7 @@
 
 typedef int umx_operation_function(struct umx_operation *operation, struct umx_error *err);
 
-/* operations_fleet.c */
+/* operations_fleet.c, operations_query.c */
 umx_operation_function umx_operation_status;
 umx_operation_function umx_operation_agents;
 umx_operation_function umx_operation_query;

@@ -1,6 +1,7 @@
 /* Operations that look: status, agents, query, check, snapshot, grants. */
 #include "controller/operations.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,7 +10,6 @@
 #include "controller/grants.h"
 #include "controller/observer.h"
 #include "phases/phases.h"
-#include "store/query.h"
 
 /* Each forest that could not be read is said aloud, by name; the rest of the answer stands. */
 static int warn_unread(struct umx_operation *operation, const Umx__World *records, struct umx_error *err)
