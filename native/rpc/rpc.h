@@ -112,7 +112,7 @@ void umx_rpc_stream_close(struct umx_rpc_stream *stream, const struct umx_error 
 int umx_rpc_answer(struct umx_rpc_call *call, const void *bytes, size_t length, struct umx_error *err);
 /* True when the peer cancelled or went away. */
 bool umx_rpc_cancelled(const struct umx_rpc_call *call);
-/* The peer's certificate, DER; NULL without one. Lives as long as the call. */
+/* The peer's certificate, DER; NULL without one. Lives as long as the call. Only from serve's thread. */
 const uint8_t *umx_rpc_call_certificate(struct umx_rpc_call *call, size_t *length);
 const char *umx_rpc_call_peer(const struct umx_rpc_call *call); /* address, for the log */
 
