@@ -1,0 +1,69 @@
+#include "controller/issue.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/reflect.h"
+#include "controller/authority.h"
+
+static int answer(struct umx_rpc_call *call, const struct umx_issued *issued, struct umx_error *err)
+{
+    Umx__IssueReply reply = UMX__ISSUE_REPLY__INIT;
+    uint8_t *bytes = NULL;
+    size_t length;
+    char identity[sizeof issued->identity];
+
+    umx_text_copy(identity, sizeof identity, issued->identity);
+    reply.chain = issued->chain;
+    reply.identity = identity;
+    reply.has_expires_at = 1;
+    reply.expires_at = issued->expires_at;
+    int status = umx_reflect_pack(&reply.base, &bytes, &length, err);
+    if (status == 0)
+        status = umx_rpc_answer(call, bytes, length, err);
+    free(bytes);
+    return status;
+}
+
+static int issue(struct umx_controller *controller, struct umx_rpc_call *call, const Umx__IssueRequest *request,
+                 struct umx_error *err)
+{
+    const char *name = request->forest != NULL ? request->forest : "";
+    const struct umx_forest_config *forest = umx_config_forest(controller->config, name);
+    struct umx_forest_person person;
+    struct umx_issued issued = {0};
+
+    if (forest == NULL)
+        return umx_fail(err, UMX_ERR_FOREST_UNKNOWN, name, NULL);
+    if (forest->operator_ca == NULL)
+        return umx_fail(err, UMX_ERR_PROOF_REFUSED, name, "the configuration names no operator_ca for this forest");
+    int status = umx_authority_prove_forest(request, forest->name, forest->operator_ca, &person, err);
+    if (status == 0)
+        status = umx_authority_issue_operator(controller->authority, request->request.data, request->request.len,
+                                              person.sid, person.name, forest->name, UMX_OPERATOR_LIFE, &issued, err);
+    if (status == 0) {
+        umx_log(UMX_LOG_INFO, "issue", "%s (%s) of %s from %s", issued.identity, person.name, forest->name,
+                umx_rpc_call_peer(call));
+        status = answer(call, &issued, err);
+    }
+    umx_issued_free(&issued);
+    return status;
+}
+
+int umx_issue_serve(void *user, struct umx_rpc_call *call, const struct umx_identity *peer, const uint8_t *request,
+                    size_t length, struct umx_error *err)
+{
+    struct umx_arena *arena = umx_arena_new(UMX_ARENA_FLOOR + UMX_MAX_AGENT_MESSAGE);
+    ProtobufCMessage *message = NULL;
+
+    (void)peer;
+    if (arena == NULL)
+        return umx_fail(err, UMX_ERR_MEMORY, "issue", NULL);
+    int status = umx_reflect_unpack(&umx__issue_request__descriptor, request, length, arena, &message, err);
+    if (status == 0)
+        status = issue(user, call, (const Umx__IssueRequest *)message, err);
+    if (status != 0 && err != NULL)
+        umx_log(UMX_LOG_WARNING, "issue", "refused to %s: %s: %s", umx_rpc_call_peer(call), err->what, umx_error_why(err));
+    umx_arena_free(arena);
+    return status;
+}
