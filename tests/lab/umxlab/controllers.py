@@ -154,9 +154,12 @@ def stop(place, *controllers):
     for dc in controllers:
         thaw(place, dc)
         signal_all(place, dc, signal.SIGTERM)
-    end = time.monotonic() + 5
+    begin = time.monotonic()
     while any(processes(place, dc) for dc in controllers):
-        if time.monotonic() > end:
+        waited = time.monotonic() - begin
+        if waited > 15:
+            raise LabError(f"{', '.join(dc.fqdn for dc in controllers)}: cannot be stopped")
+        if waited > 5:
             for dc in controllers:
                 signal_all(place, dc, signal.SIGKILL)
         time.sleep(0.05)
