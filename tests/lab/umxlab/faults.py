@@ -18,18 +18,21 @@ def freeze_dc(place, fqdn):
 
 
 def thaw_dc(place, fqdn):
+    """It carries out what it had received, although the clients may be dead."""
     _, dc = topology.of(place).controller(fqdn)
     controllers.thaw(place, dc)
     return f"{fqdn} runs on; requests that it had received are carried out now"
 
 
 def stop_dc(place, fqdn):
+    """Connections are refused."""
     _, dc = topology.of(place).controller(fqdn)
     controllers.stop(place, dc)
     return f"{fqdn} is stopped: connections are refused"
 
 
 def start_dc(place, fqdn):
+    """The opposite of stop-dc; waits until LDAP answers."""
     _, dc = topology.of(place).controller(fqdn)
     if controllers.processes(place, dc):
         return f"{fqdn} is running already"
@@ -58,7 +61,7 @@ def trust_deleted(place, forest, partner):
 
 
 def trust_direction(place, forest, partner, direction):
-    """0 disabled, 1 inbound, 2 outbound, 3 both; LDAP refuses this change, so it is made in the database."""
+    """N: 0 disabled, 1 inbound, 2 outbound, 3 both; on this side only."""
     near, where = _trust(place, forest, partner)
     controllers.ldbmodify(place, near.first, f"dn: {where}\nchangetype: modify\n"
                           f"replace: trustDirection\ntrustDirection: {int(direction)}\n")
@@ -91,7 +94,7 @@ def unreachable(place, name):
 
 
 def small_disk(place, directory, mebibytes="32"):
-    """Put a small file system over a directory before a program opens files in it; what is there is copied."""
+    """A small file system over a directory, with what is there; before a program opens files in it."""
     directory = Path(directory).resolve()
     held = place.run / "held"
     shutil.rmtree(held, ignore_errors=True)
@@ -116,6 +119,7 @@ def full_disk(place, directory):
 
 
 def read_only_disk(place, directory):
+    """Refused while a program has files there open for writing."""
     prefix = "" if _is_disk(place, directory) else small_disk(place, directory) + "\n"
     _mounts(place, ["mount", "-o", "remount,ro", Path(directory).resolve()])
     return f"{prefix}{directory} is read-only"

@@ -182,7 +182,7 @@ def _events(product, server, thumbprint, now):
     if product != "exchange" or "unified-messaging" not in server["roles"]:
         return []
     source = "MSExchange Unified Messaging"
-    events = [(1112, "information", f"The Unified Messaging server will use the certificate with thumbprint {thumbprint}.")]
+    events = [(1112, "information", f"The server will use the certificate with thumbprint {thumbprint}.")]
     if server.get("certificate") == "expiring":
         events.append((1120, "warning", f"The certificate with thumbprint {thumbprint} will expire soon."))
     return [{"log": "Application", "source": source, "event_id": number, "level": level,

@@ -3,6 +3,7 @@
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from . import (certificates, content, controllers, description, forest, hosts, network, operators,
                resolver, snapshot, topology)
@@ -24,7 +25,7 @@ def _up(place, layout):
     kept = snapshot.cached(layout.name)
     if snapshot.is_good(kept):
         _open(place)
-        snapshot.unpack(place, kept)
+        _unpack_cached(place, kept)
         step("restored from the cache")
         _serve(place, layout)
     else:
@@ -39,8 +40,21 @@ def _up(place, layout):
     _start(place, layout)
 
 
+def _unpack_cached(place, kept):
+    try:
+        snapshot.unpack(place, kept)
+    except LabError as error:
+        kept.unlink(missing_ok=True)
+        raise LabError(f"the cached lab was damaged and is removed, run 'lab up' again: {error}") from None
+
+
 def restore(place, path):
     """Replace what is there by a snapshot, or make a lab of it."""
+    path = Path(path).resolve()
+    if not path.is_file():
+        raise LabError(f"no snapshot {path}")
+    if path.is_relative_to(place.dir):
+        raise LabError(f"{path} lies in the lab that it would replace: move it elsewhere first")
     if place.exists():
         down(place)
     _or_nothing(place, lambda: _restore(place, path))

@@ -6,6 +6,7 @@ tests run: `lab exec` joins it, so a file system fault made there is seen by eve
 program of the test and by nothing outside, and is gone when the keeper ends.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -92,16 +93,13 @@ def processes(place):
 
 def down(place):
     """End every process in the namespace, then the namespace."""
-    own = os.getpid()
-    for number in (signal.SIGKILL,) * 20:
-        left = [pid for pid in processes(place) if pid != own]
-        if not left:
-            break
+    end = time.monotonic() + 10
+    while left := [pid for pid in processes(place) if pid != os.getpid()]:
+        if time.monotonic() > end:
+            raise LabError(f"processes of the lab cannot be ended: {left}")
         for pid in left:
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                pass
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         time.sleep(0.05)
     if exists(place):
         run(["ip", "netns", "delete", place.netns], 10)

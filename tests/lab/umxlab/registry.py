@@ -49,7 +49,8 @@ def _lync(server):
     """Only Lync 2010 is known by a key of its own; later versions are known by their services."""
     root = f"{_MACHINE}\\Real-Time Communications"
     if server["version"].startswith("4."):
-        return {root: {}, f"{root}\\{LYNC_2010_MARKER}": {"InstallDir": "C:\\Program Files\\Microsoft Lync Server 2010\\"}}
+        folder = "C:\\Program Files\\Microsoft Lync Server 2010\\"
+        return {root: {}, f"{root}\\{LYNC_2010_MARKER}": {"InstallDir": folder}}
     return {root: {}}
 
 
