@@ -18,14 +18,20 @@ FABRIKAM = ("fabrikam.test", "olga.orgadmin")
 LYNC = ("lync.test", "lars.lyncadmin")
 
 
+def first_state(directory):
+    return directory.with_suffix(".first.tar.zst")
+
+
 @pytest.fixture(scope="session")
 def fleet():
     """A running lab of topology fleet; its first state is kept in a file that `first_state` restores."""
     directory = Path(os.environ.get("UMX_TEST_LAB", "/dev/shm/umx-system-tests"))
     lab(directory, "down", check=False)
     lab(directory, "up", "--topology", "fleet", timeout=600)
+    lab(directory, "snapshot", first_state(directory), timeout=120)
     yield directory
     lab(directory, "down", timeout=120)
+    first_state(directory).unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +42,20 @@ def stage(fleet):
     play.start_agents()
     yield play
     play.stop()
+
+
+@pytest.fixture
+def fault(stage):
+    """Makes faults and takes them back, whatever happens: what `heal` cannot undo, the first state does."""
+    made = []
+
+    def make(*arguments):
+        made.append(arguments[0])
+        lab(stage.lab_dir, "fault", *arguments, timeout=120)
+    yield make
+    lab(stage.lab_dir, "heal", timeout=180)
+    if any(name.startswith(("trust-", "suffix-")) for name in made):
+        lab(stage.lab_dir, "restore", first_state(stage.lab_dir), timeout=180)
 
 
 @pytest.fixture

@@ -14,17 +14,9 @@ def dc(stage, forest):
     return stage.lab["forests"][forest]["domain_controllers"][0]["fqdn"]
 
 
-@pytest.fixture
-def frozen(stage):
-    def freeze(forest):
-        lab(stage.lab_dir, "fault", "freeze-dc", dc(stage, forest))
-    yield freeze
-    lab(stage.lab_dir, "heal", timeout=120)
-
-
 @pytest.mark.parametrize("command", [("check",), ("status",), ("plan", "create", "cold", "--phase", "exchucutil")])
-def test_commands_return_and_name_the_forest(stage, frozen, command):
-    frozen("fabrikam.test")
+def test_commands_return_and_name_the_forest(stage, fault, command):
+    fault("freeze-dc", dc(stage, "fabrikam.test"))
     started = time.monotonic()
     answer = stage.umx(LYNC if command[0] != "plan" else CONTOSO, *command, timeout=110)
     seconds = time.monotonic() - started
@@ -38,13 +30,13 @@ def test_commands_return_and_name_the_forest(stage, frozen, command):
     assert [r["forest"] for r in found] == ["contoso.test", "fabrikam.test", "lync.test"]
 
 
-def test_a_write_in_flight_is_uncertain_and_settled_after_the_thaw(stage, frozen):
+def test_a_write_in_flight_is_uncertain_and_settled_after_the_thaw(stage, fault):
     """The domain controller freezes while the plan writes: nothing is guessed, and after the thaw the plan ends well."""
     before = {f: stage.dump(f) for f in stage.lab["forests"]}
     create(stage, "cold-write")
     approve(stage, "cold-write")
     start(stage, "cold-write")
-    frozen("contoso.test")
+    fault("freeze-dc", dc(stage, "contoso.test"))
     plan = finish(stage, "cold-write", timeout=150, until=("suspended", "completed", "failed"))
     assert plan["state"] in ("suspended", "completed"), plan["state"]
     uncertain = [s for s in plan["steps"] if s["state"] == "uncertain"]
