@@ -1,11 +1,11 @@
 /* Markdown for docs/: what is generated cannot disagree with the program. */
 #include "base/reflect.h"
 #include "cli/commands.h"
+#include "cli/markdown.h"
 
-/* A cell of a Markdown table: a bar would end it. */
-static void put_cell(FILE *out, const char *text)
+void umx_markdown_cell(FILE *out, const char *text)
 {
-    for (; *text != '\0'; text++) {
+    for (; text != NULL && *text != '\0'; text++) {
         if (*text == '|')
             fputc('\\', out);
         fputc(*text == '\n' ? ' ' : *text, out);
@@ -25,9 +25,9 @@ UMX_COMMAND(docs_errors)
     for (size_t i = 0; i < count; i++) {
         fprintf(cli->out, "| UMX-%d | %s | %d | ", rows[i].id, umx_status_name(rows[i].status),
                 umx_status_exit(rows[i].status));
-        put_cell(cli->out, rows[i].reason);
+        umx_markdown_cell(cli->out, rows[i].reason);
         fputs(" | ", cli->out);
-        put_cell(cli->out, rows[i].remedy);
+        umx_markdown_cell(cli->out, rows[i].remedy);
         fputs(" |\n", cli->out);
     }
     return UMX_EXIT_GOOD;
@@ -50,7 +50,7 @@ UMX_COMMAND(docs_tables)
                 tables[i].derived ? " (Derived by the controller.)" : "");
         for (unsigned f = 0; f < record->n_fields; f++) {
             fprintf(cli->out, "| `%s` | %s | ", record->fields[f].name, umx_reflect_column_type(&record->fields[f]));
-            put_cell(cli->out, umx_reflect_comment(record->short_name, record->fields[f].name));
+            umx_markdown_cell(cli->out, umx_reflect_comment(record->short_name, record->fields[f].name));
             fputs(" |\n", cli->out);
         }
     }

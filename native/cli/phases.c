@@ -1,0 +1,91 @@
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/value.h"
+#include "phases/phases.h"
+
+enum { PHASES_ARENA = 4 * 1024 * 1024 };
+
+static void view_all(struct umx_cli *cli, const struct umx_document *document)
+{
+    static const struct umx_output_column columns[] = {{"number", "NO", UMX_GRID_RIGHT | UMX_GRID_FIXED},
+                                                       {"slug", "PHASE", UMX_GRID_FIXED},
+                                                       {"title", "TITLE", 0},
+                                                       {"sides", "SIDES", UMX_GRID_FIXED},
+                                                       {"writes", "WRITES BY", 0}};
+
+    umx_output_records(cli, umx_document_array(document, "phases"), columns, 5);
+}
+
+static void view_lines(struct umx_cli *cli, const char *title, const json_t *lines)
+{
+    if (json_array_size(lines) == 0)
+        return;
+    fprintf(cli->out, "\n%s\n", title);
+    for (size_t i = 0; i < json_array_size(lines); i++)
+        umx_grid_paragraph(cli->out, &cli->style, 2, json_string_value(json_array_get(lines, i)));
+}
+
+static void view_one(struct umx_cli *cli, const struct umx_document *document)
+{
+    static const char *const members[][2] = {
+        {"number", "number"}, {"slug", "phase"},       {"title", "title"},
+        {"sides", "sides"},   {"writes", "writes by"}, {"groups", "groups"},
+    };
+    static const struct umx_output_column checks[] = {{"id", "CHECK", 0}, {"question", "ASKS", 0}, {"spec", "SPEC", 0}};
+    const json_t *phase = json_array_get(umx_document_array(document, "phases"), 0);
+
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        umx_output_member(cli, phase, members[i][0], members[i][1]);
+    view_lines(cli, "OPTIONS (--set)", json_object_get(phase, "option"));
+    view_lines(cli, "DOCUMENTATION", json_object_get(phase, "documentation"));
+    fputc('\n', cli->out);
+    umx_output_records(cli, umx_document_array(document, "checks"), checks, 3);
+}
+
+static int add_phase(struct umx_document *document, const struct umx_phase *phase, struct umx_error *err)
+{
+    struct umx_arena *arena = umx_arena_new(PHASES_ARENA);
+    Umx__PhaseInfo *info = NULL;
+    int status;
+
+    if (arena != NULL)
+        umx_phase_info(phase, arena, &info);
+    status = info == NULL ? umx_fail(err, UMX_ERR_MEMORY, phase->slug, NULL)
+                          : umx_document_message(document, "phases", &info->base, err);
+    umx_arena_free(arena);
+    return status;
+}
+
+static int add_checks(struct umx_document *document, const struct umx_phase *phase, struct umx_error *err)
+{
+    int status = 0;
+
+    for (const struct umx_phase_check *check = phase->checks; status == 0 && check != NULL && check->id != NULL;
+         check++)
+        status = umx_document_item(document, "checks",
+                                   json_pack("{s:s,s:s,s:s,s:s}", "id", check->id, "spec", check->spec, "question",
+                                             check->question, "remedy", check->remedy),
+                                   err);
+    return status;
+}
+
+UMX_COMMAND(phases)
+{
+    const char *name = umx_args_operand(args, 0);
+    const struct umx_phase *one = name != NULL ? umx_phase(name) : NULL;
+    struct umx_document document = {0};
+
+    if (name != NULL && one == NULL)
+        return umx_fail(err, UMX_ERR_PHASE_UNKNOWN, name, NULL);
+    int status = umx_document_open(&document, one != NULL ? "phase" : "phases", err);
+    for (int i = 0; status == 0 && i < UMX_PHASE_COUNT; i++)
+        if (one == NULL || one == &umx_phases()[i])
+            status = add_phase(&document, &umx_phases()[i], err);
+    if (status == 0 && one != NULL)
+        status = add_checks(&document, one, err);
+    if (status == 0)
+        status = umx_output(cli, &document, one != NULL ? view_one : view_all, err);
+    umx_document_close(&document);
+    return status;
+}

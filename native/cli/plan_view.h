@@ -1,0 +1,20 @@
+/*
+ * A plan for people: its head, who approved, the steps by forest, and the object-level difference.
+ */
+#ifndef UMX_CLI_PLAN_VIEW_H
+#define UMX_CLI_PLAN_VIEW_H
+
+#include "cli/cli.h"
+
+/* What `plan show` and every operation that changes a plan answer. */
+void umx_plan_view(struct umx_cli *cli, const struct umx_document *document);
+/* The same, with every step's change like an LDIF: `-` goes, `+` comes. */
+void umx_plan_view_diff(struct umx_cli *cli, const struct umx_document *document);
+
+/* One step's difference (plan_diff.c). */
+void umx_plan_diff_step(struct umx_cli *cli, const json_t *step);
+
+/* One journal entry on one line. */
+void umx_plan_view_entry(struct umx_cli *cli, const json_t *entry);
+
+#endif

@@ -1,0 +1,78 @@
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/plan_view.h"
+#include "cli/value.h"
+#include "cli/width.h"
+
+void umx_plan_view_entry(struct umx_cli *cli, const json_t *entry)
+{
+    struct umx_text line = {0}, clean = {0};
+
+    umx_value_add_text(&line, json_object_get(entry, "written_at"));
+    umx_text_addf(&line, "  %-12s %s", umx_value_string(entry, "kind"), umx_value_string(entry, "step"));
+    if (umx_value_string(entry, "outcome")[0] != '\0')
+        umx_text_addf(&line, " %s", umx_value_string(entry, "outcome"));
+    if (umx_value_string(entry, "error")[0] != '\0')
+        umx_text_addf(&line, " %s", umx_value_string(entry, "error"));
+    if (umx_value_string(entry, "detail")[0] != '\0')
+        umx_text_addf(&line, "  %s", umx_value_string(entry, "detail"));
+    umx_width_add_printable(&clean, umx_text_string(&line));
+    fprintf(cli->out, "%s\n", umx_text_string(&clean));
+    umx_text_free(&line);
+    umx_text_free(&clean);
+}
+
+/* Entries are shown when they come. */
+static int show(void *user, const char *type, const json_t *item, struct umx_error *err)
+{
+    struct umx_cli *cli = user;
+    int result = 0;
+
+    if (strcmp(type, "entries") != 0)
+        return 0;
+    umx_progress_clear(cli);
+    if (cli->format == UMX_CLI_JSONL)
+        result = json_dumpf(item, cli->out, JSON_COMPACT) != 0 || fputc('\n', cli->out) == EOF ? -1 : 0;
+    else if (cli->format == UMX_CLI_TABLE)
+        umx_plan_view_entry(cli, item);
+    if (result != 0 || fflush(cli->out) != 0)
+        return umx_fail(err, UMX_ERR_FILE_UNWRITABLE, "standard output", NULL);
+    return 0;
+}
+
+/* States that a watched plan rests in, and what they mean to a script. */
+static int exit_of(const char *state)
+{
+    static const char *const bad[] = {"failed", "cancelled", "suspended"};
+
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (strcmp(state, bad[i]) == 0)
+            return UMX_EXIT_NO;
+    return UMX_EXIT_GOOD;
+}
+
+static void view_end(struct umx_cli *cli, const struct umx_document *document)
+{
+    struct umx_text line = {0};
+
+    umx_width_add_printable(&line, umx_value_string(document->root, "state"));
+    fprintf(cli->out, "plan is %s\n", umx_text_string(&line));
+    umx_text_free(&line);
+}
+
+UMX_COMMAND(plan_watch)
+{
+    bool streams = cli->format == UMX_CLI_TABLE || cli->format == UMX_CLI_JSONL;
+    const struct umx_call_sink sink = {.item = show, .user = cli, .keep = !streams};
+    struct umx_document document = {0};
+    int status =
+        umx_call(cli, "plan.watch", json_pack("{s:s}", "name", umx_args_operand(args, 0)), &sink, &document, err);
+
+    if (status == 0)
+        status = umx_output(cli, &document, view_end, err);
+    if (status == 0)
+        status = exit_of(umx_value_string(document.root, "state"));
+    umx_document_close(&document);
+    return status;
+}

@@ -1,0 +1,108 @@
+# Completion of umx(1) for bash: commands, options, phases, tables, and plan names where an identity is set.
+
+_umx_words() # WORD... - offers the words that begin with what was typed
+{
+    local word
+    for word in "$@"; do
+        [[ $word == "$cur"* ]] && COMPREPLY+=("$word")
+    done
+}
+
+_umx_column() # COMMAND... - first column of a local command's CSV
+{
+    local line number slug
+    while IFS= read -r line; do
+        if [[ $1 == phases ]]; then
+            IFS=, read -r number slug line <<<"$line"
+            [[ $slug == slug ]] || printf '%s\n' "$slug"
+        else
+            [[ ${line%%,*} == name ]] || printf '%s\n' "${line%%,*}"
+        fi
+    done < <(umx "$@" -o csv 2>/dev/null)
+}
+
+_umx_plans()
+{
+    local line
+    [[ -n $UMX_IDENTITY && -r $UMX_IDENTITY ]] || return
+    while IFS= read -r line; do
+        [[ $line =~ \"name\":\"([A-Za-z0-9._-]+)\" ]] && printf '%s\n' "${BASH_REMATCH[1]}"
+    done < <(umx plan list -o jsonl 2>/dev/null)
+}
+
+_umx_value() # OPTION - values of an option; fails when it takes none
+{
+    case $1 in
+    -o) _umx_words table json jsonl csv ;;
+    --phase | --to-phase) _umx_words $(_umx_column phases) ;;
+    --plan) _umx_words $(_umx_plans) ;;
+    --identity | --snapshot | --certificate | --key | --ca | --out) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+    --controller | --pair | --set | --ticket | --comment | --not-before | --not-after | --max-failures | --forest | \
+        --expires | --hash | --name | --timeout | --after | --limit) ;;
+    *) return 1 ;;
+    esac
+}
+
+_umx_options() # COMMAND - its own options
+{
+    case $1 in
+    query) echo --timeout ;;
+    check) echo --phase --pair --snapshot --all ;;
+    "plan create") echo --phase --pair --set --ticket --not-before --not-after --max-failures ;;
+    "plan show") echo --diff ;;
+    "plan approve") echo --forest --expires --ticket --comment --hash --break-glass ;;
+    "plan deny" | "plan withdraw") echo --forest --ticket --comment --hash ;;
+    "plan start") echo --phase ;;
+    "plan confirm") echo --comment ;;
+    "plan undo") echo --to-phase --name ;;
+    audit) echo --plan --after --limit ;;
+    login) echo --forest --certificate --key --ca --out ;;
+    esac
+}
+
+_umx()
+{
+    local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} i word skip=0
+    local -a plain=()
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        if ((skip)); then
+            skip=0
+        elif [[ $word == -* ]]; then
+            case $word in
+            --progress | --help | --version | --all | --diff | --break-glass) ;;
+            *) skip=1 ;;
+            esac
+        else
+            plain+=("$word")
+        fi
+    done
+    if ((skip)); then
+        _umx_value "$previous"
+        return
+    fi
+    local command=${plain[0]-}
+    case $command in
+    plan | snapshot | grants) command="$command ${plain[1]-}" ;;
+    audit) [[ ${plain[1]-} == verify ]] && command="audit verify" ;;
+    esac
+    if [[ $cur == -* ]]; then
+        _umx_words $(_umx_options "$command") --controller --identity -o --progress --help
+        return
+    fi
+    case ${#plain[@]}:${plain[0]-} in
+    0:*) _umx_words status agents query tables check phases snapshot plan audit grants login help ;;
+    1:plan) _umx_words create list show submit approve deny withdraw start confirm watch suspend resume cancel undo export delete ;;
+    1:snapshot) _umx_words save diff ;;
+    1:grants) _umx_words show ;;
+    1:audit) _umx_words verify ;;
+    1:tables) _umx_words $(_umx_column tables) ;;
+    1:phases) _umx_words $(_umx_column phases) ;;
+    1:help) _umx_words status agents query tables check phases snapshot plan audit grants login ;;
+    2:plan) [[ ${plain[1]} == create || ${plain[1]} == list ]] || _umx_words $(_umx_plans) ;;
+    [23]:snapshot) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+    esac
+}
+
+complete -F _umx umx
