@@ -1,5 +1,6 @@
 """A stage: a controller, agents and operators on a running lab. The demo and the system tests play on it."""
 
+import base64
 import json
 import os
 import shutil
@@ -168,8 +169,20 @@ class Stage:
 # Attributes that say when and in what order something was written, not what (docs/undo.md names each).
 VOLATILE = {"objectguid", "usncreated", "usnchanged", "whencreated", "whenchanged", "dscorepropagationdata",
             "replpropertymetadata", "lastlogon", "lastlogontimestamp", "logoncount", "msds-lastsuccessfulinteractivelogontime",
-            "badpasswordtime", "badpwdcount", "replupto", "repluptodatevector", "repsfrom", "repsto", "pwdlastset", "rIDNextRID".lower(),
-            "ridpreviousallocationpool", "creationtime", "modifiedcount", "msds-nctype", "dnsrecord", "dnstombstoned"}
+            "badpasswordtime", "badpwdcount", "repluptodatevector", "repsfrom", "repsto", "ridnextrid", "ridpreviousallocationpool",
+            "modifiedcount", "dnsrecord", "dnstombstoned"}
+
+
+def ldif_value(text):
+    """The value behind `name:`; text where it is UTF-8, else base64 with a prefix that says so."""
+    if not text.startswith(":"):
+        return text.strip()
+    raw = base64.b64decode(text[1:])
+    try:
+        decoded = raw.decode()
+    except UnicodeDecodeError:
+        return "base64:" + text[1:].strip()
+    return decoded if decoded.isprintable() else "base64:" + text[1:].strip()
 
 
 def parse_ldif(text):
@@ -182,9 +195,9 @@ def parse_ldif(text):
                 continue
             name, _, value = line.partition(":")
             if name == "dn":
-                dn = value.lstrip(": ")
+                dn = ldif_value(value)
             elif name.lower() not in VOLATILE:
-                entry.setdefault(name, []).append(value.strip())
+                entry.setdefault(name, []).append(ldif_value(value))
         if dn is not None:
             entries[dn] = {name: sorted(values) for name, values in entry.items()}
     return entries

@@ -83,7 +83,7 @@ def undo(stage, name):
 
 def entries_of_dacl(values):
     """The explicit entries of a dumped nTSecurityDescriptor in SDDL, sorted."""
-    descriptor = ndr_unpack(security.descriptor, base64.b64decode(values[0].lstrip(": ")))
+    descriptor = ndr_unpack(security.descriptor, base64.b64decode(values[0].removeprefix("base64:")))
     domain = security.dom_sid("S-1-5-21-0-0-0")
     one = security.descriptor()
     texts = []

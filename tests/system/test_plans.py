@@ -25,10 +25,6 @@ def changed(before, after):
     return {dn: entry for forest in before for dn, entry in difference(before[forest], after[forest]).items()}
 
 
-def plain(values):
-    return sorted(v.removeprefix(": ") for v in values)
-
-
 def assert_effect_is_preview(plan, before, after):
     adds, deletes, changes, access = predicted(plan)
     seen = changed(before, after)
