@@ -244,7 +244,10 @@ static int apply_action(struct umx_world *world, const Umx__PlanStep *step)
         return 0;
     for (size_t i = 0; i < records->n_service; i++) {
         Umx__Service *service = records->service[i];
-        if (!umx_text_equal(service->server, action->server) || !umx_text_equal(service->name, step->target))
+        bool named = false;
+        for (size_t k = 0; k < action->n_item; k++)
+            named = named || umx_text_equal(service->name, action->item[k]);
+        if (!named || !umx_text_equal(service->server, action->server))
             continue;
         service->has_started_at = 1;
         service->started_at = records->taken_at;

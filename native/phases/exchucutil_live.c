@@ -1,0 +1,166 @@
+/* Phase 7: what only agents can tell (V7.6, V7.7). */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "phases/exchucutil.h"
+#include "phases/forests.h"
+
+static void later(int64_t *newest, bool has, int64_t at)
+{
+    if (has && at > *newest)
+        *newest = at;
+}
+
+/* Newest change of what Lync reads of this pool, in the controller's time; 0: nothing is there. */
+static int64_t newest_write(const struct umx_uc *uc, const struct umx_uc_pool *pool)
+{
+    const Umx__World *world = uc->view->world;
+    const Umx__Forest *exchange = uc->view->exchange;
+    int64_t newest = 0;
+
+    if (pool->gateway == NULL)
+        return 0;
+    later(&newest, pool->gateway->has_created_at, pool->gateway->created_at);
+    later(&newest, pool->gateway->has_changed_at, pool->gateway->changed_at);
+    for (size_t i = 0; i < world->n_hunt_group; i++) {
+        if (!umx_uc_child(world->hunt_group[i], pool->gateway))
+            continue;
+        later(&newest, world->hunt_group[i]->has_created_at, world->hunt_group[i]->created_at);
+        later(&newest, world->hunt_group[i]->has_changed_at, world->hunt_group[i]->changed_at);
+    }
+    for (size_t n = 0; n < UMX_UC_NEED_COUNT; n++) {
+        const Umx__Container *container = umx_find_container(world, uc->view->pair->exchange, umx_uc_needs[n].kind);
+        if (container != NULL)
+            later(&newest, container->has_changed_at, container->changed_at);
+    }
+    return newest == 0 ? 0 : newest - (exchange->has_clock_offset ? exchange->clock_offset : 0);
+}
+
+static int64_t clock_of(const Umx__World *world, const char *server)
+{
+    for (size_t i = 0; i < world->n_server; i++)
+        if (umx_text_equal(world->server[i]->server, server) && world->server[i]->has_clock_offset)
+            return world->server[i]->clock_offset;
+    return 0;
+}
+
+static void check_front_end(const struct umx_uc *uc, const struct umx_phase_check *check,
+                            const struct umx_uc_pool *pool, const char *server, int64_t written,
+                            struct umx_findings *out)
+{
+    const Umx__World *world = uc->view->world;
+    const Umx__Service *service = umx_find_service(world, server, "RTCSRV");
+    char since[UMX_CLOCK_TEXT];
+    char last[UMX_CLOCK_TEXT];
+    struct umx_answer answer = {
+        .status = UMX__FINDING__STATUS__UNKNOWN,
+        .forest = uc->view->pair->lync,
+        .target = server,
+        .expected = umx_say(out, "RTCSRV of pool %s started after the last write (%s)", pool->fqdn,
+                            umx_clock_format(written, last)),
+    };
+
+    if (service == NULL) {
+        answer.actual = umx_say(out, "no agent on %s has reported RTCSRV", server);
+    } else if (umx_stale(world, service->has_collected_at, service->collected_at)) {
+        answer.actual = umx_say(out, "the report of %s is older than %d hours", server, UMX_FACT_AGE_MAX_HOURS);
+    } else if (service->has_state && service->state != UMX__SERVICE__STATE__RUNNING) {
+        answer.status = UMX__FINDING__STATUS__FAIL;
+        answer.actual = "RTCSRV does not run";
+    } else if (!service->has_started_at) {
+        answer.actual = "its start time was not reported";
+    } else {
+        int64_t started = service->started_at - clock_of(world, server);
+        answer.status = started >= written ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL;
+        answer.actual = umx_say(out, "runs since %s", umx_clock_format(started, since));
+    }
+    if (answer.status != UMX__FINDING__STATUS__PASS)
+        answer.remedy = umx_say(out,
+                                "on %s, one Front End of the pool after another: `Stop-CsWindowsService RTCSRV "
+                                "-Graceful`, then `Start-CsWindowsService RTCSRV`",
+                                server);
+    umx_findings_add(out, uc->view, check, &answer);
+}
+
+void umx_uc_check_restart(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out)
+{
+    struct umx_uc uc;
+
+    if (umx_uc_build(view, out->arena, &uc, NULL) != 0) {
+        out->failed = 1;
+        return;
+    }
+    for (size_t i = 0; i < uc.pool_count; i++) {
+        const struct umx_uc_pool *pool = &uc.pools[i];
+        int64_t written = newest_write(&uc, pool);
+        size_t count;
+        if (pool->scope != UMX_UC_IN)
+            continue;
+        const char **servers = umx_uc_front_ends(view->world, pool, out->arena, &count);
+        if (servers == NULL) {
+            out->failed = 1;
+            return;
+        }
+        for (size_t k = 0; written != 0 && k < count; k++)
+            check_front_end(&uc, check, pool, servers[k], written, out);
+        if (written != 0 && count > 0)
+            continue;
+        struct umx_answer answer = {
+            .status = written == 0 ? UMX__FINDING__STATUS__NOT_APPLICABLE : UMX__FINDING__STATUS__UNKNOWN,
+            .forest = view->pair->lync,
+            .target = pool->fqdn,
+            .expected = "RTCSRV of each Front End started after the last write",
+            .actual = written == 0 ? "nothing of the pool is written yet"
+                                   : umx_say(out, "no agent on a Front End of %s", pool->fqdn),
+            .remedy = written == 0 ? NULL
+                                   : umx_say(out,
+                                             "install an agent, or look by hand on each Front End of %s: `Get-Process "
+                                             "RTCSrv | Select-Object StartTime`",
+                                             pool->fqdn),
+        };
+        umx_findings_add(out, view, check, &answer);
+    }
+}
+
+void umx_uc_check_read(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out)
+{
+    const char *exchange = view->pair->exchange;
+    const char *lync = view->pair->lync;
+    struct umx_proofs proofs = umx_forests_proofs(view->world, UMX__PROOF__KIND__DIRECTORY, lync, exchange);
+    struct umx_uc uc;
+
+    if (umx_uc_build(view, out->arena, &uc, NULL) != 0) {
+        out->failed = 1;
+        return;
+    }
+    const Umx__Proof *shown = proofs.failed != NULL   ? proofs.failed
+                              : proofs.passed != NULL ? proofs.passed
+                                                      : proofs.undecided;
+    struct umx_answer answer = {
+        .status = UMX__FINDING__STATUS__UNKNOWN,
+        .forest = exchange,
+        .target = shown != NULL && shown->target != NULL ? shown->target : exchange,
+        .expected =
+            umx_say(out, "a Lync server of %s reads the %zu SIP dial plans with its own account", lync, uc.plan_count),
+    };
+    if (shown == NULL) {
+        answer.actual = proofs.stale > 0
+                            ? umx_say(out, "the last attempt is older than %d hours", UMX_FACT_AGE_MAX_HOURS)
+                            : umx_say(out, "no agent on a Lync server of %s has tried", lync);
+        answer.remedy = umx_say(out, "install an agent on a Front End of %s: `umxd issue agent FQDN`", lync);
+    } else if (proofs.fail > 0) {
+        answer.status = UMX__FINDING__STATUS__FAIL;
+        answer.actual = umx_say(out, "%s as %s: %s", umx_or_empty(shown->server), umx_or_empty(shown->identity),
+                                umx_or_empty(shown->detail));
+    } else if (proofs.pass > 0) {
+        bool all = !shown->has_objects || (size_t)(shown->objects > 0 ? shown->objects : 0) >= uc.plan_count;
+        answer.status = all ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL;
+        answer.actual = shown->has_objects
+                            ? umx_say(out, "%s sees %d objects", umx_or_empty(shown->server), shown->objects)
+                            : umx_say(out, "%s could read", umx_or_empty(shown->server));
+    } else {
+        answer.actual = umx_say(out, "not decided by %s: %s", umx_or_empty(shown->server), umx_or_empty(shown->detail));
+    }
+    umx_findings_add(out, view, check, &answer);
+}
