@@ -20,6 +20,7 @@ int umx_agent_file_read(const char *path, size_t cap, struct umx_arena *arena, c
     }
     if (file == NULL)
         return umx_fail_code(err, UMX_ERR_FILE_UNREADABLE, errno, path, "%s", strerror(errno));
+    setvbuf(file, NULL, _IONBF, 0); /* what is read may be a secret: no second copy in a buffer */
     if (fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) < 0 || fseek(file, 0, SEEK_SET) != 0) {
         status = umx_fail_code(err, UMX_ERR_FILE_UNREADABLE, errno, path, "it is not a plain file");
         goto out;

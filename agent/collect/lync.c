@@ -32,7 +32,7 @@ static const struct policy {
     {"Get-CsVoicePolicy", "voice_policy", {"PstnUsages"}},
     {"Get-CsVoiceRoute", "voice_route", {"NumberPattern", "PstnUsages", "PstnGatewayList"}},
     {"Get-CsPstnUsage", "pstn_usage", {"Usage"}},
-    {"Get-CsPstnGateway", "pstn_gateway", {"PoolFqdn"}},
+    {"Get-CsService", "pstn_gateway", {"PoolFqdn"}},
 };
 
 static void add_policy(struct umx_collect *collect, const struct umx_shell_record *record, const struct policy *policy)
@@ -63,8 +63,12 @@ int umx_collect_lync_policy(struct umx_collect *collect, struct umx_error *err)
         int status = umx_shell_read(collect->host, collect->scratch, policies[i].command, &records, &count, err);
         if (status != 0)
             return status;
-        for (size_t j = 0; j < count; j++)
-            add_policy(collect, &records[j], &policies[i]);
+        for (size_t j = 0; j < count; j++) {
+            const char *role = umx_shell_value(&records[j], "Role", 0);
+            /* A record of Get-CsService may hold every kind of service. */
+            if (role == NULL || umx_text_equal(role, "PstnGateway"))
+                add_policy(collect, &records[j], &policies[i]);
+        }
     }
     return 0;
 }
@@ -86,7 +90,7 @@ int umx_collect_lync_pool_member(struct umx_collect *collect, struct umx_error *
                 break;
             row->server = umx_rows_text(rows, collect->host->identity.fqdn);
             row->forest = umx_rows_text(rows, collect->host->identity.forest);
-            row->pool = umx_rows_text(rows, umx_shell_value(&records[i], "Pool", 0));
+            row->pool = umx_rows_text(rows, umx_shell_value(&records[i], "Fqdn", 0));
             row->member = names[j];
             row->backup_pool = umx_rows_text(rows, umx_shell_value(&records[i], "BackupPool", 0));
             row->has_ready = state != NULL;

@@ -113,10 +113,11 @@ const struct umx_shell_script umx_shell_scripts[] = {
           "  Write-Value 'Usage' $it.Usage\n"
           "  Write-End\n"
           "}\n"},
-    {"Get-CsPstnGateway", UMX__SERVER__PRODUCT__LYNC,
+    {"Get-CsService", UMX__SERVER__PRODUCT__LYNC,
      LYNC "Assert-Command 'Get-CsService'\n"
           "foreach ($it in @(Get-CsService -PstnGateway)) {\n"
           "  Write-Value 'Identity' $it.Identity\n"
+          "  Write-Value 'Role' 'PstnGateway'\n"
           "  Write-Value 'PoolFqdn' $it.PoolFqdn\n"
           "  Write-End\n"
           "}\n"},
@@ -129,7 +130,7 @@ const struct umx_shell_script umx_shell_scripts[] = {
           "foreach ($service in @(Get-CsService -Registrar)) {\n"
           "  $fqdn = [string]$service.PoolFqdn\n"
           "  $pool = Get-CsPool -Identity $fqdn\n"
-          "  Write-Value 'Pool' $fqdn\n"
+          "  Write-Value 'Fqdn' $fqdn\n"
           "  Write-Value 'Computers' $pool.Computers\n"
           "  if ($service.BackupRegistrar) {\n"
           "    Write-Value 'BackupPool' (([string]$service.BackupRegistrar) -replace '^Registrar:', '')\n"

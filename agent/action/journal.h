@@ -1,0 +1,41 @@
+/*
+ * The agent's record of what it did: one line per event in STATE/actions.journal,
+ *   STATE<TAB>batch<TAB>item number<TAB>hex(text)
+ * with STATE one of intent, done, failed; durable before the call returns. A line cut short by a crash is dropped.
+ * Not thread-safe: the action lane owns it.
+ */
+#ifndef UMX_AGENT_JOURNAL_H
+#define UMX_AGENT_JOURNAL_H
+
+#include <stdio.h>
+
+#include "agent/file.h"
+
+enum {
+    UMX_JOURNAL_ENTRIES = 4096,              /* remembered, and kept when the file is made shorter */
+    UMX_JOURNAL_FILE_MAX = 16 * 1024 * 1024, /* larger is refused at the start */
+    UMX_JOURNAL_TEXT_MAX = 1024,
+    UMX_JOURNAL_BATCH_MAX = 128,
+};
+
+enum umx_journal_state { UMX_JOURNAL_NONE, UMX_JOURNAL_INTENT, UMX_JOURNAL_DONE, UMX_JOURNAL_FAILED };
+
+struct umx_journal_entry {
+    enum umx_journal_state state;
+    char batch[UMX_JOURNAL_BATCH_MAX];
+    int item;
+    char *text; /* intent: the state before; done and failed: the result's detail */
+};
+
+struct umx_journal;
+
+int umx_journal_open(const char *directory, struct umx_journal **out, struct umx_error *err);
+void umx_journal_close(struct umx_journal *journal); /* NULL allowed */
+
+/* What is known of an item; NULL: nothing. Valid until the next addition. */
+const struct umx_journal_entry *umx_journal_find(const struct umx_journal *journal, const char *batch, int item);
+/* Text beyond the maximum is cut. */
+int umx_journal_add(struct umx_journal *journal, enum umx_journal_state state, const char *batch, int item,
+                    const char *text, struct umx_error *err);
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * The agent's configuration file:
+ *
+ *   [agent]
+ *   controller      = HOST:PORT
+ *   identity        = FILE        PEM: private key, certificate, intermediates, the deployment's root last
+ *   host            = local       or recorded:DIR
+ *   state           = DIR         the action journal; the identity's directory when not set
+ *   report_interval = SECONDS     full reports; the controller's value, else 300, when not set
+ *   start_jitter    = SECONDS     the first connection waits a random time up to this (30)
+ *   refused_wait    = SECONDS     before trying again after the controller refused this identity (300)
+ *
+ * Unknown settings are errors. Secrets stand in the identity file only.
+ */
+#ifndef UMX_AGENT_CONFIG_H
+#define UMX_AGENT_CONFIG_H
+
+#include "agent/file.h"
+#include "base/error.h"
+
+enum {
+    UMX_AGENT_REPORT_INTERVAL = 300,
+    UMX_AGENT_START_JITTER = 30,
+    UMX_AGENT_REFUSED_WAIT = 300,
+};
+
+struct umx_agent_config {
+    char controller[300];
+    char identity[UMX_AGENT_PATH_MAX];
+    char host[UMX_AGENT_PATH_MAX + 16];
+    char state[UMX_AGENT_PATH_MAX];
+    int report_interval; /* seconds; 0: not set */
+    int start_jitter;
+    int refused_wait;
+};
+
+/* Reads and checks; UMX_ERR_CONFIG_INVALID names the file and the line. */
+int umx_agent_config_read(const char *path, struct umx_agent_config *out, struct umx_error *err);
+
+/* What `facts` needs: a missing controller or identity is no error then. */
+int umx_agent_config_read_host(const char *path, struct umx_agent_config *out, struct umx_error *err);
+
+#endif

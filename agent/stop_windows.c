@@ -1,0 +1,23 @@
+#include <windows.h>
+
+#include "agent/stop.h"
+
+atomic_bool umx_agent_stopping;
+
+static BOOL WINAPI stop(DWORD event)
+{
+    (void)event;
+    atomic_store(&umx_agent_stopping, 1);
+    return TRUE;
+}
+
+void umx_agent_stop_watch(void)
+{
+    SetConsoleCtrlHandler(stop, TRUE);
+}
+
+/* Proofs run in a thread here. */
+const char *umx_agent_program(void)
+{
+    return "";
+}
