@@ -5,6 +5,7 @@
 #ifndef UMX_AGENT_COLLECT_H
 #define UMX_AGENT_COLLECT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -47,8 +48,10 @@ struct umx_collect {
     struct umx_arena *scratch;        /* freed when the table is collected */
     Umx__ProofTarget *const *targets; /* proof only */
     size_t target_count;
-    const char *self;  /* path of this program, for proofs in a child process */
-    const char *where; /* the host as configured, for the same */
+    /* For proofs in a child process: path of this program (NULL or "": prove in this one), and the host as configured. */
+    const char *program;
+    const char *where;
+    const atomic_bool *stop; /* NULL allowed */
 };
 
 struct umx_collector {

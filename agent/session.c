@@ -1,0 +1,437 @@
+#include "agent/session.h"
+
+#include <openssl/rand.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/session_internal.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#define TICK (500 * UMX_MILLISECOND)
+#define TICK_BEHIND (20 * UMX_MILLISECOND) /* while the stream is full */
+#define CHANGE_INTERVAL (3 * UMX_SECOND)
+#define FIRST_WAIT UMX_SECOND
+#define LONGEST_WAIT (60 * UMX_SECOND)
+#define STEADY (30 * UMX_SECOND) /* a stream that lived this long makes the next wait short again */
+
+/* What only the session's thread touches. */
+struct life {
+    struct umx_session *session;
+    struct umx_agent_identity identity;
+    uint64_t identity_stamp;
+    struct umx_rpc_channel *channel;
+    int64_t connect_at; /* monotonic, as all times here */
+    int64_t wait;
+    int64_t attached_at; /* 0: no stream, or no Welcome yet */
+    int64_t changes_at;
+    int64_t report_at;
+    int64_t report_interval;
+    uint64_t stamp;
+    bool behind;
+};
+
+/* A random time below limit. */
+static int64_t random_below(int64_t limit)
+{
+    uint64_t number = 0;
+
+    if (limit <= 0 || RAND_bytes((unsigned char *)&number, sizeof number) != 1)
+        return 0;
+    return (int64_t)(number % (uint64_t)limit);
+}
+
+bool session_pump(struct umx_session *session)
+{
+    struct umx_spool_table *table = NULL;
+
+    while (session->call != NULL && session->attached && session->result_count > 0) {
+        struct session_result *result = &session->results[session->first_result];
+        int status = umx_rpc_call_send(session->call, result->bytes, result->length);
+        if (status != 0 && status != UMX_E_ARGUMENT)
+            return true;
+        free(result->bytes);
+        *result = (struct session_result){0};
+        session->first_result = (session->first_result + 1) % RESULTS_MAX;
+        session->result_count--;
+    }
+    while (session->call != NULL && session->attached) {
+        struct umx_error err = {0};
+        uint8_t *bytes = NULL;
+        size_t length = 0;
+        if (umx_spool_next(&session->spool, &table, &bytes, &length, &err) != 0) {
+            umx_log_error("agent", &err);
+            return true;
+        }
+        if (table == NULL)
+            return false;
+        int status = umx_rpc_call_send(session->call, bytes, length);
+        free(bytes);
+        if (status != 0)
+            return true;
+        umx_spool_sent(table);
+    }
+    return false;
+}
+
+/* ---- what the controller says */
+
+static void take_targets(struct umx_session *session, const Umx__Welcome *welcome)
+{
+    struct umx_arena *arena = umx_arena_new(UMX_MAX_AGENT_MESSAGE * UMX_ARENA_FACTOR);
+    size_t count = welcome->n_proof < UMX_COLLECT_TARGETS_MAX ? welcome->n_proof : UMX_COLLECT_TARGETS_MAX;
+    Umx__ProofTarget **targets =
+        arena != NULL ? umx_arena_alloc(arena, (count + 1) * sizeof(Umx__ProofTarget *)) : NULL;
+
+    for (size_t i = 0; targets != NULL && i < count; i++)
+        if ((targets[i] = umx_reflect_copy(&welcome->proof[i]->base, arena)) == NULL)
+            targets = NULL;
+    if (targets == NULL) {
+        umx_arena_free(arena);
+        umx_log(UMX_LOG_WARNING, "agent", "the controller's proof targets do not fit into memory");
+        return;
+    }
+    pthread_mutex_lock(&session->mutex);
+    bool same = count == session->target_count;
+    for (size_t i = 0; same && i < count; i++)
+        same = umx_reflect_equal(&targets[i]->base, &session->targets[i]->base);
+    struct umx_arena *old = same ? arena : session->target_arena;
+    if (!same) {
+        session->target_arena = arena;
+        session->targets = targets;
+        session->target_count = count;
+    }
+    pthread_mutex_unlock(&session->mutex);
+    umx_arena_free(old);
+    if (!same)
+        session_collect(session, umx_collector_find("proof"), false, 0);
+}
+
+static void take_welcome(struct life *life, const Umx__Welcome *welcome)
+{
+    struct umx_session *session = life->session;
+    int seconds = session->config->report_interval;
+
+    if (seconds == 0 && welcome->report_interval >= 1 && welcome->report_interval <= 86400)
+        seconds = welcome->report_interval;
+    life->report_interval = (seconds != 0 ? seconds : UMX_AGENT_REPORT_INTERVAL) * UMX_SECOND;
+    take_targets(session, welcome);
+    if (life->attached_at != 0)
+        return; /* a later Welcome only brings other targets */
+    life->attached_at = umx_clock_monotonic();
+    umx_log(UMX_LOG_INFO, "agent", "attached to %s", welcome->controller != NULL ? welcome->controller : "controller");
+    pthread_mutex_lock(&session->mutex);
+    session->attached = true;
+    umx_spool_attach(&session->spool);
+    life->behind = session_pump(session);
+    pthread_mutex_unlock(&session->mutex);
+}
+
+static void take_collect(struct umx_session *session, const Umx__Collect *collect)
+{
+    for (size_t i = 0; i < umx_collector_count; i++) {
+        bool wanted = collect->n_table == 0;
+        for (size_t j = 0; j < collect->n_table; j++)
+            wanted = wanted || strcmp(collect->table[j], umx_collectors[i].table) == 0;
+        if (wanted)
+            session_collect(session, &umx_collectors[i], true, collect->query);
+    }
+}
+
+static int take(struct life *life, const uint8_t *bytes, size_t length, struct umx_error *err)
+{
+    struct umx_session *session = life->session;
+    struct umx_arena *arena = umx_arena_new(length * UMX_ARENA_FACTOR + UMX_ARENA_FLOOR);
+    ProtobufCMessage *unpacked = NULL;
+    int status = arena == NULL ? umx_fail(err, UMX_ERR_MEMORY, "message", NULL)
+                               : umx_reflect_unpack(&umx__to_agent__descriptor, bytes, length, arena, &unpacked, err);
+
+    if (status == 0) {
+        const Umx__ToAgent *message = (const Umx__ToAgent *)unpacked;
+        bool welcome = message->message_case == UMX__TO_AGENT__MESSAGE_WELCOME;
+        if (welcome)
+            take_welcome(life, message->welcome);
+        else if (life->attached_at == 0)
+            status = umx_fail(err, UMX_ERR_PROTOCOL, session->config->controller, "a message before Welcome");
+        else if (message->message_case == UMX__TO_AGENT__MESSAGE_COLLECT)
+            take_collect(session, message->collect);
+        else if (message->message_case == UMX__TO_AGENT__MESSAGE_ACTION)
+            session_act(session, message->action);
+        else if (message->message_case == UMX__TO_AGENT__MESSAGE_ACCEPTED) {
+            pthread_mutex_lock(&session->mutex);
+            umx_spool_accepted(&session->spool, message->accepted);
+            life->behind = session_pump(session);
+            pthread_mutex_unlock(&session->mutex);
+        }
+    }
+    umx_arena_free(arena);
+    return status;
+}
+
+/* ---- the stream */
+
+static void detach(struct life *life)
+{
+    struct umx_session *session = life->session;
+
+    pthread_mutex_lock(&session->mutex);
+    struct umx_rpc_client_call *call = session->call;
+    session->call = NULL;
+    session->attached = false;
+    pthread_mutex_unlock(&session->mutex);
+    umx_rpc_call_close(call);
+}
+
+static void wait_to_connect(struct life *life, const struct umx_error *why)
+{
+    const struct umx_agent_config *config = life->session->config;
+    int64_t now = umx_clock_monotonic();
+    int64_t wait;
+
+    if (life->attached_at != 0 && now - life->attached_at >= STEADY)
+        life->wait = FIRST_WAIT;
+    if (why->status == UMX_E_DENIED) {
+        wait = config->refused_wait * UMX_SECOND;
+    } else {
+        wait = life->wait / 2 + random_below(life->wait);
+        life->wait = life->wait * 2 < LONGEST_WAIT ? life->wait * 2 : LONGEST_WAIT;
+    }
+    life->attached_at = 0;
+    life->connect_at = now + wait;
+    if (why->status != 0)
+        umx_log_error("agent", why);
+    umx_log(UMX_LOG_INFO, "agent", "not connected to %s; the next attempt is in %lld ms", config->controller,
+            (long long)(wait / UMX_MILLISECOND));
+}
+
+/* The identity may have been replaced on disk: a new channel takes the new one. */
+static int open_channel(struct life *life, struct umx_error *err)
+{
+    const struct umx_session *session = life->session;
+    struct umx_agent_identity fresh;
+    uint64_t stamp = 1;
+
+    umx_agent_file_stamp(session->config->identity, &stamp);
+    if (life->channel != NULL && stamp == life->identity_stamp)
+        return 0;
+    int status = umx_agent_identity_read(session->config->identity, &fresh, err);
+    if (status != 0)
+        return status;
+    if (!umx_text_equal(fresh.certificate.fqdn, session->host->identity.fqdn)) {
+        status = umx_fail(err, UMX_ERR_FOREIGN_IDENTITY, session->config->identity,
+                          "the certificate is for %s, this host is %s", fresh.certificate.fqdn,
+                          session->host->identity.fqdn);
+        umx_agent_identity_wipe(&fresh);
+        return status;
+    }
+    umx_rpc_channel_close(life->channel);
+    umx_agent_identity_wipe(&life->identity);
+    life->channel = NULL;
+    life->identity = fresh;
+    life->identity_stamp = stamp;
+    status =
+        umx_rpc_channel_open(session->config->controller, &fresh.tls, NULL, UMX_MAX_AGENT_MESSAGE, &life->channel, err);
+    /* gRPC has its own copy now. */
+    umx_agent_identity_wipe(&life->identity);
+    return status;
+}
+
+static int connect_stream(struct life *life, struct umx_error *err)
+{
+    struct umx_session *session = life->session;
+    Umx__Hello hello = UMX__HELLO__INIT;
+    Umx__ToController message = UMX__TO_CONTROLLER__INIT;
+    char server[UMX_FQDN_MAX];
+    char version[] = UMX_VERSION;
+    uint8_t *bytes = NULL;
+    size_t length = 0;
+    struct umx_rpc_client_call *call = NULL;
+    int status = open_channel(life, err);
+
+    if (status != 0)
+        return status;
+    umx_text_copy(server, sizeof server, session->host->identity.fqdn);
+    hello.server = server;
+    hello.version = version;
+    hello.has_protocol = hello.has_recorded = hello.has_clock_at = 1;
+    hello.protocol = UMX_AGENT_PROTOCOL;
+    hello.recorded = session->host->identity.recorded;
+    hello.clock_at = umx_clock_now();
+    message.message_case = UMX__TO_CONTROLLER__MESSAGE_HELLO;
+    message.hello = &hello;
+    if ((status = umx_reflect_pack(&message.base, &bytes, &length, err)) != 0)
+        return status;
+    status = umx_rpc_call_start(life->channel, "/umx.v1.Agents/Attach", bytes, length, false, 0, &call, err);
+    free(bytes);
+    if (status != 0)
+        return status;
+    pthread_mutex_lock(&session->mutex);
+    session->call = call;
+    session->attached = false;
+    pthread_mutex_unlock(&session->mutex);
+    return 0;
+}
+
+/* One round with a stream: waits for a message or the tick. */
+static void listen(struct life *life)
+{
+    struct umx_session *session = life->session;
+    struct umx_error err = {0};
+    uint8_t *bytes = NULL;
+    size_t length = 0;
+
+    switch (umx_rpc_call_next(session->call, life->behind ? TICK_BEHIND : TICK, &bytes, &length, &err)) {
+    case UMX_RPC_MESSAGE:
+        if (take(life, bytes, length, &err) != 0) {
+            detach(life);
+            wait_to_connect(life, &err);
+        }
+        break;
+    case UMX_RPC_END:
+        detach(life);
+        wait_to_connect(life, &err);
+        break;
+    case UMX_RPC_TIMEOUT:
+        pthread_mutex_lock(&session->mutex);
+        life->behind = session_pump(session);
+        pthread_mutex_unlock(&session->mutex);
+        break;
+    }
+    free(bytes);
+}
+
+/* ---- time */
+
+static void collect_all(struct life *life, bool report, bool with_proofs)
+{
+    for (size_t i = 0; i < umx_collector_count; i++)
+        if (with_proofs || !umx_collectors[i].proof)
+            session_collect(life->session, &umx_collectors[i], report, 0);
+}
+
+/* Looks for changes: a host that can tell is asked first; one that cannot has its quick tables collected again. */
+static void look_for_changes(struct life *life)
+{
+    uint64_t stamp = umx_host_stamp(life->session->host);
+
+    if (stamp != 0 && stamp != life->stamp)
+        collect_all(life, false, false);
+    for (size_t i = 0; stamp == 0 && i < umx_collector_count; i++)
+        if (umx_collectors[i].quick)
+            session_collect(life->session, &umx_collectors[i], false, 0);
+    life->stamp = stamp;
+}
+
+static void keep_time(struct life *life)
+{
+    int64_t now = umx_clock_monotonic();
+
+    if (now >= life->report_at) {
+        life->report_at = now + life->report_interval;
+        life->changes_at = now + CHANGE_INTERVAL;
+        life->stamp = umx_host_stamp(life->session->host);
+        collect_all(life, true, true);
+    } else if (now >= life->changes_at) {
+        life->changes_at = now + CHANGE_INTERVAL;
+        look_for_changes(life);
+    }
+    /* A Welcome may have brought a shorter interval. */
+    if (life->report_at > now + life->report_interval)
+        life->report_at = now + life->report_interval;
+}
+
+static void doze(int64_t until)
+{
+    int64_t left = until - umx_clock_monotonic();
+
+    if (left > 100 * UMX_MILLISECOND)
+        left = 100 * UMX_MILLISECOND;
+    struct timespec time = {.tv_nsec = left > 0 ? (long)(left * 1000) : 1000};
+    nanosleep(&time, NULL);
+}
+
+static void live(struct life *life)
+{
+    struct umx_session *session = life->session;
+
+    while (!atomic_load(session->stop)) {
+        struct umx_error err = {0};
+        keep_time(life);
+        if (session->call != NULL) {
+            listen(life);
+        } else if (umx_clock_monotonic() < life->connect_at) {
+            doze(life->connect_at);
+        } else if (connect_stream(life, &err) != 0) {
+            wait_to_connect(life, &err);
+        }
+    }
+    detach(life);
+    umx_rpc_channel_close(life->channel);
+    umx_agent_identity_wipe(&life->identity);
+}
+
+/* ---- beginning and end */
+
+static void end(struct umx_session *session)
+{
+    for (size_t i = LANES; i > 0; i--) /* actions first: they post to the others */
+        umx_lane_stop(&session->lanes[i - 1]);
+    for (; session->result_count > 0; session->result_count--) {
+        free(session->results[session->first_result].bytes);
+        session->first_result = (session->first_result + 1) % RESULTS_MAX;
+    }
+    umx_spool_end(&session->spool);
+    umx_journal_close(session->journal);
+    umx_arena_free(session->target_arena);
+    free(session->queued);
+    pthread_mutex_destroy(&session->mutex);
+    free(session);
+}
+
+int umx_session_run(const struct umx_agent_config *config, struct umx_host *host, const char *program,
+                    const atomic_bool *stop, struct umx_error *err)
+{
+    struct umx_session *session = calloc(1, sizeof *session);
+    struct umx_agent_identity identity;
+    struct umx_error why = {0};
+    int status;
+
+    if (session == NULL)
+        return umx_fail(err, UMX_ERR_MEMORY, "agent", NULL);
+    session->config = config;
+    session->host = host;
+    session->program = program;
+    session->stop = stop;
+    pthread_mutex_init(&session->mutex, NULL);
+    session->queued = calloc(umx_collector_count, sizeof *session->queued);
+    status = session->queued == NULL ? umx_fail(err, UMX_ERR_MEMORY, "agent", NULL) : 0;
+    /* An unusable identity at the start is the operator's mistake: say so and end. Later ones are waited for. */
+    if (status == 0 && (status = umx_agent_identity_read(config->identity, &identity, err)) == 0) {
+        if (!umx_text_equal(identity.certificate.fqdn, host->identity.fqdn))
+            status =
+                umx_fail(err, UMX_ERR_FOREIGN_IDENTITY, config->identity, "the certificate is for %s, this host is %s",
+                         identity.certificate.fqdn, host->identity.fqdn);
+        umx_agent_identity_wipe(&identity);
+    }
+    if (status == 0)
+        status = umx_spool_begin(&session->spool, err);
+    if (status == 0 && umx_journal_open(config->state, &session->journal, &why) != 0)
+        umx_log_error("agent", &why); /* reporting goes on; actions are refused with this reason */
+    for (size_t i = 0; status == 0 && i < LANES; i++)
+        status = umx_lane_start(&session->lanes[i], err);
+    if (status == 0) {
+        int64_t now = umx_clock_monotonic();
+        int interval = config->report_interval != 0 ? config->report_interval : UMX_AGENT_REPORT_INTERVAL;
+        struct life life = {
+            .session = session,
+            .connect_at = now + random_below(config->start_jitter * UMX_SECOND),
+            .wait = FIRST_WAIT,
+            .report_interval = interval * UMX_SECOND,
+            .report_at = now,
+        };
+        live(&life);
+    }
+    end(session);
+    return status;
+}

@@ -1,0 +1,50 @@
+/* What session.c (the stream) and session_work.c (the lanes' jobs) share. */
+#ifndef UMX_AGENT_SESSION_INTERNAL_H
+#define UMX_AGENT_SESSION_INTERNAL_H
+
+#include "agent/action/action.h"
+#include "agent/identity.h"
+#include "agent/lane.h"
+#include "agent/session.h"
+#include "agent/spool.h"
+
+enum session_lane { LANE_QUICK, LANE_SHELL, LANE_PROOF, LANE_ACTION, LANES };
+
+enum { RESULTS_MAX = UMX_ACTION_ITEMS_MAX * 2 };
+
+struct session_result {
+    uint8_t *bytes;
+    size_t length;
+};
+
+struct umx_session {
+    const struct umx_agent_config *config;
+    struct umx_host *host;
+    const char *program;
+    const atomic_bool *stop;
+    struct umx_journal *journal; /* the action lane's; NULL: no state directory */
+    struct umx_lane lanes[LANES];
+
+    pthread_mutex_t mutex; /* guards what follows */
+    struct umx_rpc_client_call *call;
+    bool attached; /* a Welcome has come on this stream */
+    struct umx_spool spool;
+    bool *queued; /* for each collector: a collection without a query waits already */
+    struct umx_arena *target_arena;
+    Umx__ProofTarget **targets;
+    size_t target_count;
+    struct session_result results[RESULTS_MAX]; /* a ring of answers to actions */
+    size_t first_result;
+    size_t result_count;
+};
+
+/* Sends what waits, as far as the stream takes it. Under the lock. True: something is left. */
+bool session_pump(struct umx_session *session);
+
+/* ---- session_work.c */
+/* Posts a collection of one table. report: say so even when nothing changed. */
+void session_collect(struct umx_session *session, const struct umx_collector *collector, bool report, int64_t query);
+/* Posts an action batch (copied). */
+void session_act(struct umx_session *session, const Umx__ActionBatch *batch);
+
+#endif
