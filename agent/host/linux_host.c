@@ -167,15 +167,16 @@ static const char *own_name(struct umx_arena *arena)
 
 static int64_t boot_time(void)
 {
-    double up = 0;
-    FILE *file = fopen("/proc/uptime", "r");
+    char line[256];
+    long long seconds = 0;
+    FILE *file = fopen("/proc/stat", "r");
 
-    if (file == NULL)
-        return 0;
-    int got = fscanf(file, "%lf", &up);
-    fclose(file);
-    /* To the minute, so that it does not look different at every reading. */
-    return got == 1 ? (umx_clock_now() - (int64_t)(up * 1e6)) / UMX_MINUTE * UMX_MINUTE : 0;
+    while (file != NULL && seconds == 0 && fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "btime %lld", &seconds) != 1)
+            seconds = 0;
+    if (file != NULL)
+        fclose(file);
+    return (int64_t)seconds * UMX_SECOND;
 }
 
 int umx_host_open_local(struct umx_host **out, struct umx_error *err)
