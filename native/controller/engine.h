@@ -2,13 +2,13 @@
  * The engine: plans from their creation to their undo (design 6).
  *
  * It owns the journal while it is open and nothing else of the outside world: forests, agents and the clock reach it
- * through the ports, so that unit tests give it a directory in memory. States are folds of the journal's entries and are
- * stored nowhere. Every effect is preceded by a durable intent; what is not known is asked of the domain controller of
- * that intent, never guessed (docs/decisions).
+ * through the ports, so that unit tests give it a directory in memory. States are folds of the journal's entries and
+ * are stored nowhere. Every effect is preceded by a durable intent; what is not known is asked of the domain controller
+ * of that intent, never guessed (docs/decisions).
  *
  * Threads: every function here may be called from any thread at any time between open and close. A running plan has one
- * thread per forest; one more thread of the engine probes what is uncertain. Functions that read the forests block for as
- * long as the ports do. Results live in the caller's arena.
+ * thread per forest; one more thread of the engine probes what is uncertain. Functions that read the forests block for
+ * as long as the ports do. Results live in the caller's arena.
  */
 #ifndef UMX_CONTROLLER_ENGINE_H
 #define UMX_CONTROLLER_ENGINE_H
@@ -58,18 +58,19 @@ struct umx_engine_ports {
     int (*read_world)(void *user, const char *const *forests, size_t count, const char *const *tables,
                       struct umx_world **out, struct umx_error *err);
 
-    /* One request to the forest's reader or writer (started when it is not running); the reply is in the arena. An error
-     * that the worker answers stays in reply->error with status 0, or becomes err; both are understood. The engine takes timeouts, a worker that died and everything else that is no plain refusal as "may have happened". */
+    /* One request to the forest's reader or writer (started when it is not running); the reply is in the arena. An
+     * error that the worker answers stays in reply->error with status 0, or becomes err; both are understood. The
+     * engine takes timeouts, a worker that died and everything else that is no plain refusal as "may have happened". */
     int (*call)(void *user, const char *forest, bool writer, Umx__WorkerRequest *request, int64_t deadline,
                 struct umx_arena *arena, Umx__WorkerReply **reply, struct umx_error *err);
 
     /* No running plan needs the forest's writer any more. May be NULL. */
     void (*release_writer)(void *user, const char *forest);
 
-    /* Sends the batch to the agent of the server and waits for its results, one per item, in order. The batch's id makes
-     * it idempotent: an agent that knows the id answers what it did (or its read probe decides) and does not act again.
-     * A status other than 0 means unknown, but UMX_ERR_AGENT_UNKNOWN and UMX_E_UNSUPPORTED mean that nothing was sent.
-     * May be NULL: actions then fail. */
+    /* Sends the batch to the agent of the server and waits for its results, one per item, in order. The batch's id
+     * makes it idempotent: an agent that knows the id answers what it did (or its read probe decides) and does not act
+     * again. A status other than 0 means unknown, but UMX_ERR_AGENT_UNKNOWN and UMX_E_UNSUPPORTED mean that nothing was
+     * sent. May be NULL: actions then fail. */
     int (*act)(void *user, const char *server, const Umx__ActionBatch *batch, int64_t deadline, struct umx_arena *arena,
                Umx__ActionResult ***results, size_t *count, struct umx_error *err);
 
@@ -102,8 +103,8 @@ struct umx_engine_caller {
 };
 
 /* Replays the journal (which the engine then owns for writing, and closes never), starts recovery of plans that were
- * running: RECOVERED is recorded, each of their open steps is probed where it was sent, and when all are settled the plan
- * goes on. ports and journal must outlive the engine. */
+ * running: RECOVERED is recorded, each of their open steps is probed where it was sent, and when all are settled the
+ * plan goes on. ports and journal must outlive the engine. */
 int umx_engine_open(struct umx_journal_file *journal, const struct umx_engine_ports *ports,
                     const struct umx_engine_options *options, struct umx_engine **out, struct umx_error *err);
 /* Running plans stop at a step boundary and become suspended. NULL is allowed. */
@@ -114,14 +115,14 @@ void umx_engine_close(struct umx_engine *engine);
 /* A plan as `plan show` needs it. */
 struct umx_engine_view {
     Umx__PlanSummary *summary;
-    const Umx__Plan *plan;    /* as stored */
-    Umx__PlanStep **steps;    /* copies, with state and error */
+    const Umx__Plan *plan; /* as stored */
+    Umx__PlanStep **steps; /* copies, with state and error */
     size_t step_count;
     Umx__Approval **approvals; /* all decisions in order; withdrawn and expired ones too */
     size_t approval_count;
-    const char **missing;     /* what keeps the plan from being approved, one line each */
+    const char **missing; /* what keeps the plan from being approved, one line each */
     size_t missing_count;
-    int64_t last_sequence;    /* of the plan's newest entry: where a watch begins */
+    int64_t last_sequence; /* of the plan's newest entry: where a watch begins */
 };
 
 int umx_engine_list(struct umx_engine *engine, struct umx_arena *arena, Umx__PlanSummary ***plans, size_t *count,
@@ -130,13 +131,14 @@ int umx_engine_show(struct umx_engine *engine, const char *name, struct umx_aren
                     struct umx_error *err);
 /* Waits for the plan's next entry after a sequence number (0: its first). *entry is NULL with status 0 when the plan is
  * at rest and has no newer entry; UMX_E_TIMEOUT (UMX_ERR_DEADLINE) when the deadline (duration) passed first. */
-int umx_engine_wait(struct umx_engine *engine, const char *name, int64_t after, int64_t deadline, struct umx_arena *arena,
-                    Umx__Journal **entry, struct umx_error *err);
+int umx_engine_wait(struct umx_engine *engine, const char *name, int64_t after, int64_t deadline,
+                    struct umx_arena *arena, Umx__Journal **entry, struct umx_error *err);
 /* Entries after a sequence number, of one plan or all (NULL), at most limit (0: 10000). */
 int umx_engine_audit(struct umx_engine *engine, const char *plan, int64_t after, int32_t limit, struct umx_arena *arena,
                      Umx__Journal ***entries, size_t *count, struct umx_error *err);
 /* Recomputes the chain, and the signature of each approval in it. first_bad is 0 when it is intact. */
-int umx_engine_verify(struct umx_engine *engine, int64_t *entries, bool *intact, int64_t *first_bad, struct umx_error *err);
+int umx_engine_verify(struct umx_engine *engine, int64_t *entries, bool *intact, int64_t *first_bad,
+                      struct umx_error *err);
 /* {"plan":{...},"hash":"...","bytes":"hex","entries":[...]} */
 int umx_engine_export(struct umx_engine *engine, const char *name, struct umx_text *json, struct umx_error *err);
 
