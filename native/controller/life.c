@@ -1,0 +1,348 @@
+/*
+ * What operators do with a plan after it is made: submit, start, confirm, suspend, resume, cancel, delete.
+ */
+#include <string.h>
+
+#include "controller/engine_private.h"
+#include "phases/phases.h"
+
+static const char *actor_of(const struct umx_engine_caller *caller)
+{
+    return caller != NULL && caller->identity != NULL ? caller->identity->uri : NULL;
+}
+
+/* Every function here: take the mutex, find the plan and have it alone, run the verb, give both back. */
+struct verb {
+    struct umx_engine *engine;
+    struct umx_plan_state *plan;
+    const struct umx_engine_caller *caller;
+    const void *arguments;
+    struct umx_error *err;
+};
+
+static int64_t claim_deadline(const struct umx_engine *engine)
+{
+    return 2 * engine->options.call_deadline + UMX_MINUTE;
+}
+
+static int with_plan(struct umx_engine *engine, const char *name, const struct umx_engine_caller *caller,
+                     const void *arguments, int (*run)(struct verb *verb), struct umx_error *err)
+{
+    struct umx_error local = {0};
+    struct verb verb = {engine, NULL, caller, arguments, err != NULL ? err : &local};
+    int status;
+
+    pthread_mutex_lock(&engine->mutex);
+    verb.plan = umx_states_find(engine, name, verb.err);
+    status =
+        verb.plan == NULL ? verb.err->status : umx_engine_claim(engine, verb.plan, claim_deadline(engine), verb.err);
+    if (status == 0) {
+        status = run(&verb);
+        umx_engine_release(engine, verb.plan);
+    }
+    pthread_mutex_unlock(&engine->mutex);
+    return status;
+}
+
+static int note(const struct verb *v, Umx__Journal__Kind kind)
+{
+    return umx_engine_note(v->engine, v->plan, kind, NULL, actor_of(v->caller), NULL, NULL, v->err);
+}
+
+/* ---- submit, delete */
+
+static int submit(struct verb *v)
+{
+    if (v->plan->base != UMX__PLAN_SUMMARY__STATE__DRAFT)
+        return umx_engine_wrong_state(v->engine, v->plan, "draft", v->err);
+    return note(v, UMX__JOURNAL__KIND__SUBMITTED);
+}
+
+int umx_engine_submit(struct umx_engine *engine, const char *name, const struct umx_engine_caller *caller,
+                      struct umx_error *err)
+{
+    return with_plan(engine, name, caller, NULL, submit, err);
+}
+
+static int delete_plan(struct verb *v)
+{
+    const struct umx_plan_state *plan = v->plan;
+
+    if (plan->was_started ||
+        (plan->base != UMX__PLAN_SUMMARY__STATE__DRAFT && plan->base != UMX__PLAN_SUMMARY__STATE__SUBMITTED &&
+         plan->base != UMX__PLAN_SUMMARY__STATE__CANCELLED))
+        return umx_engine_wrong_state(v->engine, v->plan, "never started: what was done stays on record", v->err);
+    return note(v, UMX__JOURNAL__KIND__DELETED);
+}
+
+int umx_engine_delete(struct umx_engine *engine, const char *name, const struct umx_engine_caller *caller,
+                      struct umx_error *err)
+{
+    return with_plan(engine, name, caller, NULL, delete_plan, err);
+}
+
+/* ---- start and resume */
+
+static bool is_active(const struct umx_plan_state *plan)
+{
+    if (plan->base == UMX__PLAN_SUMMARY__STATE__RUNNING || plan->run != NULL)
+        return true;
+    for (size_t i = 0; i < plan->step_count; i++)
+        if (umx_states_open(&plan->steps[i]))
+            return true;
+    return false;
+}
+
+static bool same_target(const Umx__PlanStep *a, const Umx__PlanStep *b)
+{
+    if (!umx_text_equal(a->forest, b->forest) || a->change == NULL || b->change == NULL)
+        return false;
+    if (a->change->action != NULL && b->change->action != NULL)
+        return umx_text_equal(a->change->action->server, b->change->action->server);
+    if (a->change->dn == NULL || b->change->dn == NULL)
+        return false;
+    return umx_text_dn_equal(a->change->dn, b->change->dn) ||
+           (a->kind == UMX__CHANGE__KIND__DELETE && umx_text_dn_within(b->change->dn, a->change->dn)) ||
+           (b->kind == UMX__CHANGE__KIND__DELETE && umx_text_dn_within(a->change->dn, b->change->dn));
+}
+
+static int check_overlap(const struct verb *v)
+{
+    for (size_t p = 0; p < v->engine->plan_count; p++) {
+        const struct umx_plan_state *other = v->engine->plans[p];
+        if (other == v->plan || !is_active(other))
+            continue;
+        for (size_t i = 0; i < v->plan->step_count; i++)
+            for (size_t k = 0; k < other->step_count; k++)
+                if (v->plan->steps[i].state != UMX__PLAN_STEP__STATE__VERIFIED &&
+                    same_target(v->plan->steps[i].step, other->steps[k].step))
+                    return umx_fail(v->err, UMX_ERR_PLAN_OVERLAP, v->plan->name, "plan %s also changes %s", other->name,
+                                    v->plan->steps[i].step->target);
+    }
+    return 0;
+}
+
+/* Chosen phases must exist, and what their steps need must be chosen too or be there already. */
+static int check_selection(const struct verb *v, char *const *phases, size_t count)
+{
+    struct umx_plan_state *plan = v->plan;
+
+    for (size_t i = 0; i < count; i++) {
+        bool known = false;
+        for (size_t k = 0; k < plan->plan->n_phase; k++)
+            known = known || strcmp(plan->plan->phase[k], phases[i]) == 0;
+        if (!known)
+            return umx_fail(v->err, UMX_ERR_PHASE_UNKNOWN, phases[i], "plan %s has no such phase", plan->name);
+    }
+    const struct umx_plan_state chosen = {.selection = (char **)(uintptr_t)phases, .selection_count = count};
+    for (size_t i = 0; count > 0 && i < plan->step_count; i++) {
+        const Umx__PlanStep *step = plan->steps[i].step;
+        if (plan->steps[i].state == UMX__PLAN_STEP__STATE__VERIFIED || !umx_states_selected(&chosen, step))
+            continue;
+        for (size_t k = 0; k < step->n_depends; k++) {
+            const struct umx_step_state *needed = umx_states_step(plan, step->depends[k]);
+            if (needed != NULL && needed->state != UMX__PLAN_STEP__STATE__VERIFIED &&
+                !umx_states_selected(&chosen, needed->step))
+                return umx_fail(v->err, UMX_ERR_PLAN_STATE_WRONG, plan->name,
+                                "step %s needs step %s of phase %s, which is not done", step->id, needed->step->id,
+                                needed->step->phase);
+        }
+    }
+    return 0;
+}
+
+/* What every beginning needs; the directory is asked last. */
+static int check_beginning(const struct verb *v)
+{
+    const struct umx_plan_state *plan = v->plan;
+
+    if (plan->plan->engine != UMX_ENGINE_GENERATION)
+        return umx_fail(v->err, UMX_ERR_ENGINE_INCOMPATIBLE, plan->name, "it was made by generation %d, this is %d",
+                        (int)plan->plan->engine, UMX_ENGINE_GENERATION);
+    if (strcmp(plan->plan->deployment, v->engine->options.deployment) != 0)
+        return umx_fail(v->err, UMX_ERR_ENGINE_INCOMPATIBLE, plan->name, "it is of deployment %s",
+                        plan->plan->deployment);
+    int status = umx_approval_check(v->engine, plan, false, NULL, v->err);
+    if (status == 0)
+        status = umx_run_window(plan, v->err);
+    if (status == 0)
+        status = check_overlap(v);
+    return status;
+}
+
+static int begin(const struct verb *v, Umx__Journal__Kind kind, char **phases, size_t count)
+{
+    Umx__Journal entry = UMX__JOURNAL__INIT;
+
+    entry.has_kind = 1;
+    entry.kind = kind;
+    entry.phase = phases;
+    entry.n_phase = count;
+    int status = umx_staleness_check(v->engine, v->plan, v->err);
+    if (status == 0) /* the directory took its time: somebody may have decided or begun something since */
+        status = check_beginning(v);
+    if (status == 0)
+        status = umx_engine_append(v->engine, v->plan, &entry, actor_of(v->caller), v->err);
+    if (status == 0)
+        status = umx_run_begin(v->engine, v->plan, v->err);
+    return status;
+}
+
+static int start(struct verb *v)
+{
+    const Umx__PlanStartArguments *arguments = v->arguments;
+    struct umx_plan_state *plan = v->plan;
+
+    if (plan->base != UMX__PLAN_SUMMARY__STATE__SUBMITTED && plan->base != UMX__PLAN_SUMMARY__STATE__SUSPENDED)
+        return umx_engine_wrong_state(v->engine, plan, "approved", v->err);
+    int status = check_selection(v, arguments->phase, arguments->n_phase);
+    if (status == 0)
+        status = check_beginning(v);
+    if (status == 0)
+        status = umx_recovery_settle(v->engine, plan, v->err);
+    if (status == 0)
+        status = begin(v, UMX__JOURNAL__KIND__STARTED, arguments->phase, arguments->n_phase);
+    return status;
+}
+
+int umx_engine_start(struct umx_engine *engine, const Umx__PlanStartArguments *arguments,
+                     const struct umx_engine_caller *caller, struct umx_error *err)
+{
+    return with_plan(engine, arguments->name, caller, arguments, start, err);
+}
+
+static int resume(struct verb *v)
+{
+    struct umx_plan_state *plan = v->plan;
+
+    if (plan->run != NULL || plan->base == UMX__PLAN_SUMMARY__STATE__COMPLETED)
+        return 0;
+    if (plan->base != UMX__PLAN_SUMMARY__STATE__SUSPENDED && plan->base != UMX__PLAN_SUMMARY__STATE__FAILED &&
+        plan->base != UMX__PLAN_SUMMARY__STATE__RUNNING)
+        return umx_engine_wrong_state(v->engine, plan, "suspended or failed", v->err);
+    int status = umx_recovery_settle(v->engine, plan, v->err);
+    if (status == 0)
+        status = check_beginning(v);
+    if (status == 0) {
+        plan->recovering = false;
+        status = begin(v, UMX__JOURNAL__KIND__RESUMED, plan->selection, plan->selection_count);
+    }
+    return status;
+}
+
+int umx_engine_resume(struct umx_engine *engine, const char *name, const struct umx_engine_caller *caller,
+                      struct umx_error *err)
+{
+    return with_plan(engine, name, caller, NULL, resume, err);
+}
+
+/* ---- suspend and cancel: at once, without a turn, so that nothing that takes long can keep an operator from it */
+
+static int stop(struct umx_engine *engine, const char *name, const struct umx_engine_caller *caller,
+                Umx__Journal__Kind how, struct umx_error *err)
+{
+    struct umx_error local = {0};
+    int status = 0;
+
+    if (err == NULL)
+        err = &local;
+    pthread_mutex_lock(&engine->mutex);
+    struct umx_plan_state *plan = umx_states_find(engine, name, err);
+    bool suspends = how == UMX__JOURNAL__KIND__SUSPENDED;
+    if (plan == NULL)
+        status = err->status;
+    else if (plan->run != NULL)
+        umx_run_halt(plan->run, how, actor_of(caller), NULL);
+    else if (suspends ? plan->base != UMX__PLAN_SUMMARY__STATE__RUNNING
+                      : plan->base == UMX__PLAN_SUMMARY__STATE__CANCELLED ||
+                            plan->base == UMX__PLAN_SUMMARY__STATE__COMPLETED)
+        status = umx_engine_wrong_state(engine, plan, suspends ? "running" : "not at its end", err);
+    else
+        status = umx_engine_note(engine, plan, how, NULL, actor_of(caller), NULL, NULL, err);
+    pthread_mutex_unlock(&engine->mutex);
+    return status;
+}
+
+int umx_engine_suspend(struct umx_engine *engine, const char *name, const struct umx_engine_caller *caller,
+                       struct umx_error *err)
+{
+    return stop(engine, name, caller, UMX__JOURNAL__KIND__SUSPENDED, err);
+}
+
+int umx_engine_cancel(struct umx_engine *engine, const char *name, const struct umx_engine_caller *caller,
+                      struct umx_error *err)
+{
+    return stop(engine, name, caller, UMX__JOURNAL__KIND__CANCELLED, err);
+}
+
+/* ---- confirm */
+
+/* Runs the checks that the gate names over a fresh reading. */
+static int check_gate(const struct verb *v, const Umx__PlanStep *step, bool commented)
+{
+    const Umx__Plan *plan = v->plan->plan;
+    const Umx__GateChange *gate = step->change->gate;
+    const struct umx_phase *phase = umx_phase(step->phase != NULL ? step->phase : "");
+    struct umx_world *world = NULL;
+    struct umx_arena *arena = umx_arena_new(UMX_WORK_ARENA);
+    struct umx_findings findings = {.arena = arena};
+    const struct umx_options options = {(const char *const *)plan->option, plan->n_option};
+    struct umx_pair *pairs = arena != NULL ? umx_arena_alloc(arena, (plan->n_pair + 1) * sizeof *pairs) : NULL;
+
+    if (gate == NULL || gate->n_check == 0 || phase == NULL || pairs == NULL) {
+        umx_arena_free(arena);
+        return 0;
+    }
+    for (size_t i = 0; i < plan->n_pair; i++)
+        pairs[i] = (struct umx_pair){plan->pair[i]->exchange, plan->pair[i]->lync};
+    pthread_mutex_unlock(&v->engine->mutex);
+    int status = v->engine->ports.read_world(v->engine->ports.user, (const char *const *)plan->forest, plan->n_forest,
+                                             NULL, &world, v->err);
+    if (status == 0)
+        status =
+            umx_phases_check(umx_world_records(world), &phase, 1, pairs, plan->n_pair, &options, &findings, v->err);
+    pthread_mutex_lock(&v->engine->mutex);
+    for (size_t i = 0; status == 0 && i < findings.count; i++) {
+        const Umx__Finding *finding = findings.items[i];
+        bool named = false;
+        for (size_t k = 0; k < gate->n_check; k++)
+            named = named || strcmp(gate->check[k], finding->id) == 0;
+        bool bad = finding->status == UMX__FINDING__STATUS__FAIL ||
+                   (finding->status == UMX__FINDING__STATUS__UNKNOWN && !commented);
+        if (named && bad)
+            status = umx_fail(v->err, UMX_ERR_GATE_CHECK_FAILED, finding->id, "%s: expected %s, found %s",
+                              finding->target != NULL ? finding->target : "",
+                              finding->expected != NULL ? finding->expected : "",
+                              finding->actual != NULL ? finding->actual : "");
+    }
+    umx_world_free(world);
+    umx_arena_free(arena);
+    return status;
+}
+
+static int confirm(struct verb *v)
+{
+    const Umx__PlanConfirmArguments *arguments = v->arguments;
+    struct umx_step_state *step = umx_states_step(v->plan, arguments->step);
+    bool commented = arguments->comment != NULL && arguments->comment[0] != '\0';
+
+    if (step == NULL)
+        return umx_fail(v->err, UMX_ERR_STEP_UNKNOWN, arguments->step != NULL ? arguments->step : v->plan->name, NULL);
+    if (!step->waits || step->state != UMX__PLAN_STEP__STATE__INTENDED)
+        return umx_fail(v->err, UMX_ERR_STEP_NOT_CONFIRMABLE, step->step->id, NULL);
+    if (v->plan->base != UMX__PLAN_SUMMARY__STATE__RUNNING && v->plan->base != UMX__PLAN_SUMMARY__STATE__SUSPENDED)
+        return umx_engine_wrong_state(v->engine, v->plan, "running or suspended", v->err);
+    int status = check_gate(v, step->step, commented);
+    if (status == 0 && step->state != UMX__PLAN_STEP__STATE__INTENDED)
+        status = umx_fail(v->err, UMX_ERR_STEP_NOT_CONFIRMABLE, step->step->id, NULL);
+    if (status == 0)
+        status = umx_engine_note(v->engine, v->plan, UMX__JOURNAL__KIND__CONFIRMED, step->step->id, actor_of(v->caller),
+                                 NULL, arguments->comment, v->err);
+    return status;
+}
+
+int umx_engine_confirm(struct umx_engine *engine, const Umx__PlanConfirmArguments *arguments,
+                       const struct umx_engine_caller *caller, struct umx_error *err)
+{
+    return with_plan(engine, arguments->name, caller, arguments, confirm, err);
+}
