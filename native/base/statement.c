@@ -14,14 +14,16 @@ static const struct {
     {UMX__APPROVAL__DECISION__BREAK_GLASS, "break_glass"},
 };
 
-static const char *word_of(Umx__Approval__Decision decision) {
+static const char *word_of(Umx__Approval__Decision decision)
+{
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (words[i].decision == decision)
             return words[i].word;
     return NULL;
 }
 
-static int add_line(struct umx_text *out, const char *name, const char *value, struct umx_error *err) {
+static int add_line(struct umx_text *out, const char *name, const char *value, struct umx_error *err)
+{
     if (value == NULL)
         value = "";
     const size_t length = strlen(value);
@@ -38,7 +40,8 @@ static int add_line(struct umx_text *out, const char *name, const char *value, s
     return 0;
 }
 
-int umx_statement_write(const struct umx_statement *statement, struct umx_text *out, struct umx_error *err) {
+int umx_statement_write(const struct umx_statement *statement, struct umx_text *out, struct umx_error *err)
+{
     char when[UMX_CLOCK_TEXT] = "";
     if (statement->expires_at != 0)
         umx_clock_format(statement->expires_at, when);
@@ -46,9 +49,14 @@ int umx_statement_write(const struct umx_statement *statement, struct umx_text *
     if (decision == NULL)
         return umx_fail(err, UMX_ERR_STATEMENT_INVALID, "decision", "%d is none", (int)statement->decision);
     const char *const lines[][2] = {
-        {"version", "umx-approval-1"},   {"deployment", statement->deployment}, {"plan hash", statement->plan_hash},
-        {"forest", statement->forest},   {"decision", decision},                {"expiry", when},
-        {"ticket", statement->ticket},   {"comment", statement->comment},
+        {"version", "umx-approval-1"},
+        {"deployment", statement->deployment},
+        {"plan hash", statement->plan_hash},
+        {"forest", statement->forest},
+        {"decision", decision},
+        {"expiry", when},
+        {"ticket", statement->ticket},
+        {"comment", statement->comment},
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         int status = add_line(out, lines[i][0], lines[i][1], err);

@@ -22,8 +22,8 @@ struct umx_statement {
     const char *comment;              /* NULL: an empty line */
 };
 
-/* Appends eight lines. UMX_E_ARGUMENT when a text is not UTF-8 or holds a control character (a line end could pretend to
- * be another field), UMX_E_LIMIT above UMX_STATEMENT_MAX. */
+/* Appends eight lines. UMX_E_ARGUMENT when a text is not UTF-8 or holds a control character (a line end could pretend
+ * to be another field), UMX_E_LIMIT above UMX_STATEMENT_MAX. */
 int umx_statement_write(const struct umx_statement *statement, struct umx_text *out, struct umx_error *err);
 
 #endif

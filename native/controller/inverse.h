@@ -1,0 +1,38 @@
+/*
+ * The inverse of what was done, one value, one access entry, one object at a time: what undo is made of.
+ */
+#ifndef UMX_CONTROLLER_INVERSE_H
+#define UMX_CONTROLLER_INVERSE_H
+
+#include "controller/engine_private.h"
+
+/* An object as it is now, with the inverse steps planned so far already applied to it. */
+struct umx_known_object {
+    const char *forest;
+    const char *dn;
+    Umx__ObjectState *state;
+};
+
+struct umx_inverse {
+    struct umx_engine *engine;
+    struct umx_plan_state *original;
+    struct umx_arena *arena;
+    struct umx_known_object *objects;
+    size_t object_count;
+    size_t object_capacity;
+    Umx__PlanStep **steps;
+    size_t step_count;
+    size_t step_capacity;
+    char **notes;
+    size_t note_count;
+    size_t note_capacity;
+    struct umx_text foreign; /* a line for each foreign change of what would be undone */
+    size_t foreign_count;
+    struct umx_error *err;
+};
+
+/* Adds the steps that undo one step of the original, or a note, or lines to `foreign`. The engine's mutex is not held;
+ * the original is claimed, so its states do not move. */
+int umx_inverse_add(struct umx_inverse *inverse, const struct umx_step_state *done);
+
+#endif

@@ -1,0 +1,125 @@
+/*
+ * Is the directory still what the plan was made from? Each step that is still to be done is compared with the world
+ * predicted before it; what an earlier step of the same plan will change is that step's business.
+ */
+#include "controller/engine_private.h"
+
+#include <string.h>
+
+enum { LINES_MAX = 20 };
+
+static bool is_directory(const Umx__PlanStep *step)
+{
+    return step->change != NULL && (step->kind == UMX__CHANGE__KIND__ADD || step->kind == UMX__CHANGE__KIND__DELETE ||
+                                    step->kind == UMX__CHANGE__KIND__MODIFY || step->kind == UMX__CHANGE__KIND__ACCESS);
+}
+
+/* Steps still to be done, in order; the ones before `index` are predictions for it. */
+struct earlier {
+    Umx__PlanStep **steps;
+    size_t index;
+};
+
+static bool changes(const Umx__PlanStep *earlier, const Umx__PlanStep *step, const char *attribute)
+{
+    const Umx__Change *change = earlier->change;
+    bool whole = earlier->kind == UMX__CHANGE__KIND__ADD || earlier->kind == UMX__CHANGE__KIND__DELETE;
+
+    if (!umx_text_dn_equal(change->dn, step->change->dn))
+        return whole && umx_text_dn_within(step->change->dn, change->dn);
+    if (whole)
+        return true;
+    if (attribute == NULL)
+        return false;
+    if (*attribute == '\0')
+        return change->access != NULL && step->change->access != NULL && change->access->sddl != NULL &&
+               umx_text_equal(change->access->sddl, step->change->access->sddl);
+    for (size_t i = 0; i < change->n_modify; i++)
+        if (umx_text_equal(change->modify[i]->name, attribute))
+            return true;
+    return false;
+}
+
+static bool predicted(void *user, const char *attribute)
+{
+    const struct earlier *earlier = user;
+    const Umx__PlanStep *step = earlier->steps[earlier->index];
+
+    for (size_t i = 0; i < earlier->index; i++)
+        if (umx_text_equal(earlier->steps[i]->forest, step->forest) && changes(earlier->steps[i], step, attribute))
+            return true;
+    return false;
+}
+
+/* The text of at most LINES_MAX lines, and how many more there are. */
+static void shorten(struct umx_text *lines, size_t found)
+{
+    size_t at = 0, n = 0;
+
+    while (at < lines->length && n < LINES_MAX)
+        if (lines->data[at++] == '\n')
+            n++;
+    if (at >= lines->length)
+        return;
+    lines->length = at;
+    lines->data[at] = '\0';
+    umx_text_addf(lines, "and %zu more", found - n);
+}
+
+static int compare(struct umx_engine *engine, const struct umx_plan_state *plan, Umx__PlanStep **steps, size_t count,
+                   struct umx_error *err)
+{
+    enum umx_image_grain grain = plan->plan->undo_of != NULL ? UMX_GRAIN_VALUE : UMX_GRAIN_ATTRIBUTE;
+    struct umx_text lines = {0};
+    size_t found = 0;
+    int status = 0;
+
+    for (size_t i = 0; status == 0 && i < count; i++) {
+        struct earlier earlier = {steps, i};
+        struct umx_arena *arena = umx_arena_new(UMX_WORK_ARENA);
+        Umx__ObjectState *state = NULL;
+        if (arena == NULL)
+            status = umx_fail(err, UMX_ERR_MEMORY, plan->name, NULL);
+        else
+            status = umx_engine_read_object(engine, false, steps[i], NULL, NULL, arena, &state, err);
+        if (status == 0)
+            found += umx_image_differences(steps[i], false, grain, state, predicted, &earlier, &lines);
+        umx_arena_free(arena);
+    }
+    if (status == 0 && found > 0) {
+        shorten(&lines, found);
+        status = umx_fail(err, UMX_ERR_PLAN_STALE, plan->name, "%s", umx_text_string(&lines));
+    }
+    umx_text_free(&lines);
+    return status;
+}
+
+int umx_staleness_check(struct umx_engine *engine, struct umx_plan_state *plan, struct umx_error *err)
+{
+    struct umx_arena *arena = umx_arena_new(UMX_PLAN_ARENA);
+    Umx__PlanStep **steps =
+        arena != NULL ? umx_arena_alloc(arena, (plan->step_count + 1) * sizeof(Umx__PlanStep *)) : NULL;
+    size_t count = 0;
+    int status = steps == NULL ? umx_fail(err, UMX_ERR_MEMORY, plan->name, NULL) : 0;
+
+    for (size_t i = 0; status == 0 && i < plan->step_count; i++) {
+        const struct umx_step_state *step = &plan->steps[i];
+        struct umx_error why = {0};
+        if (step->state != UMX__PLAN_STEP__STATE__PENDING || !is_directory(step->step))
+            continue;
+        status = umx_references_resolve(plan, step->step, arena, &steps[count], &why);
+        if (status == 0)
+            count++;
+        else if (why.id == UMX_ERR_REFERENCE_UNRESOLVED)
+            status = 0; /* known only when the step before it has run: compared then */
+        else if (err != NULL)
+            *err = why;
+    }
+    if (status == 0) {
+        pthread_mutex_unlock(&engine->mutex);
+        status = compare(engine, plan, steps, count, err);
+        pthread_mutex_lock(&engine->mutex);
+    }
+    umx_arena_free(arena);
+    return status;
+}
