@@ -28,7 +28,7 @@ static int act(struct umx_cli *cli, const char *operation, json_t *arguments, um
     return status;
 }
 
-static void view_state(struct umx_cli *cli, const struct umx_document *document)
+void umx_plan_view_state(struct umx_cli *cli, const struct umx_document *document)
 {
     static const char *const members[][2] = {
         {"name", "plan"}, {"state", "state"}, {"hash", "hash"}, {"forests", "forests"}};
@@ -89,7 +89,7 @@ UMX_COMMAND(plan_list)
 
 UMX_COMMAND(plan_submit)
 {
-    return act(cli, "plan.submit", named(args), view_state, err);
+    return act(cli, "plan.submit", named(args), umx_plan_view_state, err);
 }
 
 UMX_COMMAND(plan_start)
@@ -97,7 +97,7 @@ UMX_COMMAND(plan_start)
     json_t *arguments = named(args);
 
     umx_json_list(arguments, "phase", args, "--phase");
-    return act(cli, "plan.start", arguments, view_state, err);
+    return act(cli, "plan.start", arguments, umx_plan_view_state, err);
 }
 
 UMX_COMMAND(plan_confirm)
@@ -105,22 +105,22 @@ UMX_COMMAND(plan_confirm)
     json_t *arguments = json_pack("{s:s,s:s}", "name", umx_args_operand(args, 0), "step", umx_args_operand(args, 1));
 
     umx_json_text(arguments, "comment", umx_args_value(args, "--comment"));
-    return act(cli, "plan.confirm", arguments, view_state, err);
+    return act(cli, "plan.confirm", arguments, umx_plan_view_state, err);
 }
 
 UMX_COMMAND(plan_suspend)
 {
-    return act(cli, "plan.suspend", named(args), view_state, err);
+    return act(cli, "plan.suspend", named(args), umx_plan_view_state, err);
 }
 
 UMX_COMMAND(plan_resume)
 {
-    return act(cli, "plan.resume", named(args), view_state, err);
+    return act(cli, "plan.resume", named(args), umx_plan_view_state, err);
 }
 
 UMX_COMMAND(plan_cancel)
 {
-    return act(cli, "plan.cancel", named(args), view_state, err);
+    return act(cli, "plan.cancel", named(args), umx_plan_view_state, err);
 }
 
 UMX_COMMAND(plan_undo)

@@ -11,6 +11,9 @@ void umx_plan_view(struct umx_cli *cli, const struct umx_document *document);
 /* The same, with every step's change like an LDIF: `-` goes, `+` comes. */
 void umx_plan_view_diff(struct umx_cli *cli, const struct umx_document *document);
 
+/* Name, state, hash, and what is still needed: after an operation that changed the plan. */
+void umx_plan_view_state(struct umx_cli *cli, const struct umx_document *document);
+
 /* One step's difference (plan_diff.c). */
 void umx_plan_diff_step(struct umx_cli *cli, const json_t *step);
 
