@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "controller/sddl_entry.h"
+#include "directory/sddl.h"
 
 /* ---- values */
 
@@ -131,33 +131,29 @@ char **umx_image_attributes(const Umx__PlanStep *step, struct umx_arena *arena, 
 
 /* ---- access entries */
 
-static bool entry_of_change(const Umx__AccessChange *change, struct umx_sddl_entry *out)
+/* The numbers of the change where they are set; its SDDL also holds what has no number (object types). */
+static bool entry_of_change(const Umx__AccessChange *change, struct umx_ace *out)
 {
-    if (!umx_sddl_entry_parse(change->sddl, out)) {
-        memset(out, 0, sizeof *out);
-        if (change->trustee_sid == NULL)
-            return false;
-        umx_text_copy(out->trustee, sizeof out->trustee, change->trustee_sid);
-    }
-    if (change->has_type)
-        out->type = change->type;
-    if (change->has_flags)
-        out->flags = change->flags;
-    if (change->has_mask)
-        out->mask = (uint32_t)change->mask;
-    if (change->trustee_sid != NULL)
-        umx_text_copy(out->trustee, sizeof out->trustee, change->trustee_sid);
+    memset(out, 0, sizeof *out);
+    if (change->sddl != NULL && umx_sddl_parse(change->sddl, out, NULL) == 0)
+        return true;
+    if (change->trustee_sid == NULL ||
+        umx_sid_parse(change->trustee_sid, out->sid, &out->sid_length, NULL) != 0)
+        return false;
+    out->type = (uint8_t)change->type;
+    out->flags = (uint8_t)change->flags;
+    out->mask = (uint32_t)change->mask;
     return true;
 }
 
 bool umx_image_has_entry(const Umx__ObjectState *state, const Umx__AccessChange *change)
 {
-    struct umx_sddl_entry wanted, entry;
+    struct umx_ace wanted, entry;
 
     if (!entry_of_change(change, &wanted))
         return false;
     for (size_t i = 0; i < state->n_access; i++)
-        if (umx_sddl_entry_parse(state->access[i], &entry) && umx_sddl_entry_equal(&wanted, &entry))
+        if (umx_sddl_parse(state->access[i], &entry, NULL) == 0 && umx_ace_equal(&wanted, &entry))
             return true;
     return false;
 }

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "controller/sddl_entry.h"
 
 /* ---- lists in the arena */
 
