@@ -38,8 +38,11 @@ static int parse(int argc, char **argv, struct options *out, struct umx_error *e
     const struct {
         const char *name;
         const char **value;
-    } known[] = {{"--data", &out->data}, {"--deployment", &out->deployment}, {"--out", &out->out},
-                 {"--days", &out->days}, {"--log", &out->log}};
+    } known[] = {{"--data", &out->data},
+                 {"--deployment", &out->deployment},
+                 {"--out", &out->out},
+                 {"--days", &out->days},
+                 {"--log", &out->log}};
 
     for (int i = 0; i < argc; i++) {
         const char **value = NULL;

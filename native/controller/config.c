@@ -58,8 +58,10 @@ struct word {
     int value;
 };
 
-static const struct word sides[] = {
-    {"exchange", UMX__FOREST__SIDE__EXCHANGE}, {"lync", UMX__FOREST__SIDE__LYNC}, {"both", UMX__FOREST__SIDE__BOTH}, {NULL, 0}};
+static const struct word sides[] = {{"exchange", UMX__FOREST__SIDE__EXCHANGE},
+                                    {"lync", UMX__FOREST__SIDE__LYNC},
+                                    {"both", UMX__FOREST__SIDE__BOTH},
+                                    {NULL, 0}};
 static const struct word binds[] = {
     {"gssapi", UMX__CONFIGURE__BIND__GSSAPI}, {"simple", UMX__CONFIGURE__BIND__SIMPLE}, {NULL, 0}};
 struct load {
@@ -217,7 +219,8 @@ static int check_forest(const struct umx_forest_config *forest, const char *path
     };
 
     if (forest->side == 0)
-        return umx_fail(err, UMX_ERR_CONFIG_INVALID, path, "[forest %s] needs side = exchange, lync or both", forest->name);
+        return umx_fail(err, UMX_ERR_CONFIG_INVALID, path, "[forest %s] needs side = exchange, lync or both",
+                        forest->name);
     for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++)
         if (needs[i].needed && needs[i].value == NULL)
             return umx_fail(err, UMX_ERR_CONFIG_INVALID, path, "[forest %s] needs %s", forest->name, needs[i].key);

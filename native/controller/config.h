@@ -31,10 +31,11 @@ struct umx_forest_config {
     char *tls_ca;
     char *operator_ca; /* PEM of the CAs that vouch for this forest's administrators */
     struct umx_list domain_controllers;
-    struct umx_list viewers; /* groups by name or SID; empty: every operator that this forest vouched for */
+    struct umx_list viewers;   /* groups by name or SID; empty: every operator that this forest vouched for */
     struct umx_list operators; /* empty: members of the forest's administrative groups */
     struct umx_list auditors;
-    struct umx_list groups; /* meaning=name or meaning=SID; the three lists above are added as viewer=, operator=, auditor= */
+    struct umx_list
+        groups; /* meaning=name or meaning=SID; the three lists above are added as viewer=, operator=, auditor= */
 };
 
 struct umx_config {

@@ -21,8 +21,8 @@ static int read_tables(struct umx_controller *controller, const char *forest, co
     read.table = names;
     request.request_case = UMX__WORKER_REQUEST__REQUEST_READ;
     request.read = &read;
-    return umx_forests_collect(controller->forests, forest, &request, controller->config->read_timeout * UMX_SECOND, world,
-                               err);
+    return umx_forests_collect(controller->forests, forest, &request, controller->config->read_timeout * UMX_SECOND,
+                               world, err);
 }
 
 static int read_world(void *user, const char *const *forests, size_t count, const char *const *tables,
@@ -31,7 +31,7 @@ static int read_world(void *user, const char *const *forests, size_t count, cons
     struct umx_controller *controller = user;
 
     if (tables == NULL)
-        return umx_observe(controller->observer, (char *const *)(uintptr_t)forests, count, out, err);
+        return umx_observe(controller->observer, (char *const *)(uintptr_t)forests, count, 0, out, err);
     struct umx_world *world = umx_world_new(umx_clock_now());
     int status = world == NULL ? umx_fail(err, UMX_ERR_MEMORY, "world", NULL) : 0;
     for (size_t i = 0; status == 0 && i < count; i++)
@@ -56,8 +56,8 @@ static int call(void *user, const char *forest, bool writer, Umx__WorkerRequest 
 {
     struct umx_controller *controller = user;
     struct umx_error own = {0};
-    int status = umx_forests_call(controller->forests, forest, writer ? UMX_ACCOUNT_WRITER : UMX_ACCOUNT_READER, request,
-                                  deadline, arena, reply, &own);
+    int status = umx_forests_call(controller->forests, forest, writer ? UMX_ACCOUNT_WRITER : UMX_ACCOUNT_READER,
+                                  request, deadline, arena, reply, &own);
 
     if (status == 0 || !answered(status)) {
         if (status != 0 && err != NULL)

@@ -25,7 +25,8 @@ extern const struct umx_rpc_stream_handler umx_fleet_handler;
 int umx_fleet_agents(struct umx_fleet *fleet, struct umx_world *world, struct umx_error *err);
 
 /* What every agent shall try for real from now on; sent to those that are connected. Copied. */
-int umx_fleet_set_proofs(struct umx_fleet *fleet, Umx__ProofTarget *const *targets, size_t count, struct umx_error *err);
+int umx_fleet_set_proofs(struct umx_fleet *fleet, Umx__ProofTarget *const *targets, size_t count,
+                         struct umx_error *err);
 
 /* Sends an action batch to the agent of a server and waits for its results (in the arena).
  * UMX_ERR_AGENT_UNKNOWN: it is not connected, nothing was sent. UMX_ERR_DEADLINE: it may have acted. */

@@ -1,4 +1,5 @@
-/* What the files of the fleet share: fleet.c (agents, answers), fleet_stream.c (one stream), fleet_writer.c (the store). */
+/* What the files of the fleet share: fleet.c (agents, answers), fleet_stream.c (one stream), fleet_writer.c (the
+ * store). */
 #ifndef UMX_CONTROLLER_FLEET_INTERNAL_H
 #define UMX_CONTROLLER_FLEET_INTERNAL_H
 
@@ -8,10 +9,10 @@
 
 enum {
     FLEET_PROTOCOL = 1,
-    FLEET_QUEUE_MAX = 4096,          /* reports that wait to be stored; above it the sender's stream ends */
+    FLEET_QUEUE_MAX = 4096,              /* reports that wait to be stored; above it the sender's stream ends */
     FLEET_REPORT_CAP = 16 * 1024 * 1024, /* bytes of one table of one agent */
     FLEET_DIGEST = 32,
-    FLEET_TABLES = 16,               /* tables an agent may report */
+    FLEET_TABLES = 16, /* tables an agent may report */
 };
 
 /* What is stored of one table of one agent. */

@@ -49,7 +49,8 @@ static int take_hello(struct fleet_session *session, const Umx__Hello *hello, st
     if (session->agent != NULL)
         return umx_fail(err, UMX_ERR_PROTOCOL, session->identity.uri, "a second Hello");
     if (hello->server == NULL || !umx_text_equal(hello->server, session->identity.fqdn))
-        return umx_fail(err, UMX_ERR_FOREIGN_IDENTITY, session->identity.uri, "it says that it is %s, its certificate says %s",
+        return umx_fail(err, UMX_ERR_FOREIGN_IDENTITY, session->identity.uri,
+                        "it says that it is %s, its certificate says %s",
                         hello->server != NULL ? hello->server : "nobody", session->identity.fqdn);
     if (hello->protocol != FLEET_PROTOCOL)
         return umx_fail(err, UMX_ERR_PROTOCOL, session->identity.uri, "protocol %d, this controller speaks %d",
@@ -100,7 +101,8 @@ static int check_rows(const struct fleet_session *session, const struct umx_tabl
         if (count > 0 && &all[t] != table)
             return umx_fail(err, UMX_ERR_PROTOCOL, session->identity.uri, "rows of %s in a report of %s", all[t].name,
                             table->name);
-        const ProtobufCFieldDescriptor *server = protobuf_c_message_descriptor_get_field_by_name(all[t].record, "server");
+        const ProtobufCFieldDescriptor *server =
+            protobuf_c_message_descriptor_get_field_by_name(all[t].record, "server");
         for (size_t i = 0; i < count; i++) {
             const char *name = NULL;
             if (server != NULL)
@@ -250,8 +252,9 @@ static void message(void *state, const uint8_t *bytes, size_t length)
     struct umx_error err = {0};
     struct umx_arena *arena = umx_arena_new(length * UMX_ARENA_FACTOR + UMX_ARENA_FLOOR);
     ProtobufCMessage *unpacked = NULL;
-    int status = arena == NULL ? umx_fail(&err, UMX_ERR_MEMORY, session->identity.uri, NULL)
-                               : umx_reflect_unpack(&umx__to_controller__descriptor, bytes, length, arena, &unpacked, &err);
+    int status = arena == NULL
+                     ? umx_fail(&err, UMX_ERR_MEMORY, session->identity.uri, NULL)
+                     : umx_reflect_unpack(&umx__to_controller__descriptor, bytes, length, arena, &unpacked, &err);
 
     if (status == 0)
         status = take_message(session, (const Umx__ToController *)unpacked, &err);

@@ -30,7 +30,8 @@ static struct fleet_job *take_group(struct umx_fleet *fleet)
 /* Who said it and when: the agent cannot choose either. Rows without a forest get the agent's. */
 static void stamp(const struct fleet_job *job, ProtobufCMessage *record, char *source, char *forest)
 {
-    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(record->descriptor, "source");
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name(record->descriptor, "source");
     int64_t now = umx_clock_now();
     protobuf_c_boolean yes = 1;
     char *present = NULL;

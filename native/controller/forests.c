@@ -63,8 +63,9 @@ static struct slot *find(struct umx_forests *forests, const char *name)
     return NULL;
 }
 
-int umx_forests_call(struct umx_forests *forests, const char *forest, enum umx_account account, Umx__WorkerRequest *request,
-                     int64_t deadline, struct umx_arena *arena, Umx__WorkerReply **reply, struct umx_error *err)
+int umx_forests_call(struct umx_forests *forests, const char *forest, enum umx_account account,
+                     Umx__WorkerRequest *request, int64_t deadline, struct umx_arena *arena, Umx__WorkerReply **reply,
+                     struct umx_error *err)
 {
     struct slot *slot = find(forests, forest);
 
@@ -125,9 +126,9 @@ int umx_forests_collect(struct umx_forests *forests, const char *forest, Umx__Wo
 }
 
 struct reading {
-    struct umx_forests *forests;
     struct slot *slot;
     struct umx_world *world; /* of this forest alone; merged when all are in */
+    int64_t deadline;        /* microseconds */
     pthread_t thread;
     bool started;
     struct umx_error err;
@@ -141,12 +142,13 @@ static void *read_forest(void *user)
 
     request.request_case = UMX__WORKER_REQUEST__REQUEST_READ;
     request.read = &read;
-    collect(reading->slot, &request, reading->forests->config->read_timeout * UMX_SECOND, reading->world, &reading->err);
+    collect(reading->slot, &request, reading->deadline, reading->world, &reading->err);
     return NULL;
 }
 
 /* The record of a forest that could not be read: named, with the reason, and nothing else claimed. */
-static int add_unread(struct umx_world *world, const struct slot *slot, const struct umx_error *why, struct umx_error *err)
+static int add_unread(struct umx_world *world, const struct slot *slot, const struct umx_error *why,
+                      struct umx_error *err)
 {
     Umx__Forest forest = UMX__FOREST__INIT;
     char text[UMX_ERROR_WHY_MAX + 64];
@@ -209,7 +211,8 @@ static void *prove_trust(void *user)
     proof->kind = UMX__PROOF__KIND__TRUST;
     proof->forest = umx_arena_string(proving->arena, slot->config->name);
     proof->target_forest = umx_arena_string(proving->arena, proving->target);
-    proof->target = umx_arena_string(proving->arena, proving->domain_controller != NULL ? proving->domain_controller : "");
+    proof->target =
+        umx_arena_string(proving->arena, proving->domain_controller != NULL ? proving->domain_controller : "");
     proof->identity = umx_arena_string(proving->arena, slot->config->reader);
     proof->has_status = 1;
     proof->status = UMX__PROOF__STATUS__UNKNOWN;
@@ -271,9 +274,10 @@ static int prove_all(struct reading *readings, size_t count, struct umx_world *w
     return status;
 }
 
-int umx_forests_read(struct umx_forests *forests, char *const *names, size_t count, bool proofs, struct umx_world *world,
-                     struct umx_error *err)
+int umx_forests_read(struct umx_forests *forests, char *const *names, size_t count, bool proofs, int64_t deadline,
+                     struct umx_world *world, struct umx_error *err)
 {
+    int64_t each = forests->config->read_timeout * UMX_SECOND;
     struct reading readings[UMX_MAX_FORESTS] = {0};
     size_t n = 0;
     int status = 0;
@@ -288,8 +292,8 @@ int umx_forests_read(struct umx_forests *forests, char *const *names, size_t cou
         if (!wanted)
             continue;
         struct reading *reading = &readings[n++];
-        reading->forests = forests;
         reading->slot = &forests->slots[i];
+        reading->deadline = deadline > 0 && deadline < each ? deadline : each;
         reading->world = umx_world_new(umx_clock_now());
         if (reading->world == NULL)
             umx_fail(&reading->err, UMX_ERR_MEMORY, reading->slot->config->name, NULL);

@@ -14,18 +14,20 @@ int umx_forests_open(const struct umx_config *config, struct umx_forests **out, 
 void umx_forests_close(struct umx_forests *forests); /* NULL is allowed */
 
 /* One request to a forest's worker; see umx_worker_process_call. */
-int umx_forests_call(struct umx_forests *forests, const char *forest, enum umx_account account, Umx__WorkerRequest *request,
-                     int64_t deadline, struct umx_arena *arena, Umx__WorkerReply **reply, struct umx_error *err);
+int umx_forests_call(struct umx_forests *forests, const char *forest, enum umx_account account,
+                     Umx__WorkerRequest *request, int64_t deadline, struct umx_arena *arena, Umx__WorkerReply **reply,
+                     struct umx_error *err);
 
 /* A request to a forest's reader that streams records: they are added to the world. */
 int umx_forests_collect(struct umx_forests *forests, const char *forest, Umx__WorkerRequest *request, int64_t deadline,
                         struct umx_world *world, struct umx_error *err);
 
-/* Reads the forests (names NULL: all) at the same time, each within the configured time, into the world. A forest that
+/* Reads the forests (names NULL: all) at the same time, each within the configured time and the deadline (microseconds
+ * from now, 0: none), into the world. A forest that
  * cannot be read adds a Forest record whose error says why; the others are still read. Only a failure of this machine
  * is an error. With proofs, each forest's reader then proves the trust to every partner forest of the other side. */
-int umx_forests_read(struct umx_forests *forests, char *const *names, size_t count, bool proofs, struct umx_world *world,
-                     struct umx_error *err);
+int umx_forests_read(struct umx_forests *forests, char *const *names, size_t count, bool proofs, int64_t deadline,
+                     struct umx_world *world, struct umx_error *err);
 
 /* Ends the writers: they live while a plan runs. */
 void umx_forests_stop_writer(struct umx_forests *forests, const char *forest);

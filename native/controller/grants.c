@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* dsacls letters: GR read all, RC read the descriptor, WD write the DACL, CC and DC create and delete children, WP write
- * properties; /I:T for the object and everything below, /I:S for what is below. */
+/* dsacls letters: GR read all, RC read the descriptor, WD write the DACL, CC and DC create and delete children, WP
+ * write properties; /I:T for the object and everything below, /I:S for what is below. */
 static const struct {
-    int side;            /* bit of Forest.Side */
+    int side; /* bit of Forest.Side */
     bool writer;
     const char *place;   /* below the organisation, or a whole DN with %s for the configuration naming context */
     bool configuration;  /* place is below the configuration naming context */
@@ -18,10 +18,12 @@ static const struct {
     {2, false, "CN=RTC Service,CN=Services,", true, "/I:T", "GR", "reads pools and trusted servers"},
     {1, true, "", false, NULL, "RCWD", "phase exchucutil adds and removes access entries (V7.1)"},
     {1, true, "CN=UM DialPlan Container,", false, "/I:T", "GR", "reads back what it wrote"},
-    {1, true, "CN=UM DialPlan Container,", false, NULL, "RCWD", "phase exchucutil adds and removes access entries (V7.1)"},
+    {1, true, "CN=UM DialPlan Container,", false, NULL, "RCWD",
+     "phase exchucutil adds and removes access entries (V7.1)"},
     {1, true, "CN=UM AutoAttendant Container,", false, NULL, "RCWD",
      "phase exchucutil adds and removes access entries (V7.1)"},
-    {1, true, "CN=Administrative Groups,", false, NULL, "RCWD", "phase exchucutil adds and removes access entries (V7.1)"},
+    {1, true, "CN=Administrative Groups,", false, NULL, "RCWD",
+     "phase exchucutil adds and removes access entries (V7.1)"},
     {1, true, "CN=UM IPGateway Container,", false, "/I:T", "GRCCDCWPSDDT",
      "phase exchucutil creates, changes and deletes gateways and hunt groups (V7.2 to V7.5)"},
 };

@@ -63,7 +63,8 @@ int umx_issue_serve(void *user, struct umx_rpc_call *call, const struct umx_iden
     if (status == 0)
         status = issue(user, call, (const Umx__IssueRequest *)message, err);
     if (status != 0 && err != NULL)
-        umx_log(UMX_LOG_WARNING, "issue", "refused to %s: %s: %s", umx_rpc_call_peer(call), err->what, umx_error_why(err));
+        umx_log(UMX_LOG_WARNING, "issue", "refused to %s: %s: %s", umx_rpc_call_peer(call), err->what,
+                umx_error_why(err));
     umx_arena_free(arena);
     return status;
 }

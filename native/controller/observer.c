@@ -43,7 +43,8 @@ static const char *forest_of(const struct umx_table *table, const ProtobufCMessa
 
 /* Replaces the stored records of one forest. What was known of a forest that cannot be read now stays, with its time;
  * only the forest's own record changes, since it says why. */
-static int store_forest(struct umx_state *state, const Umx__World *records, const Umx__Forest *forest, struct umx_error *err)
+static int store_forest(struct umx_state *state, const Umx__World *records, const Umx__Forest *forest,
+                        struct umx_error *err)
 {
     size_t tables;
     const struct umx_table *all = umx_reflect_tables(&tables);
@@ -85,7 +86,8 @@ static int store(struct umx_observer *observer, const Umx__World *records, struc
 
 /* ---- what agents shall prove */
 
-static int add_target(struct umx_arena *arena, Umx__ProofTarget ***targets, size_t *count, const Umx__ProofTarget *target)
+static int add_target(struct umx_arena *arena, Umx__ProofTarget ***targets, size_t *count,
+                      const Umx__ProofTarget *target)
 {
     enum { TARGETS_MAX = 256 };
 
@@ -118,7 +120,8 @@ static void tell_agents(struct umx_observer *observer, const Umx__World *records
         target.has_kind = 1;
         for (size_t k = 0; k < records->n_container; k++) {
             const Umx__Container *container = records->container[k];
-            if (container->kind != UMX__CONTAINER__KIND__DIAL_PLANS || !umx_text_equal(container->forest, forest->forest))
+            if (container->kind != UMX__CONTAINER__KIND__DIAL_PLANS ||
+                !umx_text_equal(container->forest, forest->forest))
                 continue;
             target.kind = UMX__PROOF__KIND__DIRECTORY;
             target.dn = container->dn;
@@ -177,8 +180,8 @@ static struct umx_world *new_world(struct umx_observer *observer, struct umx_err
     return world;
 }
 
-int umx_observe(struct umx_observer *observer, char *const *names, size_t count, struct umx_world **out,
-                struct umx_error *err)
+int umx_observe(struct umx_observer *observer, char *const *names, size_t count, int64_t deadline,
+                struct umx_world **out, struct umx_error *err)
 {
     struct umx_world *world = new_world(observer, err);
     int status;
@@ -186,7 +189,7 @@ int umx_observe(struct umx_observer *observer, char *const *names, size_t count,
     *out = NULL;
     if (world == NULL)
         return UMX_E_MEMORY;
-    status = umx_forests_read(observer->controller->forests, names, count, true, world, err);
+    status = umx_forests_read(observer->controller->forests, names, count, true, deadline, world, err);
     if (status == 0)
         status = store(observer, umx_world_records(world), err);
     if (status == 0) {
@@ -232,7 +235,7 @@ static void refresh(struct umx_observer *observer)
     struct umx_world *world = NULL;
     struct umx_error err = {0};
 
-    if (umx_observe(observer, NULL, 0, &world, &err) != 0)
+    if (umx_observe(observer, NULL, 0, 0, &world, &err) != 0)
         umx_log_error("observer", &err);
     else
         for (size_t i = 0; i < umx_world_records(world)->n_forest; i++) {

@@ -1,6 +1,6 @@
 /*
- * The observer: worlds for those who ask. A fresh one is read from the forests now; a stored one is what was last known.
- * Every fresh reading is stored, and a background reading keeps the stored one young.
+ * The observer: worlds for those who ask. A fresh one is read from the forests now; a stored one is what was last
+ * known. Every fresh reading is stored, and a background reading keeps the stored one young.
  */
 #ifndef UMX_CONTROLLER_OBSERVER_H
 #define UMX_CONTROLLER_OBSERVER_H
@@ -16,10 +16,11 @@ int umx_observer_open(struct umx_controller *controller, struct umx_observer **o
 int umx_observer_start(struct umx_observer *observer, struct umx_error *err);
 void umx_observer_close(struct umx_observer *observer); /* NULL is allowed */
 
-/* Reads the forests (names NULL: all) and adds what the agents last reported and live proofs of the trusts. A forest that
- * cannot be read is a Forest record with an error. */
-int umx_observe(struct umx_observer *observer, char *const *names, size_t count, struct umx_world **out,
-                struct umx_error *err);
+/* Reads the forests (names NULL: all) and adds what the agents last reported and live proofs of the trusts. A forest
+ * that cannot be read is a Forest record with an error. deadline: microseconds from now, 0: the configured time alone.
+ */
+int umx_observe(struct umx_observer *observer, char *const *names, size_t count, int64_t deadline,
+                struct umx_world **out, struct umx_error *err);
 
 /* What was last known of everything; nothing is asked. */
 int umx_observe_stored(struct umx_observer *observer, struct umx_world **out, struct umx_error *err);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "controller/access.h"
 
@@ -105,6 +106,14 @@ void umx_operation_end_string(struct umx_operation *operation, const char *key, 
     umx_text_free(&json);
 }
 
+int64_t umx_operation_left(const struct umx_operation *operation)
+{
+    if (operation->until == 0)
+        return 0;
+    int64_t left = operation->until - umx_clock_monotonic();
+    return left > 0 ? left : 1;
+}
+
 static const struct umx_operation_row *find(const char *name)
 {
     for (const struct umx_operation_row *row = umx_operations(); row->name != NULL; row++)
@@ -142,6 +151,7 @@ static int run(struct umx_operation *operation, const Umx__Call *call, struct um
         umx_log(UMX_LOG_INFO, "operation", "%s by %s from %s", row->name, operation->caller->uri,
                 umx_rpc_call_peer(operation->call));
     operation->arguments = arguments;
+    operation->until = row->deadline > 0 ? umx_clock_monotonic() + row->deadline * UMX_SECOND : 0;
     status = row->run(operation, err);
     if (status == 0)
         status = send_end(operation, err);

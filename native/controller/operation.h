@@ -1,7 +1,7 @@
 /*
- * Operations: what operators can ask over the one Run call (design 8). One table {name, argument message, role, mutates,
- * deadline, function}; everything else follows from it. Default-deny: an operation runs only for a caller whose role it
- * names.
+ * Operations: what operators can ask over the one Run call (design 8). One table {name, argument message, role,
+ * mutates, deadline, function}; everything else follows from it. Default-deny: an operation runs only for a caller
+ * whose role it names.
  */
 #ifndef UMX_CONTROLLER_OPERATION_H
 #define UMX_CONTROLLER_OPERATION_H
@@ -20,6 +20,7 @@ struct umx_operation {
     const struct umx_identity *caller;
     const ProtobufCMessage *arguments; /* of the type in the table */
     struct umx_arena *arena;
+    int64_t until;       /* monotonic end of its time; 0: none */
     struct umx_text end; /* members of the end event's object, without braces */
 };
 
@@ -40,6 +41,9 @@ const struct umx_operation_row *umx_operations(void);
 /* The handler of /umx.v1.Operators/Run; user is the struct umx_controller. */
 int umx_operation_serve(void *user, struct umx_rpc_call *call, const struct umx_identity *peer, const uint8_t *request,
                         size_t length, struct umx_error *err);
+
+/* Microseconds that are left of its time; 0: it has no end. */
+int64_t umx_operation_left(const struct umx_operation *operation);
 
 /* One item of the array named type. */
 int umx_operation_item(struct umx_operation *operation, const char *type, const ProtobufCMessage *item,

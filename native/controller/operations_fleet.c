@@ -98,7 +98,7 @@ int umx_operation_check(struct umx_operation *operation, struct umx_error *err)
     if (status == 0)
         status = umx_operation_progress(operation, "reading the forests", 0, 0, err);
     if (status == 0)
-        status = umx_observe(operation->controller->observer, NULL, 0, &world, err);
+        status = umx_observe(operation->controller->observer, NULL, 0, umx_operation_left(operation), &world, err);
     if (status != 0)
         return status;
     const Umx__World *records = umx_world_records(world);
@@ -106,8 +106,8 @@ int umx_operation_check(struct umx_operation *operation, struct umx_error *err)
     if (status == 0)
         status = warn_unread(operation, records, err);
     if (status == 0)
-        status = umx_phases_check(records, selection.phases, selection.phase_count, selection.pairs, selection.pair_count,
-                                  &options, &findings, err);
+        status = umx_phases_check(records, selection.phases, selection.phase_count, selection.pairs,
+                                  selection.pair_count, &options, &findings, err);
     for (size_t i = 0; status == 0 && i < findings.count; i++) {
         if (findings.items[i]->status >= 1 && findings.items[i]->status <= 5)
             counts[findings.items[i]->status]++;
@@ -174,8 +174,8 @@ static int status_pair(struct umx_operation *operation, const struct umx_pair *p
         if ((state->state == UMX__PHASE_STATE__STATE__PARTIAL || state->state == UMX__PHASE_STATE__STATE__MISSING) &&
             completed_phase(operation, phase, pair))
             state->state = UMX__PHASE_STATE__STATE__DRIFTED;
-        umx_text_addf(&json, "%s{\"slug\":\"%s\",\"state\":\"%s\",\"fail\":%d,\"warn\":%d,\"unknown\":%d}", i > 0 ? "," : "",
-                      phase->slug,
+        umx_text_addf(&json, "%s{\"slug\":\"%s\",\"state\":\"%s\",\"fail\":%d,\"warn\":%d,\"unknown\":%d}",
+                      i > 0 ? "," : "", phase->slug,
                       umx_reflect_word(&umx__phase_state__state__descriptor, (int)state->state, word), state->fail,
                       state->warn, state->unknown);
     }
@@ -195,7 +195,7 @@ int umx_operation_status(struct umx_operation *operation, struct umx_error *err)
 
     if (status == 0 && umx_world_records(world)->n_forest == 0) {
         umx_world_free(world);
-        status = umx_observe(operation->controller->observer, NULL, 0, &world, err);
+        status = umx_observe(operation->controller->observer, NULL, 0, umx_operation_left(operation), &world, err);
     }
     if (status != 0)
         return status;
@@ -236,7 +236,7 @@ int umx_operation_snapshot(struct umx_operation *operation, struct umx_error *er
     size_t tables;
     const struct umx_table *all = umx_reflect_tables(&tables);
     char at[UMX_CLOCK_TEXT];
-    int status = umx_observe(operation->controller->observer, NULL, 0, &world, err);
+    int status = umx_observe(operation->controller->observer, NULL, 0, umx_operation_left(operation), &world, err);
 
     if (status != 0)
         return status;

@@ -145,7 +145,8 @@ int umx_operation_plan_approve(struct umx_operation *operation, struct umx_error
     const Umx__PlanDecisionArguments *arguments = (const Umx__PlanDecisionArguments *)operation->arguments;
     bool break_glass = arguments->has_break_glass && arguments->break_glass;
 
-    return decide(operation, break_glass ? UMX__APPROVAL__DECISION__BREAK_GLASS : UMX__APPROVAL__DECISION__APPROVE, err);
+    return decide(operation, break_glass ? UMX__APPROVAL__DECISION__BREAK_GLASS : UMX__APPROVAL__DECISION__APPROVE,
+                  err);
 }
 
 int umx_operation_plan_deny(struct umx_operation *operation, struct umx_error *err)

@@ -111,8 +111,8 @@ static const struct {
     const char *table;
     int (*fill)(struct umx_operation *operation, struct umx_query_sink *sink, struct umx_error *err);
 } fillers[] = {
-    {"agent", fill_agents},       {"finding", fill_findings}, {"phase_state", fill_states},
-    {"plan", fill_plans},         {"plan_step", fill_steps},  {"journal", fill_journal},
+    {"agent", fill_agents}, {"finding", fill_findings}, {"phase_state", fill_states},
+    {"plan", fill_plans},   {"plan_step", fill_steps},  {"journal", fill_journal},
 };
 
 enum { FILLERS = sizeof fillers / sizeof fillers[0] };

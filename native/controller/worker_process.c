@@ -164,7 +164,8 @@ static int transfer(const struct umx_worker_process *worker, bool out, uint8_t *
     return 0;
 }
 
-static int send_request(struct umx_worker_process *worker, Umx__WorkerRequest *request, int64_t end, struct umx_error *err)
+static int send_request(struct umx_worker_process *worker, Umx__WorkerRequest *request, int64_t end,
+                        struct umx_error *err)
 {
     uint8_t *bytes = NULL;
     size_t length;
@@ -185,8 +186,8 @@ static int send_request(struct umx_worker_process *worker, Umx__WorkerRequest *r
 }
 
 /* One reply into an arena of its own. */
-static int receive_reply(struct umx_worker_process *worker, int64_t end, struct umx_arena **arena, Umx__WorkerReply **reply,
-                         struct umx_error *err)
+static int receive_reply(struct umx_worker_process *worker, int64_t end, struct umx_arena **arena,
+                         Umx__WorkerReply **reply, struct umx_error *err)
 {
     uint8_t header[4];
 
@@ -204,8 +205,9 @@ static int receive_reply(struct umx_worker_process *worker, int64_t end, struct 
     if (status == 0) {
         *arena = umx_arena_new(length * UMX_ARENA_FACTOR + UMX_ARENA_FLOOR);
         ProtobufCMessage *message = NULL;
-        status = *arena == NULL ? umx_fail(err, UMX_ERR_MEMORY, worker->config->name, NULL)
-                                : umx_reflect_unpack(&umx__worker_reply__descriptor, bytes, length, *arena, &message, err);
+        status = *arena == NULL
+                     ? umx_fail(err, UMX_ERR_MEMORY, worker->config->name, NULL)
+                     : umx_reflect_unpack(&umx__worker_reply__descriptor, bytes, length, *arena, &message, err);
         *reply = (Umx__WorkerReply *)message;
     }
     free(bytes);
