@@ -1,0 +1,63 @@
+#include <windows.h>
+
+#include <aclapi.h>
+#include <sddl.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "rpc/identity_file.h"
+
+static wchar_t *wide(const char *text)
+{
+    int length = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, NULL, 0);
+    wchar_t *made = length > 0 ? calloc((size_t)length, sizeof *made) : NULL;
+
+    if (made != NULL)
+        MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, made, length);
+    return made;
+}
+
+/* Only the owner, SYSTEM and Administrators; nothing inherited. */
+static HANDLE create_private(const wchar_t *path)
+{
+    SECURITY_ATTRIBUTES attributes = {.nLength = sizeof attributes};
+    HANDLE file = INVALID_HANDLE_VALUE;
+
+    if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(L"D:P(A;;FA;;;OW)(A;;FA;;;SY)(A;;FA;;;BA)",
+                                                              SDDL_REVISION_1, &attributes.lpSecurityDescriptor, NULL))
+        return file;
+    file = CreateFileW(path, GENERIC_WRITE, 0, &attributes, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, NULL);
+    LocalFree(attributes.lpSecurityDescriptor);
+    return file;
+}
+
+int umx_private_file_write(const char *path, const char *bytes, size_t length, struct umx_error *err)
+{
+    struct umx_text temporary = {0};
+    int status = 0;
+    DWORD written = 0;
+
+    umx_text_addf(&temporary, "%s.%lu-%lu", path, (unsigned long)GetCurrentProcessId(), (unsigned long)GetTickCount());
+    wchar_t *from = temporary.failed ? NULL : wide(temporary.data);
+    wchar_t *to = wide(path);
+    HANDLE file = from != NULL && to != NULL ? create_private(from) : INVALID_HANDLE_VALUE;
+    bool good = file != INVALID_HANDLE_VALUE && length <= UMX_IDENTITY_FILE_MAX &&
+                WriteFile(file, bytes, (DWORD)length, &written, NULL) && written == length && FlushFileBuffers(file);
+    DWORD failed = GetLastError();
+    if (file != INVALID_HANDLE_VALUE)
+        CloseHandle(file);
+    if (good && !MoveFileExW(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) {
+        good = false;
+        failed = GetLastError();
+    }
+    if (!good) {
+        if (file != INVALID_HANDLE_VALUE)
+            DeleteFileW(from);
+        status =
+            umx_fail_code(err, UMX_ERR_FILE_UNWRITABLE, (long)failed, path, "Windows error %lu", (unsigned long)failed);
+    }
+    free(from);
+    free(to);
+    umx_text_free(&temporary);
+    return status;
+}
