@@ -1,18 +1,16 @@
 #include "cli/commands.h"
 
-#define HAVE 0
-
 #define END                                                                                                            \
     {                                                                                                                  \
         0                                                                                                              \
     }
 
-__attribute__((unused)) static const struct umx_option query_options[] = {
+static const struct umx_option query_options[] = {
     {"--timeout", "SECONDS", false, false, "the longest the query may take"},
     END,
 };
 
-__attribute__((unused)) static const struct umx_option check_options[] = {
+static const struct umx_option check_options[] = {
     {"--phase", "PHASE", true, false, "only this phase (see `umx phases`)"},
     {"--pair", "EXCHANGE:LYNC", true, false, "only this pair of forests"},
     {"--snapshot", "FILE", false, false, "check a saved world, without any server"},
@@ -20,7 +18,7 @@ __attribute__((unused)) static const struct umx_option check_options[] = {
     END,
 };
 
-__attribute__((unused)) static const struct umx_option create_options[] = {
+static const struct umx_option create_options[] = {
     {"--phase", "PHASE", true, true, "a phase to plan; they are planned in their order"},
     {"--pair", "EXCHANGE:LYNC", true, false, "only this pair of forests; without it all pairs"},
     {"--set", "PHASE.KEY=VALUE", true, false, "an option of a phase (see `umx phases PHASE`)"},
@@ -31,12 +29,12 @@ __attribute__((unused)) static const struct umx_option create_options[] = {
     END,
 };
 
-__attribute__((unused)) static const struct umx_option show_options[] = {
+static const struct umx_option show_options[] = {
     {"--diff", NULL, false, false, "each step's change, value by value, access entries in SDDL"},
     END,
 };
 
-__attribute__((unused)) static const struct umx_option approve_options[] = {
+static const struct umx_option approve_options[] = {
     {"--forest", "FOREST", false, true, "the forest you approve for: the one whose CA vouched for you"},
     {"--expires", "TIME", false, false, "end of the approval, from now like 8h (default) or as a time"},
     {"--ticket", "TEXT", false, false, "number of the change in your own records"},
@@ -46,7 +44,7 @@ __attribute__((unused)) static const struct umx_option approve_options[] = {
     END,
 };
 
-__attribute__((unused)) static const struct umx_option decision_options[] = {
+static const struct umx_option decision_options[] = {
     {"--forest", "FOREST", false, true, "the forest you decide for"},
     {"--ticket", "TEXT", false, false, "number of the change in your own records"},
     {"--comment", "TEXT", false, false, "the reason, signed with the decision"},
@@ -54,23 +52,23 @@ __attribute__((unused)) static const struct umx_option decision_options[] = {
     END,
 };
 
-__attribute__((unused)) static const struct umx_option start_options[] = {
+static const struct umx_option start_options[] = {
     {"--phase", "PHASE", true, false, "only the steps of this phase"},
     END,
 };
 
-__attribute__((unused)) static const struct umx_option confirm_options[] = {
+static const struct umx_option confirm_options[] = {
     {"--comment", "TEXT", false, false, "what was done; needed over a check that is unknown"},
     END,
 };
 
-__attribute__((unused)) static const struct umx_option undo_options[] = {
+static const struct umx_option undo_options[] = {
     {"--to-phase", "PHASE", false, false, "undo only the phases after this one"},
     {"--name", "NAME", false, false, "name of the undo plan (default NAME-undo)"},
     END,
 };
 
-__attribute__((unused)) static const struct umx_option audit_options[] = {
+static const struct umx_option audit_options[] = {
     {"--plan", "NAME", false, false, "only the entries of this plan"},
     {"--after", "NUMBER", false, false, "only entries after this one"},
     {"--limit", "NUMBER", false, false, "at most this many entries"},
@@ -88,121 +86,73 @@ __attribute__((unused)) static const struct umx_option login_options[] = {
 
 /* words, operands, function, help, options, details, example, hidden */
 static const struct umx_command commands[] = {
-#if HAVE
     {"status", "", umx_command_status, "forests, pairs x phases, agents; problems first", NULL,
      "The state of each phase for each pair of an Exchange and a Lync forest, from checks alone.", "umx status", false},
-#endif
-#if HAVE
     {"agents", "", umx_command_agents, "the agents and when they last reported", NULL, NULL, "umx agents -o csv",
      false},
-#endif
-#if HAVE
     {"query", "SQL", umx_command_query, "ask the fleet and the forests in SQL", query_options,
      "SELECT over the tables of `umx tables`. Rows too wide for the screen are written one value a line.",
      "umx query \"SELECT server, name, state FROM service WHERE state <> 'running'\"", false},
-#endif
     {"tables", "[NAME]", umx_command_tables, "tables and columns for queries", NULL,
      "Without NAME all tables; with NAME its columns and what they mean. Needs no controller.", "umx tables hunt_group",
      false},
-#if HAVE
     {"check", "", umx_command_check, "findings: what is right, what is not, what to do", check_options,
      "Exit code 1 when something failed. With --snapshot it needs no controller: that is how a case is reproduced.",
      "umx check --phase forests --pair exchange.test:lync.test", false},
-#endif
     {"phases", "[NAME]", umx_command_phases, "the eleven phases; with NAME its checks and options", NULL,
      "Needs no controller.", "umx phases exchucutil", false},
-#if HAVE
     {"snapshot save", "FILE", umx_command_snapshot_save, "save all that is known as a file", NULL,
      "Reads the forests again. The file is replaced only when it is complete.", "umx snapshot save before.umx", false},
-#endif
     {"snapshot diff", "A B", umx_command_snapshot_diff, "what changed between two saved worlds", NULL,
      "Compares record by record. What changes with every reading (times of the read, process ids, update sequence "
      "numbers) is left out. Needs no controller.",
      "umx snapshot diff before.umx after.umx", false},
-#if HAVE
     {"plan create", "NAME", umx_command_plan_create, "make a plan; shows its preview, writes nothing", create_options,
      "Reads the forests, plans the phases in their order, each in the world that the ones before it will have made, "
      "and "
      "keeps the result as a draft.",
      "umx plan create pair-eu --phase exchucutil --pair exchange.test:lync.test --ticket CHG-1042", false},
-#endif
-#if HAVE
     {"plan list", "", umx_command_plan_list, "all plans and their state", NULL, NULL, "umx plan list", false},
-#endif
-#if HAVE
     {"plan show", "NAME", umx_command_plan_show, "a plan, its approvals and its steps", show_options, NULL,
      "umx plan show pair-eu --diff", false},
-#endif
-#if HAVE
     {"plan submit", "NAME", umx_command_plan_submit, "hand a draft in for approval", NULL, NULL,
      "umx plan submit pair-eu", false},
-#endif
-#if HAVE
     {"plan approve", "NAME", umx_command_plan_approve, "approve a plan for a forest", approve_options,
      "Fetches the plan, shows its hash, and signs deployment, hash, forest, decision, expiry, ticket and comment with "
      "the key of your identity. Every forest of a plan needs approvers of its own who together are in the groups that "
      "the steps ask for.",
      "umx plan approve pair-eu --forest exchange.test --expires 8h --ticket CHG-1042", false},
-#endif
-#if HAVE
     {"plan deny", "NAME", umx_command_plan_deny, "deny a plan for a forest", decision_options, NULL,
      "umx plan deny pair-eu --forest lync.test --comment 'not this week'", false},
-#endif
-#if HAVE
     {"plan withdraw", "NAME", umx_command_plan_withdraw, "take your decision back", decision_options, NULL,
      "umx plan withdraw pair-eu --forest lync.test", false},
-#endif
-#if HAVE
     {"plan start", "NAME", umx_command_plan_start, "run an approved plan", start_options,
      "Refused when the directory moved since the plan was made. Returns when the plan has begun; `umx plan watch` "
      "follows it.",
      "umx plan start pair-eu", false},
-#endif
-#if HAVE
     {"plan confirm", "NAME STEP", umx_command_plan_confirm, "say that a gate's work is done", confirm_options,
      "The checks of the gate must pass.", "umx plan confirm pair-eu s7 --comment 'trust made'", false},
-#endif
-#if HAVE
     {"plan watch", "NAME", umx_command_plan_watch, "follow a plan until it rests", NULL,
      "Exit code 1 when it rests failed, cancelled or suspended.", "umx plan watch pair-eu", false},
-#endif
-#if HAVE
     {"plan suspend", "NAME", umx_command_plan_suspend, "stop at the next step, to go on later", NULL, NULL,
      "umx plan suspend pair-eu", false},
-#endif
-#if HAVE
     {"plan resume", "NAME", umx_command_plan_resume, "go on; failed steps are tried again", NULL, NULL,
      "umx plan resume pair-eu", false},
-#endif
-#if HAVE
     {"plan cancel", "NAME", umx_command_plan_cancel, "stop at the next step, for good", NULL, NULL,
      "umx plan cancel pair-eu", false},
-#endif
-#if HAVE
     {"plan undo", "NAME", umx_command_plan_undo, "make the plan that undoes another", undo_options,
      "Undo is a plan like any other: it is previewed, approved and started.", "umx plan undo pair-eu", false},
-#endif
-#if HAVE
     {"plan export", "NAME", umx_command_plan_export, "plan, bytes and journal as one JSON document", NULL,
      "Always JSON, whatever -o says.", "umx plan export pair-eu > pair-eu.json", false},
-#endif
-#if HAVE
     {"plan delete", "NAME", umx_command_plan_delete, "remove a plan that was never started", NULL,
      "Its entries stay in the journal.", "umx plan delete pair-eu", false},
-#endif
-#if HAVE
     {"audit", "", umx_command_audit, "the journal: who did what, when", audit_options, NULL, "umx audit --plan pair-eu",
      false},
-#endif
-#if HAVE
     {"audit verify", "", umx_command_audit_verify, "check the journal's chain and signatures", NULL,
      "Exit code 1 when it is broken.", "umx audit verify", false},
-#endif
-#if HAVE
     {"grants show", "FOREST", umx_command_grants_show, "the least rights umx needs, as commands", NULL, NULL,
      "umx grants show exchange.test", false},
-#endif
-#if HAVE
+#if 0
     {"login", "", umx_command_login, "get an identity with a forest's certificate", login_options,
      "Makes a new key, proves who you are with your certificate's key, and writes key, certificate and chain to the "
      "identity file, readable by you alone. Your forest's key is used once and not kept.",

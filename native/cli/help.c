@@ -34,8 +34,8 @@ static void print_options(FILE *out, const struct umx_style *style, const char *
 
 void umx_help_overview(const struct umx_cli *cli, FILE *out)
 {
-    fputs("umx: connects Exchange Unified Messaging with Lync across Active Directory forests\n\n"
-          "usage: umx [--controller HOST:PORT] [--identity FILE] [-o table|json|jsonl|csv] COMMAND\n\ncommands:\n",
+    fputs("umx: Exchange Unified Messaging and Lync, connected across forests\n\n"
+          "usage: umx [--controller HOST:PORT] [--identity FILE] [-o FORMAT] COMMAND\n\ncommands:\n",
           out);
     print_commands(out, "", 0);
     fputs("\nplans:\n", out);
