@@ -129,14 +129,21 @@ static int refuse(struct umx_query_guard *guard, const char *what, const char *n
     return SQLITE_DENY;
 }
 
-/* A visible table, its stored half behind the view of the same name, or a table of JSON's elements. */
+static bool begins(const char *name, const char *with)
+{
+    return strncmp(name, with, strlen(with)) == 0;
+}
+
+/* A visible table, its stored half behind the view of the same name, or a table of JSON's elements. A table of which no
+ * column is read, as in count(*), is told without column and without view; it may then also be a WITH of the query. */
 static int read_table(struct umx_query_guard *guard, const char *table, const char *column, const char *view)
 {
     size_t count;
     const struct umx_table *tables = umx_reflect_tables(&count);
     const char *name = table;
 
-    if (table[0] == '_' && view != NULL && strcmp(table + 1, view) == 0 && strcmp(column, "_record") != 0)
+    if (table[0] == '_' && (column[0] == '\0' || (view != NULL && strcmp(table + 1, view) == 0)) &&
+        strcmp(column, "_record") != 0)
         name++;
     for (size_t t = 0; t < count; t++) {
         if (strcmp(tables[t].name, name) == 0) {
@@ -145,6 +152,8 @@ static int read_table(struct umx_query_guard *guard, const char *table, const ch
         }
     }
     if (strcmp(table, "json_each") == 0 || strcmp(table, "json_tree") == 0)
+        return SQLITE_OK;
+    if (column[0] == '\0' && table[0] != '_' && !begins(table, "sqlite_") && !begins(table, "pragma_"))
         return SQLITE_OK;
     return refuse(guard, "table", table);
 }
