@@ -261,9 +261,10 @@ int umx_journal_append_all(struct umx_journal_file *journal, Umx__Journal *const
                            struct umx_error *err)
 {
     for (size_t i = 0; i < count; i++)
-        if (entries[i]->kind == UMX__JOURNAL__KIND__CREATED || entries[i]->kind == UMX__JOURNAL__KIND__DELETED)
+        if (!entries[i]->has_kind || entries[i]->kind == UMX__JOURNAL__KIND__CREATED ||
+            entries[i]->kind == UMX__JOURNAL__KIND__DELETED)
             return umx_fail(err, UMX_ERR_INTERNAL, entries[i]->plan,
-                            "created and deleted are recorded with their plan");
+                            "an entry has a kind; created and deleted are recorded with their plan");
     return count > 0 ? commit(journal, entries, count, NULL, NULL, err) : UMX_OK;
 }
 
