@@ -23,16 +23,42 @@ static const struct umx_database_kind kind = {
               "CREATE TABLE head(id INTEGER PRIMARY KEY CHECK(id = 1), sequence INTEGER NOT NULL, hash BLOB NOT NULL)",
 };
 
-void umx_journal_chain(const uint8_t previous[UMX_JOURNAL_HASH], const void *bytes, size_t length,
-                       uint8_t next[UMX_JOURNAL_HASH])
-{
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
+struct umx_journal_digest {
+    EVP_MD *sha256;
+    EVP_MD_CTX *context;
+};
 
-    if (context == NULL || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1 ||
-        (previous != NULL && EVP_DigestUpdate(context, previous, UMX_JOURNAL_HASH) != 1) ||
-        EVP_DigestUpdate(context, bytes, length) != 1 || EVP_DigestFinal_ex(context, next, NULL) != 1)
-        abort(); /* no memory for 100 bytes: better no journal entry than a wrong one */
-    EVP_MD_CTX_free(context);
+struct umx_journal_digest *umx_journal_digest_new(void)
+{
+    struct umx_journal_digest *digest = calloc(1, sizeof *digest);
+
+    if (digest == NULL)
+        return NULL;
+    digest->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    digest->context = EVP_MD_CTX_new();
+    if (digest->sha256 == NULL || digest->context == NULL) {
+        umx_journal_digest_free(digest);
+        return NULL;
+    }
+    return digest;
+}
+
+void umx_journal_digest_free(struct umx_journal_digest *digest)
+{
+    if (digest == NULL)
+        return;
+    EVP_MD_CTX_free(digest->context);
+    EVP_MD_free(digest->sha256);
+    free(digest);
+}
+
+void umx_journal_chain(struct umx_journal_digest *digest, const uint8_t previous[UMX_JOURNAL_HASH], const void *bytes,
+                       size_t length, uint8_t next[UMX_JOURNAL_HASH])
+{
+    if (EVP_DigestInit_ex2(digest->context, digest->sha256, NULL) != 1 ||
+        (previous != NULL && EVP_DigestUpdate(digest->context, previous, UMX_JOURNAL_HASH) != 1) ||
+        EVP_DigestUpdate(digest->context, bytes, length) != 1 || EVP_DigestFinal_ex(digest->context, next, NULL) != 1)
+        abort(); /* better no journal entry than a wrong one */
 }
 
 static void to_hex(const uint8_t hash[UMX_JOURNAL_HASH], char hex[UMX_JOURNAL_HASH_TEXT])
@@ -50,7 +76,8 @@ void umx_journal_hash(const void *bytes, size_t length, char hash[UMX_JOURNAL_HA
 {
     uint8_t raw[UMX_JOURNAL_HASH];
 
-    umx_journal_chain(NULL, bytes, length, raw);
+    if (EVP_Digest(bytes, length, raw, NULL, EVP_sha256(), NULL) != 1)
+        abort();
     to_hex(raw, hash);
 }
 
@@ -138,7 +165,9 @@ int umx_journal_open(const char *path, struct umx_journal_file **out, struct umx
     if (journal == NULL)
         return umx_fail(err, UMX_ERR_MEMORY, path, NULL);
     pthread_mutex_init(&journal->mutex, NULL);
-    int status = umx_database_open(path, &kind, &journal->db, err);
+    journal->digest = umx_journal_digest_new();
+    int status = journal->digest != NULL ? umx_database_open(path, &kind, &journal->db, err)
+                                         : umx_fail(err, UMX_ERR_MEMORY, path, NULL);
     if (status == UMX_OK)
         status = umx_database_prepare(journal->db, "INSERT INTO entry(sequence, plan, hash, bytes) VALUES(?, ?, ?, ?)",
                                       &journal->insert, err);
@@ -162,6 +191,7 @@ void umx_journal_close(struct umx_journal_file *journal)
     sqlite3_finalize(journal->insert);
     sqlite3_finalize(journal->set_head);
     sqlite3_close(journal->db);
+    umx_journal_digest_free(journal->digest);
     pthread_mutex_destroy(&journal->mutex);
     free(journal);
 }
@@ -188,7 +218,7 @@ static int insert_entry(struct umx_journal_file *journal, const Umx__Journal *en
         status = umx_fail(err, UMX_ERR_FRAME_TOO_LARGE, entry->plan, "a journal entry of %zu bytes", length);
     if (status == UMX_OK) {
         tip->head.sequence++;
-        umx_journal_chain(tip->head.hash, bytes, length, tip->head.hash);
+        umx_journal_chain(journal->digest, tip->head.hash, bytes, length, tip->head.hash);
         sqlite3_bind_int64(journal->insert, 1, tip->head.sequence);
         sqlite3_bind_text(journal->insert, 2, entry->plan, -1, SQLITE_STATIC);
         sqlite3_bind_blob(journal->insert, 3, tip->head.hash, UMX_JOURNAL_HASH, SQLITE_STATIC);
