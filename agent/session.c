@@ -382,7 +382,7 @@ static void end(struct umx_session *session)
         session->first_result = (session->first_result + 1) % RESULTS_MAX;
     }
     umx_spool_end(&session->spool);
-    umx_journal_close(session->journal);
+    umx_action_journal_close(session->journal);
     umx_arena_free(session->target_arena);
     free(session->queued);
     pthread_mutex_destroy(&session->mutex);
@@ -416,7 +416,7 @@ int umx_session_run(const struct umx_agent_config *config, struct umx_host *host
     }
     if (status == 0)
         status = umx_spool_begin(&session->spool, err);
-    if (status == 0 && umx_journal_open(config->state, &session->journal, &why) != 0)
+    if (status == 0 && umx_action_journal_open(config->state, &session->journal, &why) != 0)
         umx_log_error("agent", &why); /* reporting goes on; actions are refused with this reason */
     for (size_t i = 0; status == 0 && i < LANES; i++)
         status = umx_lane_start(&session->lanes[i], err);

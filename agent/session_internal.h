@@ -22,7 +22,7 @@ struct umx_session {
     struct umx_host *host;
     const char *program;
     const atomic_bool *stop;
-    struct umx_journal *journal; /* the action lane's; NULL: no state directory */
+    struct umx_action_journal *journal; /* the action lane's; NULL: no state directory */
     struct umx_lane lanes[LANES];
 
     pthread_mutex_t mutex; /* guards what follows */

@@ -35,7 +35,7 @@ extern const size_t umx_action_count;
 
 /* Runs a batch; each result is handed over as soon as it is known, the last one marked. */
 typedef void umx_action_answer(void *user, const Umx__ActionResult *result);
-void umx_action_batch(struct umx_host *host, struct umx_journal *journal, const Umx__ActionBatch *batch,
+void umx_action_batch(struct umx_host *host, struct umx_action_journal *journal, const Umx__ActionBatch *batch,
                       umx_action_answer *answer, void *user);
 
 #endif

@@ -125,7 +125,7 @@ const size_t umx_action_count = sizeof umx_actions / sizeof *umx_actions;
 
 /* ---- a batch */
 
-static int attempt(struct umx_host *host, struct umx_journal *journal, const struct umx_action *action,
+static int attempt(struct umx_host *host, struct umx_action_journal *journal, const struct umx_action *action,
                    const char *batch, int number, const char *item, int64_t timeout, struct umx_text *detail,
                    struct umx_error *err)
 {
@@ -133,13 +133,14 @@ static int attempt(struct umx_host *host, struct umx_journal *journal, const str
     int status = action->before(host, item, &before, err);
 
     if (status == 0)
-        status = umx_journal_add(journal, UMX_JOURNAL_INTENT, batch, number, umx_text_string(&before), err);
+        status =
+            umx_action_journal_add(journal, UMX_ACTION_JOURNAL_INTENT, batch, number, umx_text_string(&before), err);
     umx_text_free(&before);
     return status != 0 ? status : action->run(host, item, timeout, detail, err);
 }
 
 /* An item that the journal knows is answered from it, or decided by its probe. */
-static int write_item(struct umx_host *host, struct umx_journal *journal, const struct umx_action *action,
+static int write_item(struct umx_host *host, struct umx_action_journal *journal, const struct umx_action *action,
                       const char *batch, int number, const char *item, int64_t timeout, struct umx_text *detail,
                       struct umx_error *err)
 {
@@ -148,10 +149,12 @@ static int write_item(struct umx_host *host, struct umx_journal *journal, const 
 
     if (journal == NULL)
         return umx_fail(err, UMX_ERR_ACTION_JOURNAL, item, NULL);
-    const struct umx_journal_entry *known = umx_journal_find(journal, batch, number);
-    if (known != NULL && known->state != UMX_JOURNAL_INTENT) {
+    const struct umx_action_journal_entry *known = umx_action_journal_find(journal, batch, number);
+    if (known != NULL && known->state != UMX_ACTION_JOURNAL_INTENT) {
         umx_text_adds(detail, known->text);
-        return known->state == UMX_JOURNAL_DONE ? 0 : umx_fail(err, UMX_ERR_SERVICE_RESTART, item, "%s", known->text);
+        return known->state == UMX_ACTION_JOURNAL_DONE
+                   ? 0
+                   : umx_fail(err, UMX_ERR_SERVICE_RESTART, item, "%s", known->text);
     }
     enum umx_action_probe probe = known != NULL ? action->probe(host, item, known->text) : UMX_ACTION_NOT_DONE;
     if (probe == UMX_ACTION_UNCERTAIN)
@@ -160,11 +163,12 @@ static int write_item(struct umx_host *host, struct umx_journal *journal, const 
         umx_text_adds(detail, "was done before the agent was interrupted");
     else
         status = attempt(host, journal, action, batch, number, item, timeout, detail, err);
-    if (status != 0 && umx_journal_find(journal, batch, number) == NULL)
+    if (status != 0 && umx_action_journal_find(journal, batch, number) == NULL)
         return status; /* nothing was begun: it may be asked again */
     umx_text_copy(text, sizeof text, status == 0 ? umx_text_string(detail) : err->why);
     struct umx_error why = {0};
-    if (umx_journal_add(journal, status == 0 ? UMX_JOURNAL_DONE : UMX_JOURNAL_FAILED, batch, number, text, &why) != 0)
+    if (umx_action_journal_add(journal, status == 0 ? UMX_ACTION_JOURNAL_DONE : UMX_ACTION_JOURNAL_FAILED, batch,
+                               number, text, &why) != 0)
         umx_log_error("action", &why);
     return status;
 }
@@ -182,10 +186,10 @@ static bool usable_id(const char *batch)
 {
     size_t length = batch != NULL ? strlen(batch) : 0;
 
-    return length > 0 && length < UMX_JOURNAL_BATCH_MAX && strpbrk(batch, "\t\r\n") == NULL;
+    return length > 0 && length < UMX_ACTION_JOURNAL_BATCH_MAX && strpbrk(batch, "\t\r\n") == NULL;
 }
 
-void umx_action_batch(struct umx_host *host, struct umx_journal *journal, const Umx__ActionBatch *batch,
+void umx_action_batch(struct umx_host *host, struct umx_action_journal *journal, const Umx__ActionBatch *batch,
                       umx_action_answer *answer, void *user)
 {
     const struct umx_action *action = find_action(batch->action);

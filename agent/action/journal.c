@@ -6,17 +6,17 @@
 
 #include "base/text.h"
 
-struct umx_journal {
+struct umx_action_journal {
     char path[UMX_AGENT_PATH_MAX];
     FILE *file;
-    struct umx_journal_entry *entries; /* a ring of the newest, one for each item */
+    struct umx_action_journal_entry *entries; /* a ring of the newest, one for each item */
     size_t count;
     size_t oldest;
 };
 
 static const char *const words[] = {"none", "intent", "done", "failed"};
 
-static struct umx_journal_entry *find(const struct umx_journal *journal, const char *batch, int item)
+static struct umx_action_journal_entry *find(const struct umx_action_journal *journal, const char *batch, int item)
 {
     for (size_t i = 0; i < journal->count; i++)
         if (journal->entries[i].item == item && strcmp(journal->entries[i].batch, batch) == 0)
@@ -24,24 +24,25 @@ static struct umx_journal_entry *find(const struct umx_journal *journal, const c
     return NULL;
 }
 
-const struct umx_journal_entry *umx_journal_find(const struct umx_journal *journal, const char *batch, int item)
+const struct umx_action_journal_entry *umx_action_journal_find(const struct umx_action_journal *journal,
+                                                               const char *batch, int item)
 {
     return find(journal, batch, item);
 }
 
-static int remember(struct umx_journal *journal, enum umx_journal_state state, const char *batch, int item,
-                    const char *text, struct umx_error *err)
+static int remember(struct umx_action_journal *journal, enum umx_action_journal_state state, const char *batch,
+                    int item, const char *text, struct umx_error *err)
 {
-    struct umx_journal_entry *entry = find(journal, batch, item);
+    struct umx_action_journal_entry *entry = find(journal, batch, item);
     char *copy = strdup(text);
 
     if (copy == NULL)
         return umx_fail(err, UMX_ERR_MEMORY, journal->path, NULL);
-    if (entry == NULL && journal->count < UMX_JOURNAL_ENTRIES) {
+    if (entry == NULL && journal->count < UMX_ACTION_JOURNAL_ENTRIES) {
         entry = &journal->entries[journal->count++];
     } else if (entry == NULL) {
         entry = &journal->entries[journal->oldest];
-        journal->oldest = (journal->oldest + 1) % UMX_JOURNAL_ENTRIES;
+        journal->oldest = (journal->oldest + 1) % UMX_ACTION_JOURNAL_ENTRIES;
     }
     free(entry->text);
     entry->state = state;
@@ -52,7 +53,7 @@ static int remember(struct umx_journal *journal, enum umx_journal_state state, c
 }
 
 /* One line; false: it is not one of ours, or was cut short. */
-static bool parse(char *line, enum umx_journal_state *state, char **batch, int *item, char *text)
+static bool parse(char *line, enum umx_action_journal_state *state, char **batch, int *item, char *text)
 {
     char *fields[4] = {line};
     char *end = NULL;
@@ -64,35 +65,35 @@ static bool parse(char *line, enum umx_journal_state *state, char **batch, int *
         *tab = '\0';
         fields[i] = tab + 1;
     }
-    *state = UMX_JOURNAL_NONE;
-    for (int i = UMX_JOURNAL_INTENT; i <= UMX_JOURNAL_FAILED; i++)
+    *state = UMX_ACTION_JOURNAL_NONE;
+    for (int i = UMX_ACTION_JOURNAL_INTENT; i <= UMX_ACTION_JOURNAL_FAILED; i++)
         if (strcmp(fields[0], words[i]) == 0)
-            *state = (enum umx_journal_state)i;
+            *state = (enum umx_action_journal_state)i;
     *batch = fields[1];
     long number = strtol(fields[2], &end, 10);
-    long length = umx_text_from_hex(fields[3], (uint8_t *)text, UMX_JOURNAL_TEXT_MAX);
-    if (*state == UMX_JOURNAL_NONE || strlen(*batch) >= UMX_JOURNAL_BATCH_MAX || end == fields[2] || *end != '\0' ||
-        number < 0 || number > INT32_MAX || length < 0)
+    long length = umx_text_from_hex(fields[3], (uint8_t *)text, UMX_ACTION_JOURNAL_TEXT_MAX);
+    if (*state == UMX_ACTION_JOURNAL_NONE || strlen(*batch) >= UMX_ACTION_JOURNAL_BATCH_MAX || end == fields[2] ||
+        *end != '\0' || number < 0 || number > INT32_MAX || length < 0)
         return false;
     *item = (int)number;
     text[length] = '\0';
     return memchr(text, '\0', (size_t)length) == NULL;
 }
 
-static int load(struct umx_journal *journal, struct umx_error *err)
+static int load(struct umx_action_journal *journal, struct umx_error *err)
 {
-    struct umx_arena *arena = umx_arena_new(UMX_JOURNAL_FILE_MAX + 256);
-    char text[UMX_JOURNAL_TEXT_MAX + 1];
+    struct umx_arena *arena = umx_arena_new(UMX_ACTION_JOURNAL_FILE_MAX + 256);
+    char text[UMX_ACTION_JOURNAL_TEXT_MAX + 1];
     char *bytes = NULL;
     size_t length = 0;
 
     if (arena == NULL)
         return umx_fail(err, UMX_ERR_MEMORY, journal->path, NULL);
-    int status = umx_agent_file_read(journal->path, UMX_JOURNAL_FILE_MAX, arena, &bytes, &length, err);
+    int status = umx_agent_file_read(journal->path, UMX_ACTION_JOURNAL_FILE_MAX, arena, &bytes, &length, err);
     if (status == UMX_E_NOT_FOUND)
         status = 0;
     for (char *at = bytes; status == 0 && at != NULL;) {
-        enum umx_journal_state state;
+        enum umx_action_journal_state state;
         char *batch;
         int item;
         char *newline = memchr(at, '\n', (size_t)(bytes + length - at));
@@ -107,7 +108,8 @@ static int load(struct umx_journal *journal, struct umx_error *err)
     return status;
 }
 
-static void format(struct umx_text *out, enum umx_journal_state state, const char *batch, int item, const char *text)
+static void format(struct umx_text *out, enum umx_action_journal_state state, const char *batch, int item,
+                   const char *text)
 {
     umx_text_addf(out, "%s\t%s\t%d\t", words[state], batch, item);
     umx_text_add_hex(out, text, strlen(text));
@@ -115,13 +117,13 @@ static void format(struct umx_text *out, enum umx_journal_state state, const cha
 }
 
 /* The file becomes what is remembered: no longer than it must be, and without a line cut short. */
-static int shorten(struct umx_journal *journal, struct umx_error *err)
+static int shorten(struct umx_action_journal *journal, struct umx_error *err)
 {
     struct umx_text text = {0};
 
     umx_text_add(&text, "", 0);
     for (size_t i = 0; i < journal->count; i++) {
-        const struct umx_journal_entry *entry = &journal->entries[(journal->oldest + i) % journal->count];
+        const struct umx_action_journal_entry *entry = &journal->entries[(journal->oldest + i) % journal->count];
         format(&text, entry->state, entry->batch, entry->item, entry->text);
     }
     int status = text.failed ? umx_fail(err, UMX_ERR_MEMORY, journal->path, NULL)
@@ -130,13 +132,13 @@ static int shorten(struct umx_journal *journal, struct umx_error *err)
     return status;
 }
 
-int umx_journal_open(const char *directory, struct umx_journal **out, struct umx_error *err)
+int umx_action_journal_open(const char *directory, struct umx_action_journal **out, struct umx_error *err)
 {
-    struct umx_journal *journal = calloc(1, sizeof *journal);
+    struct umx_action_journal *journal = calloc(1, sizeof *journal);
 
     *out = NULL;
     if (journal != NULL)
-        journal->entries = calloc(UMX_JOURNAL_ENTRIES, sizeof *journal->entries);
+        journal->entries = calloc(UMX_ACTION_JOURNAL_ENTRIES, sizeof *journal->entries);
     if (journal == NULL || journal->entries == NULL) {
         free(journal);
         return umx_fail(err, UMX_ERR_MEMORY, directory, NULL);
@@ -150,14 +152,14 @@ int umx_journal_open(const char *directory, struct umx_journal **out, struct umx
     if (status == 0 && (journal->file = fopen(journal->path, "ab")) == NULL)
         status = umx_fail_code(err, UMX_ERR_ACTION_JOURNAL, errno, journal->path, "%s", strerror(errno));
     if (status != 0) {
-        umx_journal_close(journal);
+        umx_action_journal_close(journal);
         return status;
     }
     *out = journal;
     return 0;
 }
 
-void umx_journal_close(struct umx_journal *journal)
+void umx_action_journal_close(struct umx_action_journal *journal)
 {
     if (journal == NULL)
         return;
@@ -169,10 +171,10 @@ void umx_journal_close(struct umx_journal *journal)
     free(journal);
 }
 
-int umx_journal_add(struct umx_journal *journal, enum umx_journal_state state, const char *batch, int item,
-                    const char *text, struct umx_error *err)
+int umx_action_journal_add(struct umx_action_journal *journal, enum umx_action_journal_state state, const char *batch,
+                           int item, const char *text, struct umx_error *err)
 {
-    char cut[UMX_JOURNAL_TEXT_MAX];
+    char cut[UMX_ACTION_JOURNAL_TEXT_MAX];
     struct umx_text line = {0};
     int status = 0;
 
