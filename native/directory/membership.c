@@ -1,0 +1,78 @@
+#include "directory/membership.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/reflect.h"
+#include "directory/sid.h"
+
+enum { ACCOUNT_DISABLED = 2, FILETIME_PER_US = 10 };
+
+#define FILETIME_1970 INT64_C(116444736000000000)
+
+static bool is_enabled(const struct umx_entry *entry)
+{
+    int64_t control, expires;
+    if (!umx_entry_integer(entry, "userAccountControl", &control) || control & ACCOUNT_DISABLED) {
+        return false;
+    }
+    if (!umx_entry_integer(entry, "accountExpires", &expires) || expires == 0 || expires == INT64_MAX) {
+        return true;
+    }
+    return (expires - FILETIME_1970) / FILETIME_PER_US > umx_clock_now();
+}
+
+static bool has_sid(const struct umx_attribute *token, const char *sid)
+{
+    char text[UMX_SID_TEXT];
+    for (size_t i = 0; token && i < token->count; i++) {
+        if (umx_sid_text(token->values[i].bytes, token->values[i].length, text, NULL) == 0 && strcmp(text, sid) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int umx_membership_read(struct umx_connection *connection, const Umx__Membership *asked, struct umx_arena *arena,
+                        Umx__MembershipResult **out, struct umx_error *err)
+{
+    static const char *const attributes[] = {"sAMAccountName", "userAccountControl", "accountExpires", "tokenGroups",
+                                             NULL};
+    Umx__MembershipResult *result = umx_reflect_new(&umx__membership_result__descriptor, arena);
+    struct umx_error why = {0};
+    struct umx_entry entry;
+    *out = result;
+    if (!result || !asked->user_sid || !umx_sid_is(asked->user_sid)) {
+        return result ? umx_fail(err, UMX_ERR_SID_INVALID, asked->user_sid ? asked->user_sid : "user", NULL)
+                      : umx_fail(err, UMX_ERR_ARENA_FULL, "membership", NULL);
+    }
+    const char *base = umx_arena_format(arena, "<SID=%s>", asked->user_sid);
+    result->has_found = result->has_enabled = 1;
+    int status = base ? umx_connection_read(connection, &(struct umx_search){.base = base, .attributes = attributes},
+                                            arena, &entry, &why)
+                      : umx_fail(&why, UMX_ERR_ARENA_FULL, "membership", NULL);
+    if (status) {
+        if (why.id == UMX_ERR_OBJECT_NOT_FOUND) {
+            return 0;
+        }
+        *err = why;
+        return status;
+    }
+    const struct umx_attribute *token = umx_entry_find(&entry, "tokenGroups");
+    if (!token) {
+        return umx_fail(err, UMX_ERR_ACCESS_DENIED, entry.dn, "its tokenGroups are not readable");
+    }
+    result->found = 1;
+    result->enabled = is_enabled(&entry);
+    result->name = umx_entry_text(&entry, "sAMAccountName", arena);
+    result->group_sid = umx_arena_alloc(arena, (asked->n_group_sid + 1) * sizeof *result->group_sid);
+    if (!result->group_sid) {
+        return umx_fail(err, UMX_ERR_ARENA_FULL, "membership", NULL);
+    }
+    for (size_t i = 0; i < asked->n_group_sid; i++) {
+        if (has_sid(token, asked->group_sid[i])) {
+            result->group_sid[result->n_group_sid++] = umx_arena_string(arena, asked->group_sid[i]);
+        }
+    }
+    return 0;
+}

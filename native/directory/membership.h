@@ -1,0 +1,15 @@
+/*
+ * Which groups a user belongs to, nested, by SID: what approvals rest on.
+ */
+#ifndef UMX_DIRECTORY_MEMBERSHIP_H
+#define UMX_DIRECTORY_MEMBERSHIP_H
+
+#include "directory/connection.h"
+#include "umx/v1/worker.pb-c.h"
+
+/* found is false for a user that the forest's root domain does not have. enabled: neither disabled nor expired. The
+ * result's group_sid are those asked for that the user's token holds (tokenGroups). In the arena. */
+int umx_membership_read(struct umx_connection *connection, const Umx__Membership *asked, struct umx_arena *arena,
+                        Umx__MembershipResult **result, struct umx_error *err);
+
+#endif

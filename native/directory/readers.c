@@ -1,0 +1,120 @@
+#include "directory/readers.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/reflect.h"
+#include "base/text.h"
+#include "directory/convert.h"
+#include "directory/reading.h"
+
+bool umx_reading_wants(const struct umx_reading *reading, const char *table)
+{
+    for (size_t i = 0; i < reading->table_count; i++) {
+        if (strcmp(reading->tables[i], table) == 0) {
+            return true;
+        }
+    }
+    return reading->table_count == 0;
+}
+
+void umx_reading_incomplete(struct umx_reading *reading, const char *table, const char *format, ...)
+{
+    char reason[1024];
+    va_list arguments;
+    size_t *count = &reading->record.n_incomplete;
+    va_start(arguments, format);
+    vsnprintf(reason, sizeof reason, format, arguments);
+    va_end(arguments);
+    struct umx_text line = {0};
+    if (*count + 1 == UMX_READING_INCOMPLETE_MAX) {
+        umx_text_addf(&line, "%s: %s (and more of which there is no room to tell)", table, reason);
+    } else {
+        umx_text_addf(&line, "%s: %s", table, reason);
+    }
+    struct umx_text valid = {0};
+    umx_text_add_valid(&valid, umx_text_string(&line), line.length);
+    char *copy = umx_arena_string(reading->arena, umx_text_string(&valid));
+    if (copy && *count < UMX_READING_INCOMPLETE_MAX) {
+        reading->incomplete[(*count)++] = copy;
+        reading->record.incomplete = reading->incomplete;
+    }
+    umx_text_free(&valid);
+    umx_text_free(&line);
+}
+
+bool umx_reading_fatal(const struct umx_reading *reading, const struct umx_error *why)
+{
+    return umx_connection_broken(reading->connection) || umx_part_failed(reading->part) ||
+           why->status == UMX_E_TIMEOUT || why->status == UMX_E_MEMORY || why->status == UMX_E_INTERNAL ||
+           why->id == UMX_ERR_ARENA_FULL;
+}
+
+int umx_reading_emit(struct umx_reading *reading, ProtobufCMessage *record, struct umx_error *err)
+{
+    umx_convert_set_text(record, "forest", reading->forest);
+    umx_convert_set_text(record, "source", reading->source);
+    umx_convert_set_integer(record, "collected_at", reading->collected_at);
+    return umx_part_add(reading->part, record, err);
+}
+
+char *umx_reading_dn(struct umx_reading *reading, const char *relative, const char *anchor)
+{
+    return *relative ? umx_arena_format(reading->arena, "%s,%s", relative, anchor)
+                     : umx_arena_string(reading->arena, anchor);
+}
+
+static int run(struct umx_reading *reading, struct umx_error *err)
+{
+    static int (*const steps[])(struct umx_reading *, struct umx_error *) = {
+        umx_read_forest_begin, umx_read_tables, umx_read_containers, umx_read_groups, umx_read_forest_end,
+    };
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        int status = steps[i](reading, err);
+        if (status) {
+            return status;
+        }
+    }
+    return umx_part_flush(reading->part, err);
+}
+
+static int check_tables(const Umx__Read *read, struct umx_error *err)
+{
+    for (size_t i = 0; i < read->n_table; i++) {
+        const struct umx_table *table = umx_reflect_table(read->table[i]);
+        if (!table || table->derived) {
+            return umx_fail(err, UMX_ERR_TABLE_UNKNOWN, read->table[i], NULL);
+        }
+    }
+    return 0;
+}
+
+int umx_readers_read(struct umx_connection *connection, const Umx__Configure *configure, const Umx__Read *read,
+                     struct umx_part *part, struct umx_error *err)
+{
+    int status = check_tables(read, err);
+    struct umx_reading *reading = status ? NULL : calloc(1, sizeof *reading);
+    if (!reading) {
+        return status ? status : umx_fail(err, UMX_ERR_MEMORY, configure->forest, NULL);
+    }
+    reading->arena = umx_arena_new(UMX_READING_ARENA);
+    reading->connection = connection;
+    reading->part = part;
+    reading->forest = configure->forest;
+    reading->source = umx_connection_root(connection)->host;
+    reading->collected_at = umx_clock_now();
+    reading->tables = read->table;
+    reading->table_count = read->n_table;
+    reading->groups = configure->group;
+    reading->group_count = configure->n_group;
+    umx__forest__init(&reading->record);
+    reading->record.has_side = configure->has_side;
+    reading->record.side = configure->side;
+    status = reading->arena ? run(reading, err) : umx_fail(err, UMX_ERR_MEMORY, configure->forest, NULL);
+    umx_arena_free(reading->arena);
+    free(reading);
+    return status;
+}

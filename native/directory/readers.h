@@ -1,0 +1,18 @@
+/*
+ * Reads a forest's records (design 3): one row of a table per kind of record.
+ *
+ * What cannot be read is named in Forest.incomplete as `table: reason` and never silently missing. A forest without an
+ * Exchange organisation or without Lync is normal and not incomplete.
+ */
+#ifndef UMX_DIRECTORY_READERS_H
+#define UMX_DIRECTORY_READERS_H
+
+#include "directory/connection.h"
+#include "directory/part.h"
+#include "umx/v1/worker.pb-c.h"
+
+/* configure: forest, side and group overrides. The forest record is always sent, last. */
+int umx_readers_read(struct umx_connection *connection, const Umx__Configure *configure, const Umx__Read *read,
+                     struct umx_part *part, struct umx_error *err);
+
+#endif
