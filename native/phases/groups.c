@@ -64,6 +64,16 @@ static bool take(struct parser *parser, char c)
     return true;
 }
 
+static bool reserved(const char *word, size_t length)
+{
+    static const char *const words[] = {"and", "or", "if", "else", "same"};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strlen(words[i]) == length && strncmp(word, words[i], length) == 0)
+            return true;
+    return false;
+}
+
 static int node(struct parser *parser, enum kind kind, const char *word, size_t length, int left, int right)
 {
     if (parser->count == NODE_MAX)
@@ -75,7 +85,6 @@ static int node(struct parser *parser, enum kind kind, const char *word, size_t 
 
 static int parse_primary(struct parser *parser)
 {
-    static const char *const reserved[] = {"and", "or", "if", "else"};
     bool same = false;
 
     skip(parser);
@@ -95,9 +104,8 @@ static int parse_primary(struct parser *parser)
             return fail(parser);
         return same ? node(parser, SAME, NULL, 0, inner, -1) : inner;
     }
-    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
-        if (strlen(reserved[i]) == length && strncmp(word, reserved[i], length) == 0)
-            return fail(parser);
+    if (reserved(word, length))
+        return fail(parser);
     parser->at += length;
     return node(parser, WORD, word, length, -1, -1);
 }
@@ -121,7 +129,7 @@ static int parse_conditional(struct parser *parser)
     skip(parser);
     const char *word = parser->at;
     size_t length = word_length(word);
-    if (length == 0 || ++parser->depth > DEPTH_MAX)
+    if (length == 0 || reserved(word, length) || ++parser->depth > DEPTH_MAX)
         return fail(parser);
     parser->at += length;
     if (take_word(parser, "else"))
