@@ -63,7 +63,8 @@ static void test_all_done(void **state)
         if (f->status == W_FAIL || f->status == W_WARN)
             fail_msg("%s %s: %s", f->id, f->target, f->actual);
     }
-    assert_int_equal(w_finding(&run, "exchucutil/gateways", NULL)->status, W_PASS); /* the case of names does not matter */
+    assert_int_equal(w_finding(&run, "exchucutil/gateways", NULL)->status,
+                     W_PASS); /* the case of names does not matter */
     const struct umx_pair pair = {W_EX, W_LY};
     Umx__PhaseState *result = umx_phase_state(umx_phase("exchucutil"), &pair, &run.findings, run.arena);
     assert_int_equal(result->state, UMX__PHASE_STATE__STATE__DONE);
@@ -415,14 +416,22 @@ static void test_unreachable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_yet),     cmocka_unit_test(test_all_done),
-        cmocka_unit_test(test_groups),          cmocka_unit_test(test_access_flags),
-        cmocka_unit_test(test_access_denies),   cmocka_unit_test(test_access_unreadable),
-        cmocka_unit_test(test_scope),           cmocka_unit_test(test_gateways),
-        cmocka_unit_test(test_hunt_groups),     cmocka_unit_test(test_pilots),
-        cmocka_unit_test(test_outdial),         cmocka_unit_test(test_gateway_state),
-        cmocka_unit_test(test_message_waiting), cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_read),            cmocka_unit_test(test_unreachable),
+        cmocka_unit_test(test_nothing_yet),
+        cmocka_unit_test(test_all_done),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_access_flags),
+        cmocka_unit_test(test_access_denies),
+        cmocka_unit_test(test_access_unreadable),
+        cmocka_unit_test(test_scope),
+        cmocka_unit_test(test_gateways),
+        cmocka_unit_test(test_hunt_groups),
+        cmocka_unit_test(test_pilots),
+        cmocka_unit_test(test_outdial),
+        cmocka_unit_test(test_gateway_state),
+        cmocka_unit_test(test_message_waiting),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_unreachable),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

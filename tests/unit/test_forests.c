@@ -4,9 +4,10 @@
 static void test_good_pair(void **state)
 {
     static const char *const pass[] = {
-        "forests/organization", "forests/servers", "forests/roles", "forests/mailbox-role", "forests/lync-users",
-        "forests/pools", "forests/separate", "forests/trust-direction", "forests/trust-inbound", "forests/trust-agreement",
-        "forests/trust-both-ways", "forests/clock", "forests/exchange-names", "forests/lync-names",
+        "forests/organization",   "forests/servers",         "forests/roles",           "forests/mailbox-role",
+        "forests/lync-users",     "forests/pools",           "forests/separate",        "forests/trust-direction",
+        "forests/trust-inbound",  "forests/trust-agreement", "forests/trust-both-ways", "forests/clock",
+        "forests/exchange-names", "forests/lync-names",
     };
     struct umx_world *world = world_pair();
     struct w_run run;
@@ -47,7 +48,7 @@ static void test_versions(void **state)
     static const struct {
         int major, minor;
         Umx__Finding__Status status;
-    } rows[] = {{8, 0, W_FAIL}, {8, 1, W_WARN}, {8, 3, W_PASS}, {14, 0, W_PASS}, {14, 3, W_PASS},
+    } rows[] = {{8, 0, W_FAIL},  {8, 1, W_WARN},  {8, 3, W_PASS},  {14, 0, W_PASS}, {14, 3, W_PASS},
                 {15, 0, W_PASS}, {15, 1, W_PASS}, {15, 2, W_FAIL}, {6, 5, W_FAIL}};
     struct umx_world *world = world_pair();
 

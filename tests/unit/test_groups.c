@@ -75,7 +75,8 @@ static void test_conditions(void **state)
     assert_string_equal(umx_groups_resolve("a if first else b", NULL, 0, arena), "b");
     assert_string_equal(umx_groups_resolve("(a if first) and c", NULL, 0, arena), "c");
     assert_string_equal(umx_groups_resolve("a if first else (b or c)", NULL, 0, arena), "b or c");
-    assert_string_equal(umx_groups_resolve("(a or b if first) and (c or d)", &first, 1, arena), "(a or b) and (c or d)");
+    assert_string_equal(umx_groups_resolve("(a or b if first) and (c or d)", &first, 1, arena),
+                        "(a or b) and (c or d)");
     assert_string_equal(umx_groups_resolve("same(a and (b if first))", &first, 1, arena), "same(a and b)");
     assert_string_equal(umx_groups_resolve("a if first", NULL, 0, arena), "");
     assert_null(umx_groups_resolve("a if", NULL, 0, arena));
@@ -97,8 +98,8 @@ static void test_missing(void **state)
 
 static void test_nonsense_satisfies_nobody(void **state)
 {
-    static const char *const bad[] = {"", "(", ")", "a and", "and a", "a b", "a or or b", "(a", "a)", "same a", "a if if",
-                                      "a;b", "else"};
+    static const char *const bad[] = {"",   "(",  ")",      "a and",   "and a", "a b", "a or or b",
+                                      "(a", "a)", "same a", "a if if", "a;b",   "else"};
 
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

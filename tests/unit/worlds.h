@@ -5,11 +5,11 @@
 #ifndef UMX_TESTS_WORLDS_H
 #define UMX_TESTS_WORLDS_H
 
+#include <cmocka.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -93,8 +93,8 @@ static inline void w_forest(struct umx_world *world, const char *name, Umx__Fore
     w_add(world, &f.base);
 }
 
-static inline void w_trust(struct umx_world *world, const char *forest, const char *partner, const char *sid, int direction,
-                           int attributes)
+static inline void w_trust(struct umx_world *world, const char *forest, const char *partner, const char *sid,
+                           int direction, int attributes)
 {
     Umx__Trust t = UMX__TRUST__INIT;
     char dn[128];
@@ -133,7 +133,8 @@ static inline void w_proof(struct umx_world *world, Umx__Proof__Kind kind, const
     w_add(world, &p.base);
 }
 
-static inline void w_server(struct umx_world *world, const char *forest, const char *name, int major, int minor, int roles)
+static inline void w_server(struct umx_world *world, const char *forest, const char *name, int major, int minor,
+                            int roles)
 {
     Umx__ExchangeServer s = UMX__EXCHANGE_SERVER__INIT;
     char fqdn[64];
@@ -158,8 +159,9 @@ static inline void w_plan_named(struct umx_world *world, const char *forest, con
 
     umx_text_adds(&dn, "CN=");
     umx_text_add_rdn(&dn, name);
-    umx_text_addf(&dn, ",CN=UM DialPlan Container,CN=Contoso,CN=Microsoft Exchange,CN=Services,CN=Configuration,DC=%.*s,DC=test",
-                  (int)strcspn(forest, "."), forest);
+    umx_text_addf(
+        &dn, ",CN=UM DialPlan Container,CN=Contoso,CN=Microsoft Exchange,CN=Services,CN=Configuration,DC=%.*s,DC=test",
+        (int)strcspn(forest, "."), forest);
     p.forest = w_s(forest);
     p.name = w_s(name);
     p.dn = w_s(umx_text_string(&dn));
@@ -229,15 +231,16 @@ static inline void w_service(struct umx_world *world, const char *server, const 
     w_add(world, &s.base);
 }
 
-static inline void w_gateway(struct umx_world *world, const char *forest, const char *cn, const char *address, bool outcalls,
-                             int flags2)
+static inline void w_gateway(struct umx_world *world, const char *forest, const char *cn, const char *address,
+                             bool outcalls, int flags2)
 {
     Umx__IpGateway g = UMX__IP_GATEWAY__INIT;
     char dn[256];
 
     g.forest = w_s(forest);
-    g.dn = w_text(dn, sizeof dn, "CN=%s,CN=UM IPGateway Container,CN=Contoso,CN=Microsoft Exchange,CN=Services,CN=Configuration,"
-                                 "DC=%.*s,DC=test",
+    g.dn = w_text(dn, sizeof dn,
+                  "CN=%s,CN=UM IPGateway Container,CN=Contoso,CN=Microsoft Exchange,CN=Services,CN=Configuration,"
+                  "DC=%.*s,DC=test",
                   cn, (int)strcspn(forest, "."), forest);
     g.name = w_s(cn);
     g.address = w_s(address);
@@ -256,10 +259,11 @@ static inline void w_hunt_group(struct umx_world *world, const char *forest, con
     char dn[400];
 
     h.forest = w_s(forest);
-    h.gateway_dn = w_text(gateway, sizeof gateway,
-                          "CN=%s,CN=UM IPGateway Container,CN=Contoso,CN=Microsoft Exchange,CN=Services,CN=Configuration,"
-                          "DC=%.*s,DC=test",
-                          gateway_cn, (int)strcspn(forest, "."), forest);
+    h.gateway_dn =
+        w_text(gateway, sizeof gateway,
+               "CN=%s,CN=UM IPGateway Container,CN=Contoso,CN=Microsoft Exchange,CN=Services,CN=Configuration,"
+               "DC=%.*s,DC=test",
+               gateway_cn, (int)strcspn(forest, "."), forest);
     h.dn = w_text(dn, sizeof dn, "CN=%s,%s", cn, gateway);
     h.name = w_s(cn);
     h.dial_plan_dn = w_s(plan_dn);
@@ -296,7 +300,8 @@ static inline void w_containers(struct umx_world *world, const char *forest)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char dn[256];
         w_container(world, forest, rows[i].kind,
-                    w_text(dn, sizeof dn, "%sCN=Contoso,CN=Microsoft Exchange,CN=Services,CN=Configuration,DC=%.*s,DC=test",
+                    w_text(dn, sizeof dn,
+                           "%sCN=Contoso,CN=Microsoft Exchange,CN=Services,CN=Configuration,DC=%.*s,DC=test",
                            rows[i].rdn, (int)strcspn(forest, "."), forest));
     }
 }
@@ -318,7 +323,8 @@ static inline void w_ace(struct umx_world *world, const char *dn, int position, 
     w_add(world, &a.base);
 }
 
-static inline void w_group(struct umx_world *world, const char *forest, const char *meaning, const char *name, const char *sid)
+static inline void w_group(struct umx_world *world, const char *forest, const char *meaning, const char *name,
+                           const char *sid)
 {
     Umx__AdminGroup g = UMX__ADMIN_GROUP__INIT;
 
@@ -463,7 +469,8 @@ static inline const Umx__Finding *w_expect(struct umx_world *world, const char *
     w_check(run, world, slug, options);
     const Umx__Finding *finding = w_finding(run, id, target);
     if (finding->status != status)
-        print_message("%s %s: expected \"%s\", actual \"%s\"\n", id, finding->target, finding->expected, finding->actual);
+        print_message("%s %s: expected \"%s\", actual \"%s\"\n", id, finding->target, finding->expected,
+                      finding->actual);
     assert_int_equal(finding->status, status);
     return finding;
 }
