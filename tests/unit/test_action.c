@@ -15,7 +15,7 @@
 
 static struct place place;
 static struct umx_host *host;
-static struct umx_journal *journal;
+static struct umx_action_journal *journal;
 
 static struct {
     int count;
@@ -35,14 +35,14 @@ static int set_up(void **state)
     place_write(&place, "shell/Get-UMService.txt", "Name\tRVgx\n");
     host = place_open(&place);
     umx_clock_set(LATER);
-    return umx_journal_open(place.path, &journal, NULL);
+    return umx_action_journal_open(place.path, &journal, NULL);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
     umx_clock_set(0);
-    umx_journal_close(journal);
+    umx_action_journal_close(journal);
     umx_host_close(host);
     place_remove(&place);
     return 0;
@@ -93,9 +93,9 @@ static int64_t started_at(const char *name)
 
 static void reopen(void)
 {
-    umx_journal_close(journal);
+    umx_action_journal_close(journal);
     journal = NULL;
-    assert_int_equal(umx_journal_open(place.path, &journal, NULL), 0);
+    assert_int_equal(umx_action_journal_open(place.path, &journal, NULL), 0);
 }
 
 static void only_listed_actions_run(void **state)
@@ -148,7 +148,7 @@ static void a_crash_before_the_effect(void **state)
 
     (void)state;
     snprintf(before, sizeof before, "%lld", (long long)started_at("RTCSRV"));
-    assert_int_equal(umx_journal_add(journal, UMX_JOURNAL_INTENT, "b1", 0, before, NULL), 0);
+    assert_int_equal(umx_action_journal_add(journal, UMX_ACTION_JOURNAL_INTENT, "b1", 0, before, NULL), 0);
     reopen();
     ask("b1", "restart-service", "RTCSRV");
     assert_true(heard.ok);
@@ -161,7 +161,7 @@ static void a_crash_after_the_effect(void **state)
 
     (void)state;
     snprintf(before, sizeof before, "%lld", (long long)started_at("RTCSRV"));
-    assert_int_equal(umx_journal_add(journal, UMX_JOURNAL_INTENT, "b1", 0, before, NULL), 0);
+    assert_int_equal(umx_action_journal_add(journal, UMX_ACTION_JOURNAL_INTENT, "b1", 0, before, NULL), 0);
     assert_int_equal(umx_host_restart(host, "RTCSRV", UMX_SECOND, NULL), 0);
     reopen();
     umx_clock_set(LATER + UMX_HOUR);
@@ -174,7 +174,7 @@ static void a_crash_after_the_effect(void **state)
 static void an_intent_that_cannot_be_probed(void **state)
 {
     (void)state;
-    assert_int_equal(umx_journal_add(journal, UMX_JOURNAL_INTENT, "b1", 0, "not a time", NULL), 0);
+    assert_int_equal(umx_action_journal_add(journal, UMX_ACTION_JOURNAL_INTENT, "b1", 0, "not a time", NULL), 0);
     ask("b1", "restart-service", "RTCSRV");
     assert_false(heard.ok);
     assert_true(started_at("RTCSRV") < LATER);
@@ -187,20 +187,20 @@ static void the_journal_survives_damage(void **state)
         &place, "actions.journal",
         "done\tb1\t0\t6f6b\nrubbish\ndone\tb2\tx\t6f6b\ndone\tb3\t0\t6f6\nfailed\tb4\t1\t6e6f\ndone\tb5\t0\t6f");
     reopen();
-    assert_int_equal(umx_journal_find(journal, "b1", 0)->state, UMX_JOURNAL_DONE);
-    assert_string_equal(umx_journal_find(journal, "b1", 0)->text, "ok");
-    assert_null(umx_journal_find(journal, "b2", 0));
-    assert_null(umx_journal_find(journal, "b3", 0));
-    assert_int_equal(umx_journal_find(journal, "b4", 1)->state, UMX_JOURNAL_FAILED);
-    assert_null(umx_journal_find(journal, "b5", 0)); /* cut short */
-    assert_int_equal(umx_journal_add(journal, UMX_JOURNAL_DONE, "b6", 2, "tab\tand\nline", NULL), 0);
+    assert_int_equal(umx_action_journal_find(journal, "b1", 0)->state, UMX_ACTION_JOURNAL_DONE);
+    assert_string_equal(umx_action_journal_find(journal, "b1", 0)->text, "ok");
+    assert_null(umx_action_journal_find(journal, "b2", 0));
+    assert_null(umx_action_journal_find(journal, "b3", 0));
+    assert_int_equal(umx_action_journal_find(journal, "b4", 1)->state, UMX_ACTION_JOURNAL_FAILED);
+    assert_null(umx_action_journal_find(journal, "b5", 0)); /* cut short */
+    assert_int_equal(umx_action_journal_add(journal, UMX_ACTION_JOURNAL_DONE, "b6", 2, "tab\tand\nline", NULL), 0);
     reopen();
-    assert_string_equal(umx_journal_find(journal, "b6", 2)->text, "tab\tand\nline");
+    assert_string_equal(umx_action_journal_find(journal, "b6", 2)->text, "tab\tand\nline");
 }
 
 static void without_a_journal_nothing_is_written(void **state)
 {
-    struct umx_journal *kept = journal;
+    struct umx_action_journal *kept = journal;
 
     (void)state;
     journal = NULL;
