@@ -75,7 +75,7 @@ static const struct umx_option audit_options[] = {
     END,
 };
 
-__attribute__((unused)) static const struct umx_option login_options[] = {
+static const struct umx_option login_options[] = {
     {"--forest", "FOREST", false, true, "the forest that vouches for you"},
     {"--certificate", "FILE", false, true, "your certificate of that forest's CA, PEM (SID extension included)"},
     {"--key", "FILE", false, true, "its private key, PEM"},
@@ -152,12 +152,10 @@ static const struct umx_command commands[] = {
      "Exit code 1 when it is broken.", "umx audit verify", false},
     {"grants show", "FOREST", umx_command_grants_show, "the least rights umx needs, as commands", NULL, NULL,
      "umx grants show exchange.test", false},
-#if 0
     {"login", "", umx_command_login, "get an identity with a forest's certificate", login_options,
      "Makes a new key, proves who you are with your certificate's key, and writes key, certificate and chain to the "
      "identity file, readable by you alone. Your forest's key is used once and not kept.",
      "umx login --forest exchange.test --certificate me.pem --key me.key --ca root.pem", false},
-#endif
     {"help", "[COMMAND...]", umx_command_help, "this overview, or help for a command", NULL, NULL,
      "umx help plan approve", false},
     {"docs checks", "", umx_command_docs_checks, "docs/checks.md", NULL, NULL, "umx docs checks > docs/checks.md",

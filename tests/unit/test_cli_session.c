@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/reflect.h"
@@ -187,6 +188,76 @@ static int serve(void *user, struct umx_rpc_call *call, const struct umx_identit
     return status;
 }
 
+/* ---- its certificates: as the authority does, the proof is the key's signature over the request */
+
+static bool foreign_root; /* the answer ends in a root that was not asked for */
+
+static int issue(const Umx__IssueRequest *request, struct umx_text *chain, struct umx_error *err)
+{
+    const unsigned char *at = request->request.data, *certificate = request->certificate.data;
+    X509 *forest = d2i_X509(NULL, &certificate, (long)request->certificate.len);
+    X509_REQ *csr = d2i_X509_REQ(NULL, &at, (long)request->request.len);
+    X509 *leaf = NULL;
+    const struct umx_certificate_spec spec = {.common_name = "ada",
+                                              .unit = request->forest,
+                                              .uri = OPERATOR,
+                                              .path_length = -1,
+                                              .client_auth = true,
+                                              .not_before_at = umx_clock_now() - UMX_DAY,
+                                              .not_after_at = umx_clock_now() + UMX_DAY};
+    int status = csr == NULL || forest == NULL || X509_REQ_verify(csr, X509_REQ_get0_pubkey(csr)) != 1
+                     ? umx_fail(err, UMX_ERR_CSR_INVALID, "test", NULL)
+                     : 0;
+
+    /* The first certificate is the person's: what follows are its authorities. */
+    if (status == 0)
+        status = umx_signature_verify(request->certificate.data, (size_t)(certificate - request->certificate.data),
+                                      request->request.data, request->request.len, request->signature.data,
+                                      request->signature.len, err);
+    if (status == 0)
+        status = umx_certificate_make(&spec, X509_REQ_get0_pubkey(csr), pki.intermediate, pki.key, &leaf, err);
+    if (status == 0) {
+        umx_certificate_add(leaf, chain, err);
+        umx_certificate_add(pki.intermediate, chain, err);
+        umx_certificate_add(foreign_root ? stranger.root : pki.root, chain, err);
+    }
+    X509_free(leaf);
+    X509_free(forest);
+    X509_REQ_free(csr);
+    return status;
+}
+
+static int serve_issue(void *user, struct umx_rpc_call *call, const struct umx_identity *peer, const uint8_t *bytes,
+                       size_t length, struct umx_error *err)
+{
+    struct umx_arena *arena = umx_arena_new(1024 * 1024);
+    ProtobufCMessage *message = NULL;
+    Umx__IssueReply reply = UMX__ISSUE_REPLY__INIT;
+    struct umx_text chain = {0};
+    uint8_t *packed = NULL;
+    size_t packed_length;
+    int status = umx_reflect_unpack(&umx__issue_request__descriptor, bytes, length, arena, &message, err);
+
+    (void)user;
+    if (status == 0 && peer->role != UMX_ROLE_NONE)
+        status = umx_fail(err, UMX_ERR_PROTOCOL, "test", "a login does not come with an identity");
+    if (status == 0)
+        status = issue((const Umx__IssueRequest *)message, &chain, err);
+    if (status == 0) {
+        reply.chain = chain.data;
+        reply.identity = (char *)(uintptr_t)OPERATOR;
+        reply.has_expires_at = 1;
+        reply.expires_at = INT64_C(1769896800000000);
+        status = umx_reflect_pack(&reply.base, &packed, &packed_length, err);
+    }
+    if (status == 0)
+        status = umx_rpc_answer(call, packed, packed_length, err);
+    free(packed);
+    umx_text_free(&chain);
+    umx_arena_free(arena);
+    return status;
+}
+
 /* ---- running the program */
 
 static void forget(void)
@@ -323,6 +394,74 @@ static void a_snapshot_is_saved(void **state)
     unlink(path);
 }
 
+static char home[] = "/tmp/umx-cli-login-XXXXXX";
+
+static const char *in_home(const char *name)
+{
+    static char paths[4][128];
+    static size_t turn;
+    char *path = paths[turn++ % 4];
+
+    snprintf(path, sizeof paths[0], "%s/%s", home, name);
+    return path;
+}
+
+static void put_file(const char *name, const char *text)
+{
+    FILE *file = fopen(in_home(name), "we");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    fclose(file);
+}
+
+static void login_makes_an_identity(void **state)
+{
+    struct pki_leaf ada = pki_leaf(&stranger, "urn:ada", NULL, NULL, 7);
+    struct pki_leaf eve = pki_leaf(&stranger, "urn:eve", NULL, NULL, 7);
+    struct stat found;
+
+    (void)state;
+    assert_non_null(mkdtemp(home));
+    put_file("ada.pem", ada.chain);
+    put_file("ada.key", ada.key);
+    put_file("eve.key", eve.key);
+    put_file("root.pem", pki.roots);
+    put_file("other-root.pem", stranger.roots);
+#define LOGIN(key, ca)                                                                                                 \
+    RUN_AT(address, in_home("new/id.pem"), "login", "--forest", "x.test", "--certificate", in_home("ada.pem"),         \
+           "--key", in_home(key), "--ca", in_home(ca), "-o", "json")
+
+    assert_int_equal(LOGIN("eve.key", "root.pem"), 3); /* not the certificate's key */
+    assert_non_null(strstr(err_text, "UMX-1407"));
+    assert_int_equal(LOGIN("ada.key", "other-root.pem"), 3); /* the controller is not who it has to be */
+    foreign_root = true;
+    assert_int_not_equal(LOGIN("ada.key", "root.pem"), 0); /* an answer that does not belong together */
+    foreign_root = false;
+    assert_int_equal(LOGIN("ada.pem", "root.pem"), 2); /* no key in it */
+    assert_int_equal(LOGIN("nothing", "root.pem"), 1);
+    assert_int_equal(stat(in_home("new/id.pem"), &found), -1);
+
+    assert_int_equal(LOGIN("ada.key", "root.pem"), 0);
+    json_t *answer = json_loads(out_text, 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(answer, "identity")), OPERATOR);
+    assert_string_equal(json_string_value(json_object_get(answer, "expires_at")), "2026-01-31T22:00:00Z");
+    json_decref(answer);
+    assert_int_equal(stat(in_home("new/id.pem"), &found), 0);
+    assert_int_equal(found.st_mode & 07777, 0600);
+    assert_int_equal(RUN_AT(address, in_home("new/id.pem"), "agents"), 0);
+    assert_int_equal(RUN_AT(address, in_home("new/id.pem"), "plan", "approve", "p1", "--forest", "x.test"), 0);
+    assert_true(decided.signature_good);
+
+    static const char *const made[] = {"new/id.pem", "ada.pem", "ada.key", "eve.key", "root.pem", "other-root.pem"};
+    for (size_t i = 0; i < sizeof made / sizeof made[0]; i++)
+        assert_int_equal(unlink(in_home(made[i])), 0);
+    assert_int_equal(rmdir(in_home("new")), 0);
+    assert_int_equal(rmdir(home), 0);
+    pki_leaf_free(&ada);
+    pki_leaf_free(&eve);
+}
+
 /* Last: the key is remembered for the rest of the process. */
 static void an_interrupt_cancels_the_call(void **state)
 {
@@ -348,7 +487,9 @@ static void write_identity(char *path, const struct pki *of)
 
 static int set_up(void **state)
 {
-    static const struct umx_rpc_method methods[] = {{.path = "/umx.v1.Operators/Run", .call = {.serve = serve}}};
+    static const struct umx_rpc_method methods[] = {
+        {.path = "/umx.v1.Operators/Run", .call = {.serve = serve}},
+        {.path = "/umx.v1.Operators/Issue", .call = {.serve = serve_issue}}};
     struct umx_error err = {0};
 
     (void)state;
@@ -361,7 +502,7 @@ static int set_up(void **state)
                                                    .max_message = 1024 * 1024,
                                                    .threads = 4,
                                                    .methods = methods,
-                                                   .method_count = 1};
+                                                   .method_count = 2};
     if (umx_rpc_server_start(&options, &server, &err) != 0)
         return -1;
     snprintf(address, sizeof address, "127.0.0.1:%d", umx_rpc_server_port(server));
@@ -393,6 +534,7 @@ int main(void)
         cmocka_unit_test(decisions_are_signed),
         cmocka_unit_test(what_was_not_reviewed_is_not_signed),
         cmocka_unit_test(a_snapshot_is_saved),
+        cmocka_unit_test(login_makes_an_identity),
         cmocka_unit_test(an_interrupt_cancels_the_call),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
