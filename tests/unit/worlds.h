@@ -5,11 +5,14 @@
 #ifndef UMX_TESTS_WORLDS_H
 #define UMX_TESTS_WORLDS_H
 
-#include <cmocka.h>
-#include <setjmp.h>
+/* cmocka.h needs what comes before it. */
+/* clang-format off */
 #include <stdarg.h>
 #include <stddef.h>
+#include <setjmp.h>
 #include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
 
 #include <stdio.h>
 #include <string.h>
