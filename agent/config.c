@@ -78,11 +78,14 @@ static bool is_target(const char *text)
 
 static void default_state(struct umx_agent_config *config)
 {
+    const char *given = getenv("STATE_DIRECTORY"); /* by systemd: the unit's StateDirectory */
     const char *slash = strrchr(config->identity, '/');
 
     if (config->state[0] != '\0')
         return;
-    if (slash == NULL)
+    if (given != NULL && given[0] == '/' && strchr(given, ':') == NULL && strlen(given) < sizeof config->state)
+        umx_text_copy(config->state, sizeof config->state, given);
+    else if (slash == NULL)
         umx_text_copy(config->state, sizeof config->state, ".");
     else
         snprintf(config->state, sizeof config->state, "%.*s", (int)(slash - config->identity), config->identity);

@@ -5,7 +5,7 @@
  *   controller      = HOST:PORT
  *   identity        = FILE        PEM: private key, certificate, intermediates, the deployment's root last
  *   host            = local       or recorded:DIR
- *   state           = DIR         the action journal; the identity's directory when not set
+ *   state           = DIR         the action journal; when not set systemd's, else the identity's directory
  *   report_interval = SECONDS     full reports; the controller's value, else 300, when not set
  *   start_jitter    = SECONDS     the first connection waits a random time up to this (30)
  *   refused_wait    = SECONDS     before trying again after the controller refused this identity (300)

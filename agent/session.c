@@ -19,7 +19,6 @@
 /* What only the session's thread touches. */
 struct life {
     struct umx_session *session;
-    struct umx_agent_identity identity;
     uint64_t identity_stamp;
     struct umx_rpc_channel *channel;
     int64_t connect_at; /* monotonic, as all times here */
@@ -205,35 +204,46 @@ static void wait_to_connect(struct life *life, const struct umx_error *why)
             (long long)(wait / UMX_MILLISECOND));
 }
 
+/* The identity file, when it is this host's. */
+static int load_identity(const struct umx_session *session, struct umx_identity_file *out, struct umx_error *err)
+{
+    const char *path = session->config->identity;
+    const char *fqdn = session->host->identity.fqdn;
+
+    if (!umx_agent_file_private(path))
+        umx_log(UMX_LOG_WARNING, "agent", "%s holds a private key and others can read or write it: chmod 600", path);
+    int status = umx_identity_file_load(path, out, err);
+    if (status != 0)
+        return status;
+    if (out->identity.role != UMX_ROLE_AGENT)
+        status = umx_fail(err, UMX_ERR_IDENTITY_FILE_INVALID, path, "%s is not an agent", out->identity.uri);
+    else if (!umx_text_equal(out->identity.fqdn, fqdn))
+        status = umx_fail(err, UMX_ERR_FOREIGN_IDENTITY, path, "the certificate is for %s, this host is %s",
+                          out->identity.fqdn, fqdn);
+    if (status != 0)
+        umx_identity_file_free(out);
+    return status;
+}
+
 /* The identity may have been replaced on disk: a new channel takes the new one. */
 static int open_channel(struct life *life, struct umx_error *err)
 {
     const struct umx_session *session = life->session;
-    struct umx_agent_identity fresh;
+    struct umx_identity_file identity;
     uint64_t stamp = 1;
 
     umx_agent_file_stamp(session->config->identity, &stamp);
     if (life->channel != NULL && stamp == life->identity_stamp)
         return 0;
-    int status = umx_agent_identity_read(session->config->identity, &fresh, err);
+    int status = load_identity(session, &identity, err);
     if (status != 0)
         return status;
-    if (!umx_text_equal(fresh.certificate.fqdn, session->host->identity.fqdn)) {
-        status = umx_fail(err, UMX_ERR_FOREIGN_IDENTITY, session->config->identity,
-                          "the certificate is for %s, this host is %s", fresh.certificate.fqdn,
-                          session->host->identity.fqdn);
-        umx_agent_identity_wipe(&fresh);
-        return status;
-    }
     umx_rpc_channel_close(life->channel);
-    umx_agent_identity_wipe(&life->identity);
     life->channel = NULL;
-    life->identity = fresh;
     life->identity_stamp = stamp;
-    status =
-        umx_rpc_channel_open(session->config->controller, &fresh.tls, NULL, UMX_MAX_AGENT_MESSAGE, &life->channel, err);
-    /* gRPC has its own copy now. */
-    umx_agent_identity_wipe(&life->identity);
+    const struct umx_rpc_tls tls = umx_identity_file_tls(&identity);
+    status = umx_rpc_channel_open(session->config->controller, &tls, NULL, UMX_MAX_AGENT_MESSAGE, &life->channel, err);
+    umx_identity_file_free(&identity); /* gRPC has its own copy */
     return status;
 }
 
@@ -368,7 +378,6 @@ static void live(struct life *life)
     }
     detach(life);
     umx_rpc_channel_close(life->channel);
-    umx_agent_identity_wipe(&life->identity);
 }
 
 /* ---- beginning and end */
@@ -393,7 +402,7 @@ int umx_session_run(const struct umx_agent_config *config, struct umx_host *host
                     const atomic_bool *stop, struct umx_error *err)
 {
     struct umx_session *session = calloc(1, sizeof *session);
-    struct umx_agent_identity identity;
+    struct umx_identity_file identity;
     struct umx_error why = {0};
     int status;
 
@@ -407,13 +416,8 @@ int umx_session_run(const struct umx_agent_config *config, struct umx_host *host
     session->queued = calloc(umx_collector_count, sizeof *session->queued);
     status = session->queued == NULL ? umx_fail(err, UMX_ERR_MEMORY, "agent", NULL) : 0;
     /* An unusable identity at the start is the operator's mistake: say so and end. Later ones are waited for. */
-    if (status == 0 && (status = umx_agent_identity_read(config->identity, &identity, err)) == 0) {
-        if (!umx_text_equal(identity.certificate.fqdn, host->identity.fqdn))
-            status =
-                umx_fail(err, UMX_ERR_FOREIGN_IDENTITY, config->identity, "the certificate is for %s, this host is %s",
-                         identity.certificate.fqdn, host->identity.fqdn);
-        umx_agent_identity_wipe(&identity);
-    }
+    if (status == 0 && (status = load_identity(session, &identity, err)) == 0)
+        umx_identity_file_free(&identity);
     if (status == 0)
         status = umx_spool_begin(&session->spool, err);
     if (status == 0 && umx_action_journal_open(config->state, &session->journal, &why) != 0)

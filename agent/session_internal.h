@@ -3,10 +3,11 @@
 #define UMX_AGENT_SESSION_INTERNAL_H
 
 #include "agent/action/action.h"
-#include "agent/identity.h"
 #include "agent/lane.h"
 #include "agent/session.h"
 #include "agent/spool.h"
+#include "rpc/identity_file.h"
+#include "rpc/rpc.h"
 
 enum session_lane { LANE_QUICK, LANE_SHELL, LANE_PROOF, LANE_ACTION, LANES };
 

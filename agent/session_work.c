@@ -39,6 +39,7 @@ static void collect(struct collection *job)
     struct umx_rows rows = {0};
     struct umx_error err = {0};
     bool changed = false;
+    bool news = true;
     int status = arena == NULL ? umx_fail(&err, UMX_ERR_MEMORY, job->collector->table, NULL) : 0;
 
     if (job->query == 0) {
@@ -54,10 +55,10 @@ static void collect(struct collection *job)
     if (status == 0)
         status = umx_spool_put(table, &rows, job->report, job->query, &changed, &err);
     else
-        umx_spool_fail(table, &err, job->query);
+        news = umx_spool_fail(table, &err, job->query);
     session_pump(session);
     pthread_mutex_unlock(&session->mutex);
-    if (status != 0)
+    if (status != 0 && news)
         umx_log_error("collect", &err);
     else if (changed)
         umx_log(UMX_LOG_DEBUG, "collect", "%s changed", job->collector->table);

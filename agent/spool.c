@@ -120,7 +120,7 @@ int umx_spool_put(struct umx_spool_table *table, struct umx_rows *rows, bool rep
     return 0;
 }
 
-void umx_spool_fail(struct umx_spool_table *table, const struct umx_error *why, int64_t query)
+bool umx_spool_fail(struct umx_spool_table *table, const struct umx_error *why, int64_t query)
 {
     char text[UMX_ERROR_WHY_MAX];
 
@@ -129,10 +129,11 @@ void umx_spool_fail(struct umx_spool_table *table, const struct umx_error *why, 
     umx_text_copy(table->error, sizeof table->error, text);
     ask(table, query);
     if (same && query == 0)
-        return; /* said already */
+        return false; /* said already */
     table->pending = UMX_SPOOL_ERROR;
     table->chunk = 0;
     table->generation++;
+    return !same;
 }
 
 void umx_spool_attach(struct umx_spool *spool)

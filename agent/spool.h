@@ -50,8 +50,8 @@ struct umx_spool_table *umx_spool_find(struct umx_spool *spool, const char *tabl
  * query: the Collect that asked, or 0. True in *changed when the digest is another one. */
 int umx_spool_put(struct umx_spool_table *table, struct umx_rows *rows, bool report, int64_t query, bool *changed,
                   struct umx_error *err);
-/* The table could not be collected: what is known stays. */
-void umx_spool_fail(struct umx_spool_table *table, const struct umx_error *why, int64_t query);
+/* The table could not be collected: what is known stays. True when this is news. */
+bool umx_spool_fail(struct umx_spool_table *table, const struct umx_error *why, int64_t query);
 
 /* A new stream: every collected table is announced again, by digest where the controller had it. */
 void umx_spool_attach(struct umx_spool *spool);

@@ -48,7 +48,8 @@ struct umx_collect {
     struct umx_arena *scratch;        /* freed when the table is collected */
     Umx__ProofTarget *const *targets; /* proof only */
     size_t target_count;
-    /* For proofs in a child process: path of this program (NULL or "": prove in this one), and the host as configured. */
+    /* For proofs in a child process: path of this program (NULL or "": prove in this one), and the host as configured.
+     */
     const char *program;
     const char *where;
     const atomic_bool *stop; /* NULL allowed */

@@ -26,6 +26,9 @@ static const struct kind {
     void (*prove)(struct umx_host *host, const Umx__ProofTarget *target, int64_t timeout,
                   struct umx_proof_result *result);
 } kinds[] = {
+    {UMX__PROOF__KIND__TRUST, umx_prove_by_directory},
+    {UMX__PROOF__KIND__DIRECTORY, umx_prove_by_directory},
+    {UMX__PROOF__KIND__SID, umx_prove_by_directory},
     {UMX__PROOF__KIND__TLS, umx_prove_tls},
     {UMX__PROOF__KIND__DNS, umx_prove_dns},
 };

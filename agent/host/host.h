@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/host/registry.h"
 #include "base/arena.h"
 #include "base/error.h"
-#include "agent/host/registry.h"
 #include "umx/v1/facts.pb-c.h"
 
 enum {

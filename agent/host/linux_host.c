@@ -11,8 +11,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "agent/host/host.h"
+#include "base/clock.h"
 
 static int no_registry(struct umx_host *host, struct umx_registry *into, struct umx_error *err)
 {

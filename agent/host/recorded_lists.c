@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/host/recorded.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "agent/host/recorded.h"
 
 struct list {
     struct umx_arena *arena;

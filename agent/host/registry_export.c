@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "agent/host/registry.h"
 #include "agent/host/utf16.h"
+#include "base/text.h"
 
 struct export
 {

@@ -55,6 +55,10 @@ static void what_is_left_out_has_a_value(void **state)
     assert_int_equal(umx_agent_config_read(path, &config, NULL), 0);
     assert_string_equal(config.host, "local");
     assert_string_equal(config.state, "/etc/umx"); /* beside the identity */
+    setenv("STATE_DIRECTORY", "/var/lib/umx-agent", 1); /* as systemd does */
+    assert_int_equal(umx_agent_config_read(path, &config, NULL), 0);
+    unsetenv("STATE_DIRECTORY");
+    assert_string_equal(config.state, "/var/lib/umx-agent");
     assert_int_equal(config.report_interval, 0);
     assert_int_equal(config.start_jitter, UMX_AGENT_START_JITTER);
     assert_int_equal(config.refused_wait, UMX_AGENT_REFUSED_WAIT);
