@@ -1,5 +1,6 @@
 /* JSON out, and the words of enums. */
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,7 +101,7 @@ static void add_double(struct umx_text *out, const void *value)
     char buf[40];
 
     memcpy(&real, value, sizeof real);
-    if (!isfinite(real)) {
+    if (!(fabs(real) <= DBL_MAX)) {
         umx_text_adds(out, "null");
         return;
     }
