@@ -56,6 +56,22 @@ int umx_authority_check_fqdn(const char *fqdn, struct umx_error *err)
     return status;
 }
 
+static int make_tls(struct umx_authority *authority, struct umx_error *err)
+{
+    struct umx_text chain = {0};
+
+    umx_text_adds(&chain, authority->controller.chain);
+    umx_text_adds(&chain, authority->controller.root);
+    if (chain.failed) {
+        umx_text_free(&chain);
+        return umx_fail(err, UMX_ERR_MEMORY, authority->data, NULL);
+    }
+    authority->presented = chain.data;
+    authority->tls = umx_identity_file_tls(&authority->controller);
+    authority->tls.chain = authority->presented;
+    return 0;
+}
+
 /* The root's key is not looked at: it may be anywhere by now. */
 static int load(struct umx_authority *authority, struct umx_error *err)
 {
@@ -83,7 +99,8 @@ static int load(struct umx_authority *authority, struct umx_error *err)
         status = umx_identity_file_load(controller_path, &authority->controller, err);
     if (status == 0 && authority->controller.identity.role != UMX_ROLE_CONTROLLER)
         status = umx_fail(err, UMX_ERR_IDENTITY_FILE_INVALID, controller_path, "it is not a controller's");
-    authority->tls = umx_identity_file_tls(&authority->controller);
+    if (status == 0)
+        status = make_tls(authority, err);
 out:
     umx_private_free(key);
     free(certificate_path);
@@ -124,6 +141,7 @@ void umx_authority_close(struct umx_authority *authority)
     X509_free(authority->intermediate);
     EVP_PKEY_free(authority->key);
     free(authority->intermediate_pem);
+    free(authority->presented);
     free(authority->data);
     pthread_mutex_destroy(&authority->mutex);
     free(authority);

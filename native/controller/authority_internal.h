@@ -18,6 +18,7 @@ struct umx_authority {
     X509 *intermediate;
     EVP_PKEY *key;
     struct umx_identity_file controller; /* its root is the deployment's */
+    char *presented; /* chain with the root, which clients that only know its fingerprint need */
     struct umx_rpc_tls tls;
     pthread_mutex_t mutex; /* one agent is issued at a time, so that an FQDN gets one uuid */
 };

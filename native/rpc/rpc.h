@@ -47,6 +47,10 @@ struct umx_rpc_tls {
     const char *roots; /* what the other side must chain to */
 };
 
+/* Whether the key is that of the chain's first certificate, and the roots can be read: UMX_ERR_IDENTITY_FILE_INVALID,
+ * named by what. Servers and channels check it themselves. */
+int umx_rpc_tls_usable(const struct umx_rpc_tls *tls, const char *what, struct umx_error *err);
+
 /* ---- server */
 
 struct umx_rpc_server;

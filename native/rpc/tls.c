@@ -73,6 +73,15 @@ int umx_rpc_tls_check(const struct umx_rpc_tls *tls, bool client, struct umx_err
     return fault == NULL ? 0 : umx_fail(err, UMX_ERR_IDENTITY_FILE_INVALID, "TLS material", "%s", fault);
 }
 
+int umx_rpc_tls_usable(const struct umx_rpc_tls *tls, const char *what, struct umx_error *err)
+{
+    struct umx_error found = {0};
+
+    if (umx_rpc_tls_check(tls, false, &found) == 0)
+        return 0;
+    return umx_fail(err, UMX_ERR_IDENTITY_FILE_INVALID, what, "%s", found.why);
+}
+
 static void wipe(char *secret)
 {
     if (secret != NULL)

@@ -1,0 +1,256 @@
+/*
+ * From a certificate of the forest's operator CA to an identity of this deployment (design 7). The key of the identity
+ * is made here and never leaves this machine; the forest's key only signs the request.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "client/session.h"
+#include "rpc/signature.h"
+#include "umx/v1/operator.pb-c.h"
+
+enum { REPLY_MAX = 256 * 1024 };
+
+#define LOGIN_TIMEOUT (60 * UMX_SECOND)
+
+struct login {
+    const char *controller;
+    const char *forest;
+    const char *certificate_file;
+    const char *key_file;
+    const char *out_file;
+    const char *ca_file;
+    const char *fingerprint;
+    const char *server_name;
+    char *roots;
+    char *key; /* of the new identity */
+    uint8_t *request;
+    size_t request_length;
+    uint8_t *certificate;
+    size_t certificate_length;
+    uint8_t *signature;
+    size_t signature_length;
+};
+
+static void free_login(struct login *login)
+{
+    free(login->roots);
+    umx_private_free(login->key);
+    free(login->request);
+    free(login->certificate);
+    free(login->signature);
+}
+
+static int load_roots(struct login *login, struct umx_error *err)
+{
+    size_t length;
+
+    if ((login->ca_file != NULL) == (login->fingerprint != NULL))
+        return umx_fail(err, UMX_ERR_JSON_VALUE_INVALID, "ca", "exactly one of ca and fingerprint says whom to trust");
+    if (login->ca_file != NULL)
+        return umx_private_file_read(login->ca_file, UMX_IDENTITY_FILE_MAX, &login->roots, &length, err);
+    return umx_client_fetch_root(login->controller, login->fingerprint, &login->roots, err);
+}
+
+static int load_proof(struct login *login, struct umx_error *err)
+{
+    char *pem = NULL;
+    char *secret = NULL;
+    size_t length;
+    int status = umx_private_file_read(login->certificate_file, UMX_IDENTITY_FILE_MAX, &pem, &length, err);
+
+    if (status == 0)
+        status =
+            umx_client_certificates(pem, login->certificate_file, &login->certificate, &login->certificate_length, err);
+    if (status == 0)
+        status = umx_private_file_read(login->key_file, UMX_IDENTITY_FILE_MAX, &secret, &length, err);
+    if (status == 0) {
+        /* Together, so that a key of another certificate is told here and not by the controller. */
+        struct umx_rpc_tls pair = {.key = secret, .chain = pem, .roots = pem};
+        status = umx_rpc_tls_usable(&pair, login->key_file, err);
+    }
+    if (status == 0)
+        status = umx_client_request(&login->key, &login->request, &login->request_length, err);
+    if (status == 0)
+        status = umx_signature_make(secret, login->request, login->request_length, &login->signature,
+                                    &login->signature_length, err);
+    umx_private_free(secret);
+    free(pem);
+    return status;
+}
+
+static int pack(const struct login *login, uint8_t **bytes, size_t *length, struct umx_error *err)
+{
+    Umx__IssueRequest message = UMX__ISSUE_REQUEST__INIT;
+    char *forest = strdup(login->forest);
+
+    message.has_request = message.has_certificate = message.has_signature = 1;
+    message.request = (ProtobufCBinaryData){.data = login->request, .len = login->request_length};
+    message.forest = forest;
+    message.certificate = (ProtobufCBinaryData){.data = login->certificate, .len = login->certificate_length};
+    message.signature = (ProtobufCBinaryData){.data = login->signature, .len = login->signature_length};
+    *length = umx__issue_request__get_packed_size(&message);
+    *bytes = forest != NULL ? malloc(*length) : NULL;
+    if (*bytes != NULL)
+        umx__issue_request__pack(&message, *bytes);
+    free(forest);
+    return *bytes != NULL ? 0 : umx_fail(err, UMX_ERR_MEMORY, login->forest, NULL);
+}
+
+/* One request, one answer, to the end of the call. */
+static int exchange(struct umx_rpc_channel *channel, const uint8_t *request, size_t length, uint8_t **reply,
+                    size_t *reply_length, struct umx_error *err)
+{
+    struct umx_rpc_client_call *call;
+    uint8_t *bytes;
+    size_t size;
+    int status =
+        umx_rpc_call_start(channel, "/umx.v1.Operators/Issue", request, length, true, LOGIN_TIMEOUT, &call, err);
+
+    *reply = NULL;
+    if (status != 0)
+        return status;
+    for (;;) {
+        enum umx_rpc_next next = umx_rpc_call_next(call, LOGIN_TIMEOUT, &bytes, &size, err);
+        if (next == UMX_RPC_MESSAGE && *reply == NULL) {
+            *reply = bytes;
+            *reply_length = size;
+            continue;
+        }
+        free(bytes);
+        if (next == UMX_RPC_END)
+            status = err->status;
+        else if (next == UMX_RPC_TIMEOUT)
+            status = umx_fail(err, UMX_ERR_DEADLINE, "login", NULL);
+        else
+            status = umx_fail(err, UMX_ERR_ANSWER_INVALID, "login", "more than one answer");
+        break;
+    }
+    umx_rpc_call_close(call);
+    if (status == 0 && *reply == NULL)
+        status = umx_fail(err, UMX_ERR_ANSWER_INVALID, "login", "there is no answer");
+    return status;
+}
+
+/* An error inside the answer; its id is the controller's. */
+static int reply_error(const Umx__ErrorBody *body, struct umx_error *err)
+{
+    int id = body->id != NULL && strncmp(body->id, "UMX-", 4) == 0 ? atoi(body->id + 4) : 0;
+
+    if (id <= 0 || umx_error_text(id)->id != id)
+        id = UMX_ERR_ANSWER_INVALID;
+    return umx_fail(err, (enum umx_error_id)id, body->what != NULL ? body->what : "login",
+                    body->why != NULL ? "%s" : NULL, body->why);
+}
+
+/* What the controller gave must be what was asked for: our key, this forest, the root that we trust. */
+static int check_identity(const struct login *login, const struct umx_text *pem, struct umx_identity_file *file,
+                          struct umx_error *err)
+{
+    int status = umx_identity_file_parse(pem->data, pem->length, "the issued identity", file, err);
+
+    if (status != 0)
+        return status;
+    if (file->identity.role != UMX_ROLE_OPERATOR || !umx_text_equal(file->identity.forest, login->forest))
+        return umx_fail(err, UMX_ERR_ANSWER_INVALID, file->identity.uri, "it is not an operator's of this forest");
+    if (!umx_client_same_certificate(file->root, login->roots))
+        return umx_fail(err, UMX_ERR_ANSWER_INVALID, file->identity.uri, "it is of another root than the trusted one");
+    return 0;
+}
+
+static int keep(const struct login *login, const Umx__IssueReply *reply, umx_buf *result, struct umx_error *err)
+{
+    struct umx_identity_file file = {0};
+    struct umx_text pem = {0};
+    char end[UMX_CLOCK_TEXT];
+
+    umx_text_adds(&pem, login->key);
+    umx_text_adds(&pem, reply->chain);
+    int status = pem.failed ? umx_fail(err, UMX_ERR_MEMORY, "login", NULL) : check_identity(login, &pem, &file, err);
+    if (status == 0)
+        status = umx_private_file_write(login->out_file, pem.data, pem.length, err);
+    if (status == 0 &&
+        !umx_client_write(json_pack("{s:s,s:s,s:s,s:s}", "identity", file.identity.uri, "forest", file.identity.forest,
+                                    "expires_at", umx_clock_format(file.identity.not_after_at, end), "file",
+                                    login->out_file),
+                          result))
+        status = umx_fail(err, UMX_ERR_MEMORY, "login", NULL);
+    umx_private_free(pem.data);
+    umx_identity_file_free(&file);
+    return status;
+}
+
+static int take_reply(const struct login *login, const uint8_t *bytes, size_t length, umx_buf *result,
+                      struct umx_error *err)
+{
+    struct umx_arena *arena = umx_arena_new(4 * REPLY_MAX);
+    Umx__IssueReply *reply = arena != NULL ? umx__issue_reply__unpack(umx_arena_allocator(arena), length, bytes) : NULL;
+    int status;
+
+    if (reply == NULL)
+        status = umx_fail(err, UMX_ERR_ANSWER_INVALID, "login", NULL);
+    else if (reply->error != NULL)
+        status = reply_error(reply->error, err);
+    else if (reply->chain == NULL)
+        status = umx_fail(err, UMX_ERR_ANSWER_INVALID, "login", "there is no certificate in it");
+    else
+        status = keep(login, reply, result, err);
+    umx_arena_free(arena);
+    return status;
+}
+
+static int run(struct login *login, umx_buf *result, struct umx_error *err)
+{
+    struct umx_rpc_channel *channel = NULL;
+    struct umx_rpc_tls tls = {0};
+    uint8_t *request = NULL;
+    uint8_t *reply = NULL;
+    size_t request_length = 0;
+    size_t reply_length = 0;
+    int status = load_proof(login, err);
+
+    if (status == 0)
+        status = load_roots(login, err);
+    if (status == 0)
+        status = pack(login, &request, &request_length, err);
+    tls.roots = login->roots;
+    if (status == 0)
+        status = umx_rpc_channel_open(login->controller, &tls, login->server_name, REPLY_MAX, &channel, err);
+    if (status == 0)
+        status = exchange(channel, request, request_length, &reply, &reply_length, err);
+    if (status == 0)
+        status = take_reply(login, reply, reply_length, result, err);
+    umx_rpc_channel_close(channel);
+    free(request);
+    free(reply);
+    return status;
+}
+
+int32_t umx_login(const uint8_t *json, size_t length, umx_buf *result, umx_buf *err)
+{
+    struct login login = {0};
+    const struct umx_client_key keys[] = {{"controller", UMX_KEY_TEXT, true, &login.controller},
+                                          {"forest", UMX_KEY_TEXT, true, &login.forest},
+                                          {"certificate", UMX_KEY_TEXT, true, &login.certificate_file},
+                                          {"key", UMX_KEY_TEXT, true, &login.key_file},
+                                          {"out", UMX_KEY_TEXT, true, &login.out_file},
+                                          {"ca", UMX_KEY_TEXT, false, &login.ca_file},
+                                          {"fingerprint", UMX_KEY_TEXT, false, &login.fingerprint},
+                                          {"server_name", UMX_KEY_TEXT, false, &login.server_name}};
+    struct umx_error failed = {0};
+    json_t *root;
+
+    if (err != NULL)
+        *err = (umx_buf){0};
+    if (result == NULL)
+        return UMX_E_ARGUMENT;
+    *result = (umx_buf){0};
+    int status = umx_client_parse(json, length, keys, sizeof keys / sizeof keys[0], &root, &failed);
+    if (status == 0)
+        status = run(&login, result, &failed);
+    free_login(&login);
+    json_decref(root);
+    return status == 0 ? 0 : umx_client_fail(&failed, err);
+}

@@ -1,0 +1,89 @@
+/*
+ * A root by its fingerprint. The connection made here carries no word of ours and is closed at once: it only brings the
+ * certificates, of which the one with the right SHA-256 is then used to verify the real connection.
+ */
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/session.h"
+
+enum { CONNECT_SECONDS = 20, NAP_MS = 20, DIGEST = 32 };
+
+/* 64 hex digits, with or without colons between the bytes. */
+static bool read_fingerprint(const char *text, uint8_t out[DIGEST])
+{
+    char hex[2 * DIGEST + 1];
+    size_t used = 0;
+
+    for (; *text != '\0'; text++) {
+        if (*text == ':')
+            continue;
+        if (used == 2 * DIGEST)
+            return false;
+        hex[used++] = *text;
+    }
+    hex[used] = '\0';
+    return used == 2 * DIGEST && umx_text_from_hex(hex, out, DIGEST) == DIGEST;
+}
+
+static char *pem_of(X509 *certificate)
+{
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *data = NULL;
+    char *copy = NULL;
+
+    if (bio != NULL && PEM_write_bio_X509(bio, certificate) == 1) {
+        long length = BIO_get_mem_data(bio, &data);
+        copy = calloc(1, (size_t)length + 1);
+        if (copy != NULL)
+            memcpy(copy, data, (size_t)length);
+    }
+    BIO_free(bio);
+    return copy;
+}
+
+static char *find_root(STACK_OF(X509) * chain, const uint8_t wanted[DIGEST])
+{
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        unsigned char digest[EVP_MAX_MD_SIZE];
+        unsigned length = 0;
+        X509 *certificate = sk_X509_value(chain, i);
+        if (X509_digest(certificate, EVP_sha256(), digest, &length) == 1 && length == DIGEST &&
+            memcmp(digest, wanted, DIGEST) == 0)
+            return pem_of(certificate);
+    }
+    return NULL;
+}
+
+int umx_client_fetch_root(const char *target, const char *fingerprint, char **pem, struct umx_error *err)
+{
+    uint8_t wanted[DIGEST];
+    SSL_CTX *context = NULL;
+    BIO *bio = NULL;
+    SSL *ssl = NULL;
+    int status = 0;
+
+    *pem = NULL;
+    if (!read_fingerprint(fingerprint, wanted))
+        return umx_fail(err, UMX_ERR_JSON_VALUE_INVALID, "fingerprint", "it is not a SHA-256 in hex");
+    context = SSL_CTX_new(TLS_client_method());
+    if (context != NULL && SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1)
+        bio = BIO_new_ssl_connect(context);
+    if (bio == NULL || BIO_get_ssl(bio, &ssl) != 1 || BIO_set_conn_hostname(bio, target) != 1) {
+        status = umx_fail(err, UMX_ERR_MEMORY, target, NULL);
+    } else {
+        BIO_set_nbio(bio, 1);
+        if (BIO_do_connect_retry(bio, CONNECT_SECONDS, NAP_MS) != 1)
+            status = umx_fail(err, UMX_ERR_PEER_UNREACHABLE, target, NULL);
+        else if ((*pem = find_root(SSL_get_peer_cert_chain(ssl), wanted)) == NULL)
+            status = umx_fail(err, UMX_ERR_TLS_FAILED, target, "it does not present a root with this fingerprint");
+    }
+    BIO_free_all(bio);
+    SSL_CTX_free(context);
+    ERR_clear_error();
+    return status;
+}
