@@ -509,7 +509,7 @@ static inline Umx__PlanSummary__State stage_wait(struct stage *stage, const char
     while (umx_clock_monotonic() < end) {
         struct umx_arena *arena = umx_arena_new(64 * 1024 * 1024);
         Umx__Journal *entry = NULL;
-        int status = umx_engine_wait(stage->engine, name, after, 100 * UMX_MILLISECOND, arena, &entry, &stage->err);
+        int status = umx_engine_wait(stage->engine, name, after, 20 * UMX_MILLISECOND, arena, &entry, &stage->err);
         if (entry != NULL)
             after = entry->sequence;
         umx_arena_free(arena);

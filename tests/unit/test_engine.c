@@ -1,9 +1,10 @@
 /* States, approvals, execution, settling, undo: against a directory in memory. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "engine_plans.h"
 
