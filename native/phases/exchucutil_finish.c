@@ -69,7 +69,11 @@ static const char *add_restart(struct umx_steps *out, const Umx__World *world, c
     if (step == NULL)
         return NULL;
     step->groups = umx_steps_copy(out, umx_phase("exchucutil")->groups_lync);
-    step->undo = umx_steps_copy(out, "nothing to undo: the service runs with what it reads");
+    step->undo =
+        umx_steps_copy(out, "a restart is not undone: after an undo of this plan restart RTCSRV again, so that Lync "
+                            "forgets what is gone");
+    step->has_irreversible = 1;
+    step->irreversible = 1;
     for (size_t i = 0; i < after_count; i++)
         umx_steps_depend(out, step, after[i]);
     umx_steps_attribute(out, &step->after->attribute, &step->after->n_attribute, "RTCSRV",
@@ -104,7 +108,7 @@ static const char *add_restart(struct umx_steps *out, const Umx__World *world, c
                        umx_steps_say(out, "(Get-CsPool -Identity %s).Computers", pool));
     umx_steps_push(out, &gate->command, &gate->n_command, "Stop-CsWindowsService -Name RTCSRV -Graceful");
     umx_steps_push(out, &gate->command, &gate->n_command, "Start-CsWindowsService -Name RTCSRV");
-    umx_steps_push(out, &gate->check, &gate->n_check, "exchucutil/front-end-restart");
+    /* No check: where nobody can restart it for us, nobody can look either. */
     step->change->gate = gate;
     step->target = umx_steps_copy(out, server != NULL ? server : pool);
     step->summary = umx_steps_copy(

@@ -123,7 +123,8 @@ static void test_from_nothing(void **state)
     const Umx__PlanStep *restart = find_step(&run, UMX__CHANGE__KIND__GATE, "pool1.lync.test");
     assert_string_equal(restart->forest, W_LY);
     assert_string_equal(restart->groups, "rtc_server_admins");
-    assert_string_equal(restart->change->gate->check[0], "exchucutil/front-end-restart");
+    assert_string_equal(restart->change->gate->command[0], "(Get-CsPool -Identity pool1.lync.test).Computers");
+    assert_true(restart->irreversible);
     assert_true(depends_on(restart, wait->id));
     assert_int_equal(restart->n_depends, 1);
     w_end(&run);
