@@ -21,7 +21,7 @@ PLAN = "voice-mail"
 CONTOSO = ("contoso.test", "olga.orgadmin")
 FABRIKAM = ("fabrikam.test", "olga.orgadmin")
 LYNC = ("lync.test", "lars.lyncadmin")
-RITA = ("contoso.test", "rita.recipient")
+NED = ("contoso.test", "ned.nobody")
 EXCHANGE = ["contoso.test", "fabrikam.test"]
 PHASE = ["--phase", "exchucutil"]
 SETTINGS = ["--set", "exchucutil.outdial=pool1.lync.test"]
@@ -78,7 +78,7 @@ class Demo:
 
     def programs(self):
         self.stage.start_controller()
-        for who in (CONTOSO, FABRIKAM, LYNC, RITA):
+        for who in (CONTOSO, FABRIKAM, LYNC, NED):
             self.stage.login(*who)
         self.stage.start_agents()
         self.umx(LYNC, "agents")
@@ -99,7 +99,7 @@ class Demo:
         return {"steps": len(self.data(CONTOSO, "plan", "show", PLAN)["steps"])}
 
     def refused(self):
-        lacks = self.umx(RITA, "plan", "approve", PLAN, "--forest", "contoso.test", expect=3)
+        lacks = self.umx(NED, "plan", "approve", PLAN, "--forest", "contoso.test", expect=3)
         foreign = self.umx(LYNC, "plan", "approve", PLAN, "--forest", "contoso.test", expect=3)
         early = self.umx(CONTOSO, "plan", "start", PLAN, expect=1)
         return {"refusals": [lacks.error, foreign.error, early.error]}

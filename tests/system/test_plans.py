@@ -109,8 +109,8 @@ def test_unknown_option_phase_and_pair(stage):
 def test_approvals_that_are_refused(stage):
     create(stage, "refusals")
     assert stage.umx(CONTOSO, "plan", "submit", "refusals").code == 0
-    rita = stage.umx(("contoso.test", "rita.recipient"), "plan", "approve", "refusals", "--forest", "contoso.test")
-    assert (rita.code, rita.error) == (3, "UMX-1404"), rita
+    ned = stage.umx(("contoso.test", "ned.nobody"), "plan", "approve", "refusals", "--forest", "contoso.test")
+    assert (ned.code, ned.error) == (3, "UMX-1404"), ned
     lars = stage.umx(LYNC, "plan", "approve", "refusals", "--forest", "contoso.test")
     assert (lars.code, lars.error) == (3, "UMX-1403"), lars
     assert stage.umx(CONTOSO, "plan", "approve", "refusals", "--forest", "contoso.test").code == 0
