@@ -85,7 +85,7 @@ static int warn_unread(struct umx_cli *cli, const Umx__World *world, struct umx_
             json_pack("{s:s,s:s?,s:s,s:s,s:i}", "id", "UMX-1201", "what", world->forest[i]->forest, "why",
                       world->forest[i]->error, "remedy", "its findings are unknown; save the world again when it is",
                       "status", UMX_E_UNREACHABLE);
-        umx_progress_warning(cli, body);
+        umx_progress_problem(cli, "warning", body);
         status = umx_document_event(document, UMX__RUN_EVENT__KIND__WARNING, "warning", body, err);
     }
     return status;
