@@ -79,7 +79,8 @@ static const struct umx_option login_options[] = {
     {"--forest", "FOREST", false, true, "the forest that vouches for you"},
     {"--certificate", "FILE", false, true, "your certificate of that forest's CA, PEM (SID extension included)"},
     {"--key", "FILE", false, true, "its private key, PEM"},
-    {"--ca", "FILE", false, true, "the deployment's root certificate, PEM: who the controller has to be"},
+    {"--ca", "FILE", false, false, "the deployment's root certificate, PEM: who the controller has to be"},
+    {"--fingerprint", "HEX", false, false, "instead of --ca: SHA-256 of the root certificate"},
     {"--out", "FILE", false, false, "the identity file to write (default: the one of --identity)"},
     END,
 };

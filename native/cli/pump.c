@@ -71,8 +71,8 @@ int umx_pump(struct umx_cli *cli, const struct umx_pump_source *source, const st
                 *err = why;
             return status;
         }
+        if (document->ended)
+            return 0;
     }
-    if (!document->ended)
-        return umx_fail(err, UMX_ERR_ANSWER_INVALID, "", "the answer ended before its end");
-    return 0;
+    return umx_fail(err, UMX_ERR_ANSWER_INVALID, "", "the answer ended before its end");
 }
