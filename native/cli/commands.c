@@ -13,6 +13,7 @@ static const struct umx_option query_options[] = {
 static const struct umx_option check_options[] = {
     {"--phase", "PHASE", true, false, "only this phase (see `umx phases`)"},
     {"--pair", "EXCHANGE:LYNC", true, false, "only this pair of forests"},
+    {"--set", "PHASE.KEY=VALUE", true, false, "judge by an option of a phase (see `umx phases PHASE`)"},
     {"--snapshot", "FILE", false, false, "check a saved world, without any server"},
     {"--all", NULL, false, false, "list what passed and what does not apply too"},
     END,

@@ -119,10 +119,21 @@ int umx_findings_of_file(struct umx_cli *cli, const char *path, const struct umx
     struct umx_findings findings = {.arena = arena};
     struct umx_options options = {0};
     struct selection selection = {0};
+    const char **texts = NULL;
     int status = umx_document_open(document, "check", err);
 
     if (status == 0 && arena == NULL)
         status = umx_fail(err, UMX_ERR_MEMORY, path, NULL);
+    while (umx_args_nth(args, "--set", options.count) != NULL)
+        options.count++;
+    if (status == 0 && options.count > 0) {
+        texts = umx_arena_alloc(arena, options.count * sizeof *texts);
+        if (texts == NULL)
+            status = umx_fail(err, UMX_ERR_ARENA_FULL, path, NULL);
+        for (size_t i = 0; texts != NULL && i < options.count; i++)
+            texts[i] = umx_args_nth(args, "--set", i);
+        options.texts = texts;
+    }
     if (status == 0)
         status = select_phases(args, &selection, err);
     if (status == 0)
