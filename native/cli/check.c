@@ -8,6 +8,7 @@ static int ask(struct umx_cli *cli, const struct umx_args *args, struct umx_docu
 
     umx_json_list(arguments, "phase", args, "--phase");
     umx_json_list(arguments, "pair", args, "--pair");
+    umx_json_list(arguments, "set", args, "--set");
     return umx_call(cli, "check", arguments, NULL, document, err);
 }
 

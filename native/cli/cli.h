@@ -78,7 +78,8 @@ int umx_call(struct umx_cli *cli, const char *operation, json_t *arguments, cons
 /* ---- progress.c */
 void umx_progress_show(struct umx_cli *cli, const json_t *body);
 void umx_progress_clear(struct umx_cli *cli);
-void umx_progress_warning(struct umx_cli *cli, const json_t *body);
+/* A warning, or an error about one target; word says which. */
+void umx_progress_problem(struct umx_cli *cli, const char *word, const json_t *body);
 
 /* ---- output.c */
 

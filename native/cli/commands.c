@@ -13,6 +13,7 @@ static const struct umx_option query_options[] = {
 static const struct umx_option check_options[] = {
     {"--phase", "PHASE", true, false, "only this phase (see `umx phases`)"},
     {"--pair", "EXCHANGE:LYNC", true, false, "only this pair of forests"},
+    {"--set", "PHASE.KEY=VALUE", true, false, "judge by an option of a phase (see `umx phases PHASE`)"},
     {"--snapshot", "FILE", false, false, "check a saved world, without any server"},
     {"--all", NULL, false, false, "list what passed and what does not apply too"},
     END,
@@ -79,7 +80,8 @@ static const struct umx_option login_options[] = {
     {"--forest", "FOREST", false, true, "the forest that vouches for you"},
     {"--certificate", "FILE", false, true, "your certificate of that forest's CA, PEM (SID extension included)"},
     {"--key", "FILE", false, true, "its private key, PEM"},
-    {"--ca", "FILE", false, true, "the deployment's root certificate, PEM: who the controller has to be"},
+    {"--ca", "FILE", false, false, "the deployment's root certificate, PEM: who the controller has to be"},
+    {"--fingerprint", "HEX", false, false, "instead of --ca: SHA-256 of the root certificate"},
     {"--out", "FILE", false, false, "the identity file to write (default: the one of --identity)"},
     END,
 };

@@ -72,7 +72,6 @@ int umx_document_open(struct umx_document *document, const char *operation, stru
 void umx_document_close(struct umx_document *document)
 {
     json_decref(document->root);
-    json_decref(document->error);
     *document = (struct umx_document){0};
 }
 
@@ -160,9 +159,9 @@ int umx_document_event(struct umx_document *document, Umx__RunEvent__Kind kind, 
         document->warnings++;
         document->partial = document->partial || is_partial(body);
         break;
-    case UMX__RUN_EVENT__KIND__ERROR:
-        json_decref(document->error);
-        document->error = json_incref(body);
+    case UMX__RUN_EVENT__KIND__ERROR: /* about one target: the others are answered */
+        document->warnings++;
+        document->partial = true;
         break;
     case UMX__RUN_EVENT__KIND__END:
         document->ended = true;

@@ -17,10 +17,9 @@ enum { UMX_DOCUMENT_ITEMS_MAX = 4 * 1024 * 1024 }; /* what a hostile controller 
 struct umx_document {
     json_t *root;
     const char *primary; /* array that jsonl and csv write; NULL: the document itself is the record */
-    json_t *error;       /* body of the last error event, NULL: none */
     size_t items;
     size_t warnings; /* all */
-    bool partial;    /* a warning said that somebody did not answer */
+    bool partial;    /* somebody did not answer */
     bool ended;      /* the end event came */
 };
 

@@ -85,7 +85,7 @@ static int warn_unread(struct umx_cli *cli, const Umx__World *world, struct umx_
             json_pack("{s:s,s:s?,s:s,s:s,s:i}", "id", "UMX-1201", "what", world->forest[i]->forest, "why",
                       world->forest[i]->error, "remedy", "its findings are unknown; save the world again when it is",
                       "status", UMX_E_UNREACHABLE);
-        umx_progress_warning(cli, body);
+        umx_progress_problem(cli, "warning", body);
         status = umx_document_event(document, UMX__RUN_EVENT__KIND__WARNING, "warning", body, err);
     }
     return status;
@@ -119,10 +119,21 @@ int umx_findings_of_file(struct umx_cli *cli, const char *path, const struct umx
     struct umx_findings findings = {.arena = arena};
     struct umx_options options = {0};
     struct selection selection = {0};
+    const char **texts = NULL;
     int status = umx_document_open(document, "check", err);
 
     if (status == 0 && arena == NULL)
         status = umx_fail(err, UMX_ERR_MEMORY, path, NULL);
+    while (umx_args_nth(args, "--set", options.count) != NULL)
+        options.count++;
+    if (status == 0 && options.count > 0) {
+        texts = umx_arena_alloc(arena, options.count * sizeof *texts);
+        if (texts == NULL)
+            status = umx_fail(err, UMX_ERR_ARENA_FULL, path, NULL);
+        for (size_t i = 0; texts != NULL && i < options.count; i++)
+            texts[i] = umx_args_nth(args, "--set", i);
+        options.texts = texts;
+    }
     if (status == 0)
         status = select_phases(args, &selection, err);
     if (status == 0)

@@ -35,24 +35,24 @@ void umx_progress_clear(struct umx_cli *cli)
     cli->progress_shown = false;
 }
 
-void umx_progress_warning(struct umx_cli *cli, const json_t *body)
+void umx_progress_problem(struct umx_cli *cli, const char *word, const json_t *body)
 {
     struct umx_text text = {0}, clean = {0};
 
     umx_progress_clear(cli);
     if (cli->format == UMX_CLI_JSON || cli->format == UMX_CLI_JSONL) {
-        json_t *whole = json_pack("{s:O}", "warning", body);
+        json_t *whole = json_pack("{s:O}", word, body);
         if (whole != NULL && json_dumpf(whole, cli->err, JSON_COMPACT) == 0)
             fputc('\n', cli->err);
         json_decref(whole);
         return;
     }
     if (json_is_object(body) && umx_value_string(body, "id")[0] != '\0')
-        umx_text_addf(&text, "umx: warning %s: %s%s%s; %s", umx_value_string(body, "id"),
+        umx_text_addf(&text, "umx: %s %s: %s%s%s; %s", word, umx_value_string(body, "id"),
                       umx_value_string(body, "what"), umx_value_string(body, "what")[0] != '\0' ? ": " : "",
                       umx_value_string(body, "why"), umx_value_string(body, "remedy"));
     else {
-        umx_text_adds(&text, "umx: warning: ");
+        umx_text_addf(&text, "umx: %s: ", word);
         umx_value_add_text(&text, body);
     }
     umx_width_add_printable(&clean, umx_text_string(&text));

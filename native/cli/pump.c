@@ -11,7 +11,9 @@ static void show(struct umx_cli *cli, const struct umx_pump_event *event)
     if (event->kind == UMX__RUN_EVENT__KIND__PROGRESS)
         umx_progress_show(cli, event->body);
     else if (event->kind == UMX__RUN_EVENT__KIND__WARNING)
-        umx_progress_warning(cli, event->body);
+        umx_progress_problem(cli, "warning", event->body);
+    else if (event->kind == UMX__RUN_EVENT__KIND__ERROR)
+        umx_progress_problem(cli, "error", event->body);
 }
 
 static int take(struct umx_cli *cli, struct umx_pump_event *event, const struct umx_call_sink *sink,
@@ -69,10 +71,8 @@ int umx_pump(struct umx_cli *cli, const struct umx_pump_source *source, const st
                 *err = why;
             return status;
         }
+        if (document->ended)
+            return 0;
     }
-    if (document->error != NULL)
-        return umx_document_error(document->error, err);
-    if (!document->ended)
-        return umx_fail(err, UMX_ERR_ANSWER_INVALID, "", "the answer ended before its end");
-    return 0;
+    return umx_fail(err, UMX_ERR_ANSWER_INVALID, "", "the answer ended before its end");
 }

@@ -4,106 +4,126 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/reflect.h"
-#include "rpc/identity_file.h"
-#include "rpc/rpc.h"
-#include "rpc/signature.h"
+#include "cli/value.h"
+#include "client/umx.h"
 
 struct umx_cli_session {
-    struct umx_identity_file identity;
-    struct umx_rpc_channel *channel;
-    struct umx_rpc_client_call *call;
+    umx_session *session;
+    umx_op *op;
 };
 
-static int load(const struct umx_cli *cli, struct umx_identity_file *out, struct umx_error *err)
+static const struct {
+    int32_t record;
+    Umx__RunEvent__Kind kind;
+} kinds[] = {
+    {UMX_REC_ITEM, UMX__RUN_EVENT__KIND__ITEM},       {UMX_REC_PROGRESS, UMX__RUN_EVENT__KIND__PROGRESS},
+    {UMX_REC_VERBOSE, UMX__RUN_EVENT__KIND__VERBOSE}, {UMX_REC_WARNING, UMX__RUN_EVENT__KIND__WARNING},
+    {UMX_REC_ERROR, UMX__RUN_EVENT__KIND__ERROR},     {UMX_REC_END, UMX__RUN_EVENT__KIND__END},
+};
+
+/* JSON of a buffer of the library, which is released; NULL when it is none. */
+static json_t *take_json(umx_buf *buffer)
 {
-    if (access(cli->identity, F_OK) != 0)
-        return umx_fail(err, UMX_ERR_NO_IDENTITY, cli->identity, "there is no such file");
-    return umx_identity_file_load(cli->identity, out, err);
+    json_t *value = json_loadb((const char *)buffer->data, buffer->length, JSON_DECODE_ANY, NULL);
+
+    umx_buf_free(buffer);
+    *buffer = (umx_buf){0};
+    return value;
 }
 
-static int take_event(const uint8_t *bytes, size_t length, struct umx_pump_event *event, struct umx_error *err)
+static int failed(int32_t status, umx_buf *body, struct umx_error *err)
 {
-    struct umx_arena *arena = umx_arena_new(UMX_ARENA_FLOOR + UMX_ARENA_FACTOR * length);
-    ProtobufCMessage *message = NULL;
-    int status = arena == NULL ? umx_fail(err, UMX_ERR_MEMORY, "event", NULL)
-                               : umx_reflect_unpack(&umx__run_event__descriptor, bytes, length, arena, &message, err);
+    json_t *value = take_json(body);
 
-    if (status == 0) {
-        const Umx__RunEvent *got = (const Umx__RunEvent *)message;
-        event->kind = got->kind;
-        umx_text_copy(event->type, sizeof event->type, got->type != NULL ? got->type : "");
-        event->body = got->json != NULL ? json_loads(got->json, JSON_DECODE_ANY, NULL) : NULL;
-    }
-    umx_arena_free(arena);
+    umx_document_error(value, err);
+    err->status = status;
+    json_decref(value);
     return status;
+}
+
+/* The object as the bytes that the library takes. Takes over the object. */
+static char *bytes_of(json_t *object, size_t *length, struct umx_error *err)
+{
+    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+
+    json_decref(object);
+    if (text == NULL)
+        umx_fail(err, UMX_ERR_MEMORY, "request", NULL);
+    *length = text != NULL ? strlen(text) : 0;
+    return text;
+}
+
+static int open_session(const struct umx_cli *cli, umx_session **out, struct umx_error *err)
+{
+    umx_buf body = {0};
+    size_t length;
+
+    *out = NULL;
+    if (access(cli->identity, F_OK) != 0)
+        return umx_fail(err, UMX_ERR_NO_IDENTITY, cli->identity, "there is no such file");
+    char *text =
+        bytes_of(json_pack("{s:s,s:s}", "controller", cli->controller, "identity", cli->identity), &length, err);
+    if (text == NULL)
+        return err->status;
+    int32_t status = umx_session_open((const uint8_t *)text, length, out, &body);
+    free(text);
+    return status == 0 ? 0 : failed(status, &body, err);
+}
+
+static int take_record(int32_t record, umx_buf *buffer, struct umx_pump_event *event)
+{
+    json_t *value = take_json(buffer);
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (kinds[i].record == record)
+            event->kind = kinds[i].kind;
+    umx_text_copy(event->type, sizeof event->type, umx_value_string(value, "type"));
+    event->body = json_incref(json_object_get(value, "json"));
+    json_decref(value);
+    return UMX_PUMP_EVENT;
 }
 
 static int next(void *user, uint32_t timeout_ms, struct umx_pump_event *event, struct umx_error *err)
 {
     struct umx_cli_session *session = user;
-    uint8_t *bytes = NULL;
-    size_t length = 0;
-    struct umx_error why = {0};
+    umx_buf buffer = {0};
+    int32_t record = umx_op_next(session->op, timeout_ms, &buffer);
 
-    switch (umx_rpc_call_next(session->call, timeout_ms * UMX_MILLISECOND, &bytes, &length, &why)) {
-    case UMX_RPC_MESSAGE: {
-        int status = take_event(bytes, length, event, err);
-        free(bytes);
-        return status != 0 ? status : UMX_PUMP_EVENT;
-    }
-    case UMX_RPC_TIMEOUT:
+    if (record >= UMX_REC_ITEM)
+        return take_record(record, &buffer, event);
+    if (record == UMX_REC_TIMEOUT) {
+        umx_buf_free(&buffer);
         return UMX_PUMP_TIMEOUT;
-    case UMX_RPC_END:
-        break;
     }
-    if (why.status == 0)
-        return UMX_PUMP_END;
-    *err = why;
-    return why.status;
+    json_t *value = take_json(&buffer);
+    umx_document_error(json_object_get(value, "json"), err);
+    err->status = record;
+    json_decref(value);
+    return record;
 }
 
 static void cancel(void *user)
 {
-    umx_rpc_call_cancel(((struct umx_cli_session *)user)->call);
-}
-
-static int start_call(struct umx_cli_session *session, const char *operation, const json_t *arguments,
-                      struct umx_error *err)
-{
-    Umx__Call call = UMX__CALL__INIT;
-    uint8_t *bytes = NULL;
-    size_t length;
-    char *json = arguments != NULL ? json_dumps(arguments, JSON_COMPACT) : strdup("{}");
-    int status = json == NULL ? umx_fail(err, UMX_ERR_MEMORY, operation, NULL) : 0;
-
-    call.operation = (char *)(uintptr_t)operation; /* packed, never changed */
-    call.json = json;
-    if (status == 0)
-        status = umx_reflect_pack(&call.base, &bytes, &length, err);
-    if (status == 0)
-        status =
-            umx_rpc_call_start(session->channel, "/umx.v1.Operators/Run", bytes, length, true, 0, &session->call, err);
-    free(bytes);
-    free(json);
-    return status;
+    umx_op_cancel(((struct umx_cli_session *)user)->op);
 }
 
 int umx_cli_session_start(const struct umx_cli *cli, const char *operation, json_t *arguments,
                           struct umx_cli_session **out, struct umx_pump_source *source, struct umx_error *err)
 {
     struct umx_cli_session *session = calloc(1, sizeof *session);
-    int status = session == NULL ? umx_fail(err, UMX_ERR_MEMORY, operation, NULL) : load(cli, &session->identity, err);
+    umx_buf body = {0};
+    size_t length;
+    char *text = bytes_of(
+        json_pack("{s:s,s:o}", "operation", operation, "arguments", arguments != NULL ? arguments : json_object()),
+        &length, err);
+    int status = session == NULL || text == NULL ? umx_fail(err, UMX_ERR_MEMORY, operation, NULL)
+                                                 : open_session(cli, &session->session, err);
 
     if (status == 0) {
-        struct umx_rpc_tls tls = umx_identity_file_tls(&session->identity);
-        umx_rpc_begin();
-        status = umx_rpc_channel_open(cli->controller, &tls, NULL, UMX_MAX_OPERATOR_MESSAGE, &session->channel, err);
+        int32_t started = umx_op_start(session->session, (const uint8_t *)text, length, &session->op, &body);
+        status = started == 0 ? 0 : failed(started, &body, err);
     }
-    if (status == 0)
-        status = start_call(session, operation, arguments, err);
-    json_decref(arguments);
+    free(text);
     if (status != 0) {
         umx_cli_session_close(session);
         return status;
@@ -117,36 +137,62 @@ void umx_cli_session_close(struct umx_cli_session *session)
 {
     if (session == NULL)
         return;
-    umx_rpc_call_close(session->call);
-    umx_rpc_channel_close(session->channel);
-    umx_identity_file_free(&session->identity);
+    umx_op_close(session->op);
+    umx_session_close(session->session);
     free(session);
 }
 
 int umx_cli_session_sign(const struct umx_cli *cli, const struct umx_text *text, struct umx_text *hex,
                          struct umx_error *err)
 {
-    struct umx_identity_file identity = {0};
-    uint8_t *signature = NULL;
-    size_t length;
-    int status = load(cli, &identity, err);
+    umx_session *session;
+    umx_buf signature = {0}, body = {0};
+    int status = open_session(cli, &session, err);
 
+    if (status == 0) {
+        int32_t made =
+            umx_session_sign(session, (const uint8_t *)umx_text_string(text), text->length, &signature, &body);
+        status = made == 0 ? 0 : failed(made, &body, err);
+    }
     if (status == 0)
-        status = umx_signature_make(identity.key, umx_text_string(text), text->length, &signature, &length, err);
-    if (status == 0)
-        umx_text_add_hex(hex, signature, length);
-    free(signature);
-    umx_identity_file_free(&identity);
+        umx_text_add_hex(hex, signature.data, signature.length);
+    umx_buf_free(&signature);
+    umx_session_close(session);
     return status;
 }
 
 int umx_cli_session_deployment(const struct umx_cli *cli, struct umx_text *deployment, struct umx_error *err)
 {
-    struct umx_identity_file identity = {0};
-    int status = load(cli, &identity, err);
+    umx_session *session;
+    umx_buf identity = {0}, body = {0};
+    int status = open_session(cli, &session, err);
 
-    if (status == 0)
-        umx_text_adds(deployment, identity.identity.deployment);
-    umx_identity_file_free(&identity);
+    if (status == 0) {
+        int32_t known = umx_session_identity(session, &identity, &body);
+        status = known == 0 ? 0 : failed(known, &body, err);
+    }
+    if (status == 0) {
+        json_t *value = take_json(&identity);
+        umx_text_adds(deployment, umx_value_string(value, "deployment"));
+        json_decref(value);
+    }
+    umx_session_close(session);
     return status;
+}
+
+int umx_cli_session_login(json_t *request, json_t **result, struct umx_error *err)
+{
+    umx_buf answer = {0}, body = {0};
+    size_t length;
+    char *text = bytes_of(request, &length, err);
+
+    *result = NULL;
+    if (text == NULL)
+        return err->status;
+    int32_t status = umx_login((const uint8_t *)text, length, &answer, &body);
+    free(text);
+    if (status != 0)
+        return failed(status, &body, err);
+    *result = take_json(&answer);
+    return json_is_object(*result) ? 0 : umx_fail(err, UMX_ERR_ANSWER_INVALID, "login", NULL);
 }

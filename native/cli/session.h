@@ -21,4 +21,7 @@ int umx_cli_session_sign(const struct umx_cli *cli, const struct umx_text *text,
                          struct umx_error *err);
 int umx_cli_session_deployment(const struct umx_cli *cli, struct umx_text *deployment, struct umx_error *err);
 
+/* Gets an identity (umx_login of client/umx.h); takes over request, *result is the caller's. */
+int umx_cli_session_login(json_t *request, json_t **result, struct umx_error *err);
+
 #endif

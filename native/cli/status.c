@@ -4,7 +4,24 @@
 #include "cli/value.h"
 
 /* States that somebody has to look at, worst first. */
-static const char *const bad_states[] = {"drifted", "missing", "partial", "unknown"};
+static const char *const bad_states[] = {"drifted", "missing", "partial"};
+
+/* What is unknown has one reason for many phases: one line a pair. */
+static void add_unknown(json_t *rows, const json_t *pairs)
+{
+    for (size_t i = 0; i < json_array_size(pairs); i++) {
+        const json_t *pair = json_array_get(pairs, i), *phases = json_object_get(pair, "phases");
+        int count = 0;
+        for (size_t p = 0; p < json_array_size(phases); p++)
+            count += strcmp(umx_value_string(json_array_get(phases, p), "state"), "unknown") == 0;
+        if (count > 0)
+            json_array_append_new(
+                rows, json_pack("{s:s,s:o,s:s}", "state", "unknown", "what",
+                                json_sprintf("%d phase%s (%s:%s)", count, count == 1 ? "" : "s",
+                                             umx_value_string(pair, "exchange"), umx_value_string(pair, "lync")),
+                                "why", "see `umx check`"));
+    }
+}
 
 static void view_problems(struct umx_cli *cli, const struct umx_document *document)
 {
@@ -39,6 +56,7 @@ static void view_problems(struct umx_cli *cli, const struct umx_document *docume
                 umx_text_free(&why);
             }
         }
+    add_unknown(rows, pairs);
     if (silent > 0)
         json_array_append_new(rows, json_pack("{s:s,s:o,s:s}", "state", "silent", "what",
                                               json_sprintf("%lld agent%s", silent, silent == 1 ? "" : "s"), "why",

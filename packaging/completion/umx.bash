@@ -38,7 +38,7 @@ _umx_value() # OPTION - values of an option; fails when it takes none
     --plan) _umx_words $(_umx_plans) ;;
     --identity | --snapshot | --certificate | --key | --ca | --out) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     --controller | --pair | --set | --ticket | --comment | --not-before | --not-after | --max-failures | --forest | \
-        --expires | --hash | --name | --timeout | --after | --limit) ;;
+        --expires | --hash | --fingerprint | --name | --timeout | --after | --limit) ;;
     *) return 1 ;;
     esac
 }
@@ -56,7 +56,7 @@ _umx_options() # COMMAND - its own options
     "plan confirm") echo --comment ;;
     "plan undo") echo --to-phase --name ;;
     audit) echo --plan --after --limit ;;
-    login) echo --forest --certificate --key --ca --out ;;
+    login) echo --forest --certificate --key --ca --fingerprint --out ;;
     esac
 }
 

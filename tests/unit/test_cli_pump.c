@@ -4,9 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <cmocka.h>
 
 #include "base/text.h"
 #include "cli/pump.h"
@@ -148,18 +148,36 @@ static void warnings_are_said_and_make_it_partial(void **state)
     done(&r);
 }
 
-static void an_error_event_is_the_result(void **state)
+static void an_error_about_one_target_is_said_and_the_rest_stands(void **state)
 {
     static const struct line lines[] = {
-        {ERROR_EVENT, "error", "{\"id\":\"UMX-1306\",\"what\":\"p1\",\"why\":\"gone\",\"remedy\":\"\",\"status\":-5}"}};
+        {ERROR_EVENT, "error",
+         "{\"id\":\"UMX-1201\",\"what\":\"a.test\",\"why\":\"no\",\"remedy\":\"look\",\"status\":-9}"},
+        {ITEM, "rows", "{}"},
+        {END, "end", "{}"}};
     struct run r;
 
     (void)state;
-    assert_int_equal(RUN(&r, "plan.show", lines, NULL), UMX_E_NOT_FOUND);
-    assert_int_equal(r.error.id, UMX_ERR_PLAN_NOT_FOUND);
-    assert_string_equal(r.error.what, "p1");
-    assert_string_equal(r.error.why, "gone");
+    assert_int_equal(RUN(&r, "query", lines, NULL), 0);
+    assert_true(r.document.partial);
+    assert_string_equal(r.said, "umx: error UMX-1201: a.test: no; look\n");
+    assert_int_equal(json_array_size(umx_document_array(&r.document, "rows")), 1);
     done(&r);
+}
+
+static void error_bodies_become_errors(void **state)
+{
+    json_t *body = json_pack("{s:s,s:s,s:s,s:i}", "id", "UMX-1306", "what", "p1", "why", "gone", "status", -5);
+    struct umx_error err = {0};
+
+    (void)state;
+    assert_int_equal(umx_document_error(body, &err), UMX_E_NOT_FOUND);
+    assert_int_equal(err.id, UMX_ERR_PLAN_NOT_FOUND);
+    assert_string_equal(err.what, "p1");
+    assert_string_equal(err.why, "gone");
+    assert_int_equal(umx_document_error(NULL, &err), UMX_E_FORMAT);
+    assert_int_equal(err.id, UMX_ERR_ANSWER_INVALID);
+    json_decref(body);
 }
 
 static void hostile_answers_are_refused(void **state)
@@ -167,7 +185,7 @@ static void hostile_answers_are_refused(void **state)
     static const struct line no_end[] = {{ITEM, "rows", "{}"}};
     static const struct line no_json[] = {{ITEM, "rows", "{"}, {END, "end", "{}"}};
     static const struct line no_type[] = {{ITEM, "", "{}"}, {END, "end", "{}"}};
-    static const struct line clash[] = {{END, "end", "{\"rows\":5}"}, {ITEM, "rows", "{}"}, {END, "end", "{}"}};
+    static const struct line after_end[] = {{END, "end", "{}"}, {-1, NULL, NULL}};
     static const struct line broken[] = {{ITEM, "rows", "{}"}, {-1, NULL, NULL}};
     struct run r;
 
@@ -180,7 +198,8 @@ static void hostile_answers_are_refused(void **state)
     done(&r);
     assert_int_equal(RUN(&r, "query", no_type, NULL), UMX_E_FORMAT);
     done(&r);
-    assert_int_equal(RUN(&r, "query", clash, NULL), UMX_E_FORMAT);
+    assert_int_equal(RUN(&r, "query", after_end, NULL), 0);
+    assert_int_equal(r.script.at, 1); /* after the end nothing is asked */
     done(&r);
     assert_int_equal(RUN(&r, "query", broken, NULL), UMX_E_UNREACHABLE);
     done(&r);
@@ -239,7 +258,8 @@ int main(void)
         cmocka_unit_test(items_and_scalars_become_one_document),
         cmocka_unit_test(promised_arrays_are_there_when_empty),
         cmocka_unit_test(warnings_are_said_and_make_it_partial),
-        cmocka_unit_test(an_error_event_is_the_result),
+        cmocka_unit_test(an_error_about_one_target_is_said_and_the_rest_stands),
+        cmocka_unit_test(error_bodies_become_errors),
         cmocka_unit_test(hostile_answers_are_refused),
         cmocka_unit_test(an_interrupt_cancels),
         cmocka_unit_test(a_sink_takes_the_items),
