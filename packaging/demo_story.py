@@ -101,7 +101,7 @@ class Demo:
     def refused(self):
         lacks = self.umx(NED, "plan", "approve", PLAN, "--forest", "contoso.test", expect=3)
         foreign = self.umx(LYNC, "plan", "approve", PLAN, "--forest", "contoso.test", expect=3)
-        early = self.umx(CONTOSO, "plan", "start", PLAN, expect=1)
+        early = self.umx(CONTOSO, "plan", "start", PLAN, expect=3)
         return {"refusals": [lacks.error, foreign.error, early.error]}
 
     def approve(self):
@@ -135,6 +135,8 @@ class Demo:
     def verify(self):
         findings = self.data(LYNC, "check", "--phase", "exchucutil", codes=(0, 1))["findings"]
         failed = [f for f in findings if f["status"] == "fail"]
+        for finding in failed:
+            self.say(f"  {finding['id']} {finding['target']}: {finding['actual']}")
         self.umx(LYNC, "status")
         self.umx(CONTOSO, "plan", "create", "again", *PHASE, *SETTINGS, show=12)
         steps = len(self.data(CONTOSO, "plan", "show", "again")["steps"])

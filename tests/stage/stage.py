@@ -198,7 +198,8 @@ def parse_ldif(text):
                 dn = ldif_value(value)
             elif name.lower() not in VOLATILE:
                 entry.setdefault(name, []).append(ldif_value(value))
-        if dn is not None:
+        # Domain controllers make and remove the connections of their replication by themselves.
+        if dn is not None and "nTDSConnection" not in entry.get("objectClass", []):
             entries[dn] = {name: sorted(values) for name, values in entry.items()}
     return entries
 
