@@ -90,6 +90,11 @@ static int start_tls(struct umx_connection *connection, const char *ca, bool lda
         return umx_fail(err, UMX_ERR_FILE_UNREADABLE, ca && *ca ? ca : SYSTEM_CA, "it holds no usable authorities");
     }
     int code = ldaps ? LDAP_SUCCESS : ldap_start_tls_s(connection->ld, NULL, NULL);
+    if (code == LDAP_CONNECT_ERROR) {
+        return umx_fail_code(err, UMX_ERR_TLS_FAILED, code, connection->host,
+                             "its certificate is not for this name, has expired, or no authority in %s vouches for it",
+                             ca && *ca ? ca : SYSTEM_CA);
+    }
     return code == LDAP_SUCCESS ? 0 : umx_ldap_fail(err, connection->ld, code, connection->host, NULL);
 }
 
