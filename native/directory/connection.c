@@ -165,6 +165,7 @@ static int read_root_dse(struct umx_connection *connection, struct umx_error *er
                                              "currentTime",
                                              "forestFunctionality",
                                              "supportedControl",
+                                             "vendorName",
                                              NULL};
     struct umx_root_dse *root = &connection->root;
     struct umx_arena *arena = connection->arena;
@@ -188,6 +189,8 @@ static int read_root_dse(struct umx_connection *connection, struct umx_error *er
                         "it is not an Active Directory domain controller");
     }
     root->clock_offset = time && umx_clock_parse_generalized(time, &there) == 0 ? there - now : 0;
+    const char *vendor = umx_entry_text(&entry, "vendorName", arena);
+    root->samba = vendor && strncmp(vendor, "Samba", 5) == 0;
     root->functional_level = umx_entry_integer(&entry, "forestFunctionality", &level) ? (int32_t)level : 0;
     const struct umx_attribute *controls = umx_entry_find(&entry, "supportedControl");
     for (size_t i = 0; controls && i < controls->count; i++) {
