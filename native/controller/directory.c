@@ -53,8 +53,8 @@ int umx_engine_read_object(struct umx_engine *engine, bool writer, const Umx__Pl
         return umx_fail(err, UMX_ERR_ARENA_FULL, change->dn, NULL);
     read.has_descriptor = 1;
     read.descriptor = change->kind == UMX__CHANGE__KIND__ACCESS || change->kind == UMX__CHANGE__KIND__DELETE;
-    read.has_incoming_links = 1;
-    read.incoming_links = change->kind == UMX__CHANGE__KIND__DELETE;
+    read.has_incoming_links = read.has_writable_only = 1; /* what is deleted is saved as an add can take it */
+    read.incoming_links = read.writable_only = change->kind == UMX__CHANGE__KIND__DELETE;
     if (pin != NULL && pin->name[0] != '\0') {
         umx_text_copy(name, sizeof name, pin->name);
         read.domain_controller = name;

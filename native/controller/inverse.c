@@ -394,51 +394,6 @@ static int undo_add(struct umx_inverse *inv, const struct umx_step_state *done)
 
 /* ---- delete */
 
-/* Attributes that the directory makes itself; writing them is refused. Backlinks come back with their forward links. */
-static bool is_made_by_directory(const char *name)
-{
-    static const char *const names[] = {
-        "objectGUID",
-        "objectSid",
-        "distinguishedName",
-        "name",
-        "whenCreated",
-        "whenChanged",
-        "uSNCreated",
-        "uSNChanged",
-        "instanceType",
-        "nTSecurityDescriptor",
-        "replPropertyMetaData",
-        "dSCorePropagationData",
-        "memberOf",
-        "isDeleted",
-        "lastKnownParent",
-        "structuralObjectClass",
-        "createTimeStamp",
-        "modifyTimeStamp",
-        "subSchemaSubEntry",
-        "canonicalName",
-        "sDRightsEffective",
-        "allowedAttributes",
-        "allowedAttributesEffective",
-        "allowedChildClasses",
-        "allowedChildClassesEffective",
-        "tokenGroups",
-        "primaryGroupToken",
-        "sAMAccountType",
-        "objectCategory",
-        "parentGUID",
-        "msDS-ReplAttributeMetaData",
-        "msDS-ReplValueMetaData",
-    };
-    const size_t length = strlen(name);
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (umx_text_equal(names[i], name))
-            return true;
-    return length > 2 && strcmp(name + length - 2, "BL") == 0;
-}
-
 static int restore_links(struct umx_inverse *inv, const struct umx_step_state *done, const Umx__PlanStep *restored)
 {
     int status = 0;
@@ -500,13 +455,8 @@ static int undo_delete(struct umx_inverse *inv, const struct umx_step_state *don
     int status = read_object(inv, done->step->forest, change->dn, NULL, &object);
     if (status != 0)
         return status;
-    Umx__AttributeValues **kept = umx_arena_alloc(inv->arena, intent->n_saved * sizeof *kept);
-    size_t count = 0;
-    if (kept == NULL)
-        return full(inv);
-    for (size_t i = 0; i < intent->n_saved; i++)
-        if (!is_made_by_directory(intent->saved[i]->name))
-            kept[count++] = intent->saved[i];
+    Umx__AttributeValues **kept = intent->saved; /* only what can be written was read */
+    const size_t count = intent->n_saved;
     if (object->state->exists) {
         Umx__PlanStep saved = UMX__PLAN_STEP__INIT;
         Umx__Image image = UMX__IMAGE__INIT;

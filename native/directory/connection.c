@@ -90,6 +90,11 @@ static int start_tls(struct umx_connection *connection, const char *ca, bool lda
         return umx_fail(err, UMX_ERR_FILE_UNREADABLE, ca && *ca ? ca : SYSTEM_CA, "it holds no usable authorities");
     }
     int code = ldaps ? LDAP_SUCCESS : ldap_start_tls_s(connection->ld, NULL, NULL);
+    if (code == LDAP_CONNECT_ERROR) {
+        return umx_fail_code(err, UMX_ERR_TLS_FAILED, code, connection->host,
+                             "its certificate is not for this name, has expired, or no authority in %s vouches for it",
+                             ca && *ca ? ca : SYSTEM_CA);
+    }
     return code == LDAP_SUCCESS ? 0 : umx_ldap_fail(err, connection->ld, code, connection->host, NULL);
 }
 
@@ -160,6 +165,7 @@ static int read_root_dse(struct umx_connection *connection, struct umx_error *er
                                              "currentTime",
                                              "forestFunctionality",
                                              "supportedControl",
+                                             "vendorName",
                                              NULL};
     struct umx_root_dse *root = &connection->root;
     struct umx_arena *arena = connection->arena;
@@ -183,6 +189,8 @@ static int read_root_dse(struct umx_connection *connection, struct umx_error *er
                         "it is not an Active Directory domain controller");
     }
     root->clock_offset = time && umx_clock_parse_generalized(time, &there) == 0 ? there - now : 0;
+    const char *vendor = umx_entry_text(&entry, "vendorName", arena);
+    root->samba = vendor && strncmp(vendor, "Samba", 5) == 0;
     root->functional_level = umx_entry_integer(&entry, "forestFunctionality", &level) ? (int32_t)level : 0;
     const struct umx_attribute *controls = umx_entry_find(&entry, "supportedControl");
     for (size_t i = 0; controls && i < controls->count; i++) {

@@ -44,6 +44,7 @@ struct umx_root_dse {
     int64_t highest_usn;
     int64_t clock_offset; /* its clock minus ours, microseconds; it shows whole seconds */
     int32_t functional_level;
+    bool samba; /* counts a version for each half of a delete-and-add; Windows counts one for the request */
 };
 
 struct umx_connection;

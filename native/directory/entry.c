@@ -23,6 +23,17 @@ const struct umx_value *umx_entry_value(const struct umx_entry *entry, const cha
     return attribute && attribute->count ? &attribute->values[0] : NULL;
 }
 
+bool umx_entry_has(const struct umx_entry *entry, const char *name, const char *text)
+{
+    const struct umx_attribute *attribute = umx_entry_find(entry, name);
+    for (size_t i = 0; attribute && i < attribute->count; i++) {
+        if (umx_text_equal((const char *)attribute->values[i].bytes, text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 char *umx_value_text(const struct umx_value *value, struct umx_arena *arena)
 {
     if (!value) {

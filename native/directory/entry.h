@@ -34,6 +34,9 @@ const struct umx_attribute *umx_entry_find(const struct umx_entry *entry, const 
 /* First value; NULL when it is not there. */
 const struct umx_value *umx_entry_value(const struct umx_entry *entry, const char *name);
 
+/* Whether one of the values is that text, without case. */
+bool umx_entry_has(const struct umx_entry *entry, const char *name, const char *text);
+
 /* A value as valid UTF-8 in the arena; NULL when the arena is full or value is NULL. */
 char *umx_value_text(const struct umx_value *value, struct umx_arena *arena);
 char *umx_entry_text(const struct umx_entry *entry, const char *name, struct umx_arena *arena);

@@ -49,13 +49,15 @@ static outcome probe_attribute(const struct umx_change *work, const struct umx_o
     int64_t now = linked ? -1 : umx_object_version(object, work->schema, work->connection, one->name);
     int64_t moved = before >= 0 && now >= 0 ? now - before : -1; /* -1: nobody counts */
     if (applied == untouched) {
-        return FOREIGN;
+        return applied ? UNCERTAIN : FOREIGN; /* nothing would change, so nothing can be told: others decide */
     }
     if (moved < 0) {
         return applied ? OURS : NOT_DONE;
     }
     if (applied) {
-        return moved == 1 || (moved > 1 && known && !known->single) ? OURS : FOREIGN;
+        bool samba = umx_connection_root(work->connection)->samba;
+        int64_t step = samba ? (one->n_remove > 0) + (one->n_add > 0) : 1;
+        return moved == step || (moved > step && known && !known->single) ? OURS : FOREIGN;
     }
     return moved == 0 || (known && !known->single) ? NOT_DONE : FOREIGN;
 }
@@ -70,13 +72,10 @@ static outcome probe_modify(const struct umx_change *work, const struct umx_obje
     /* One request changes all or nothing: attributes that disagree were changed by somebody else. */
     for (size_t i = 0; i < change->n_modify; i++) {
         outcome one = change->modify[i]->name ? probe_attribute(work, object, change->modify[i]) : UNCERTAIN;
-        if (one == UNCERTAIN || one == FOREIGN) {
-            return one;
-        }
-        if (all != UNCERTAIN && one != all) {
+        if (one == FOREIGN || (one != UNCERTAIN && all != UNCERTAIN && one != all)) {
             return FOREIGN;
         }
-        all = one;
+        all = one != UNCERTAIN ? one : all;
     }
     return all;
 }

@@ -9,16 +9,16 @@
 
 static const struct {
     Umx__Container__Kind kind;
-    const char *relative; /* below the organisation, or for pools below the RTC Service */
-    const char *listed;   /* table that needs the right to list it */
+    const char *relative;  /* below the organisation, or for pools below the RTC Service */
+    const char *listed[2]; /* tables that need the right to list it */
 } containers[] = {
-    {UMX__CONTAINER__KIND__ORGANIZATION, "", NULL},
-    {UMX__CONTAINER__KIND__DIAL_PLANS, "CN=UM DialPlan Container", "dial_plan"},
-    {UMX__CONTAINER__KIND__AUTO_ATTENDANTS, "CN=UM AutoAttendant Container", "auto_attendant"},
-    {UMX__CONTAINER__KIND__ADMIN_GROUPS, "CN=Administrative Groups", "exchange_server"},
-    {UMX__CONTAINER__KIND__IP_GATEWAYS, "CN=UM IPGateway Container", "ip_gateway"},
-    {UMX__CONTAINER__KIND__MAILBOX_POLICIES, "CN=UM Mailbox Policies", "mailbox_policy"},
-    {UMX__CONTAINER__KIND__POOLS, "CN=Pools", "lync_pool"},
+    {UMX__CONTAINER__KIND__ORGANIZATION, "", {NULL}},
+    {UMX__CONTAINER__KIND__DIAL_PLANS, "CN=UM DialPlan Container", {"dial_plan"}},
+    {UMX__CONTAINER__KIND__AUTO_ATTENDANTS, "CN=UM AutoAttendant Container", {"auto_attendant"}},
+    {UMX__CONTAINER__KIND__ADMIN_GROUPS, "CN=Administrative Groups", {"exchange_server"}},
+    {UMX__CONTAINER__KIND__IP_GATEWAYS, "CN=UM IPGateway Container", {"ip_gateway", "hunt_group"}},
+    {UMX__CONTAINER__KIND__MAILBOX_POLICIES, "CN=UM Mailbox Policies", {"mailbox_policy"}},
+    {UMX__CONTAINER__KIND__POOLS, "CN=Pools", {"lync_pool"}},
 };
 
 static int emit_entry(struct umx_reading *reading, const char *dn, const struct umx_ace *ace, size_t position,
@@ -46,15 +46,29 @@ static int emit_entry(struct umx_reading *reading, const char *dn, const struct 
     return status;
 }
 
-/* Says so when this account may not list the container: its children are then silently not there. */
-static void check_listing(struct umx_reading *reading, const char *table, const char *dn,
+/* Says so when children may silently not be there: the container hides itself, may not be listed, or does not tell. */
+static void check_listing(struct umx_reading *reading, size_t index, const struct umx_entry *entry,
                           const struct umx_descriptor *dacl)
 {
     size_t count;
     const char *const *token = umx_connection_token(reading->connection, &count);
-    if (table && count && umx_reading_wants(reading, table) &&
-        !umx_descriptor_allows(dacl, token, count, UMX_RIGHT_LIST_CHILDREN)) {
-        umx_reading_incomplete(reading, table, "%s: this account may not list what is in it", dn);
+    for (size_t i = 0; i < 2; i++) {
+        const char *table = containers[index].listed[i];
+        if (!table || !umx_reading_wants(reading, table)) {
+            continue;
+        }
+        if (!umx_entry_find(entry, "objectClass")) {
+            umx_reading_incomplete(reading, table, "%s: access denied: it is there, but hidden from this account",
+                                   entry->dn);
+        } else if (dacl && count && !umx_descriptor_allows(dacl, token, count, UMX_RIGHT_LIST_CHILDREN)) {
+            umx_reading_incomplete(reading, table, "%s: access denied: this account may not list what is in it",
+                                   entry->dn);
+        } else if (!dacl && !umx_reading_sent(reading, table)) {
+            umx_reading_incomplete(reading, table,
+                                   "%s: nothing is seen in it, and its permissions, which would tell why, are not "
+                                   "readable",
+                                   entry->dn);
+        }
     }
 }
 
@@ -96,12 +110,12 @@ static int read_container(struct umx_reading *reading, size_t index, const char 
         record.dacl_canonical = umx_descriptor_canonical(&dacl);
         record.dacl_protected = dacl.dacl_protected;
         record.dacl_error = umx_arena_string(arena, "");
-        check_listing(reading, containers[index].listed, dn, &dacl);
     } else {
         record.dacl_error = umx_arena_string(arena, bytes ? umx_error_why(&why)
                                                           : "access denied: this account may not read permissions");
         umx_reading_incomplete(reading, "access_entry", "%s: %s", dn, record.dacl_error);
     }
+    check_listing(reading, index, &entry, readable ? &dacl : NULL);
     if (!status && umx_reading_wants(reading, "container")) {
         status = umx_reading_emit(reading, &record.base, err);
     }
@@ -122,7 +136,8 @@ int umx_read_containers(struct umx_reading *reading, struct umx_error *err)
     for (size_t i = 0; i < sizeof containers / sizeof *containers && !status; i++) {
         bool pools = containers[i].kind == UMX__CONTAINER__KIND__POOLS;
         bool wanted = umx_reading_wants(reading, "container") || umx_reading_wants(reading, "access_entry") ||
-                      (containers[i].listed && umx_reading_wants(reading, containers[i].listed));
+                      (containers[i].listed[0] && umx_reading_wants(reading, containers[i].listed[0])) ||
+                      (containers[i].listed[1] && umx_reading_wants(reading, containers[i].listed[1]));
         for (size_t place = 0; place < (pools ? 2 : 1) && wanted && !status; place++) {
             const char *anchor = pools ? lync[place] : reading->record.organization_dn;
             const char *dn = anchor ? umx_reading_dn(reading, containers[i].relative, anchor) : NULL;

@@ -57,6 +57,14 @@ static int search_optional(struct umx_reading *reading, const struct umx_search 
 static int found_organization(void *user, const struct umx_entry *entry, struct umx_arena *arena, struct umx_error *err)
 {
     struct umx_reading *reading = user;
+    if (!umx_entry_find(entry, "objectClass")) {
+        umx_reading_incomplete(reading, "forest", "%s: access denied: it is there, but hidden from this account",
+                               entry->dn);
+        return 0;
+    }
+    if (!umx_entry_has(entry, "objectClass", "msExchOrganizationContainer")) {
+        return 0;
+    }
     (void)arena;
     reading->record.organization_count++;
     if (!reading->record.organization_dn) {
@@ -71,12 +79,11 @@ static int found_organization(void *user, const struct umx_entry *entry, struct 
 
 static int read_organization(struct umx_reading *reading, struct umx_error *err)
 {
-    static const char *const attributes[] = {"cn", NULL};
+    static const char *const attributes[] = {"objectClass", "cn", NULL};
     const struct umx_search search = {
         .base = umx_reading_dn(reading, "CN=Microsoft Exchange,CN=Services",
                                umx_connection_root(reading->connection)->config_dn),
         .scope = UMX_SCOPE_ONE,
-        .filter = "(objectClass=msExchOrganizationContainer)",
         .attributes = attributes,
     };
     reading->record.has_organization_count = 1;

@@ -434,17 +434,6 @@ struct running {
     const struct row *row;
 };
 
-static bool has_class(const struct umx_entry *entry, const char *class)
-{
-    const struct umx_attribute *classes = umx_entry_find(entry, "objectClass");
-    for (size_t i = 0; classes && i < classes->count; i++) {
-        if (umx_text_equal((const char *)classes->values[i].bytes, class)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int convert_row(void *user, const struct umx_entry *entry, struct umx_arena *arena, struct umx_error *err)
 {
     const struct running *running = user;
@@ -453,7 +442,7 @@ static int convert_row(void *user, const struct umx_entry *entry, struct umx_are
         umx_reading_incomplete(running->reading, row->table, "%s: listed, but its attributes are hidden", entry->dn);
         return 0;
     }
-    if (row->class && !has_class(entry, row->class)) {
+    if (row->class && !umx_entry_has(entry, "objectClass", row->class)) {
         return 0;
     }
     ProtobufCMessage *record = umx_reflect_new(row->record, arena);

@@ -58,7 +58,26 @@ int umx_reading_emit(struct umx_reading *reading, ProtobufCMessage *record, stru
     umx_convert_set_text(record, "forest", reading->forest);
     umx_convert_set_text(record, "source", reading->source);
     umx_convert_set_integer(record, "collected_at", reading->collected_at);
+    for (size_t i = 0; i < UMX_READING_KINDS_MAX; i++) {
+        struct umx_sent *sent = &reading->sent[i];
+        if (!sent->record || sent->record == record->descriptor) {
+            sent->record = record->descriptor;
+            sent->count++;
+            break;
+        }
+    }
     return umx_part_add(reading->part, record, err);
+}
+
+size_t umx_reading_sent(const struct umx_reading *reading, const char *table)
+{
+    const struct umx_table *found = umx_reflect_table(table);
+    for (size_t i = 0; found && i < UMX_READING_KINDS_MAX; i++) {
+        if (reading->sent[i].record == found->record) {
+            return reading->sent[i].count;
+        }
+    }
+    return 0;
 }
 
 char *umx_reading_dn(struct umx_reading *reading, const char *relative, const char *anchor)

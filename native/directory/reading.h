@@ -14,6 +14,7 @@
 enum {
     UMX_READING_ARENA = 64 * 1024 * 1024,
     UMX_READING_INCOMPLETE_MAX = 256,
+    UMX_READING_KINDS_MAX = 32,
     UMX_READING_POOLS_MAX = 1024,
     UMX_READING_DOMAINS_MAX = 256,
     UMX_READING_SERVERS_MAX = 4096,
@@ -23,6 +24,12 @@ enum {
 struct umx_pool_count {
     const char *home_dn; /* as users have it */
     int32_t users;
+};
+
+/* Records sent, by kind. */
+struct umx_sent {
+    const ProtobufCMessageDescriptor *record;
+    size_t count;
 };
 
 struct umx_reading {
@@ -39,10 +46,10 @@ struct umx_reading {
 
     Umx__Forest record; /* sent last */
     char *incomplete[UMX_READING_INCOMPLETE_MAX];
-    const char *lync_dn; /* CN=RTC Service of the place being read */
 
     struct umx_pool_count homes[UMX_READING_POOLS_MAX];
     size_t home_count;
+    struct umx_sent sent[UMX_READING_KINDS_MAX];
     Umx__Domain *domains[UMX_READING_DOMAINS_MAX]; /* wait for the SIDs that the trusts carry */
     size_t domain_count;
     Umx__ExchangeServer *servers[UMX_READING_SERVERS_MAX]; /* wait for their call routers */
@@ -60,6 +67,9 @@ bool umx_reading_fatal(const struct umx_reading *reading, const struct umx_error
 
 /* Fills forest, collected_at and source of a record, and sends it. */
 int umx_reading_emit(struct umx_reading *reading, ProtobufCMessage *record, struct umx_error *err);
+
+/* Records of a table sent so far. */
+size_t umx_reading_sent(const struct umx_reading *reading, const char *table);
 
 /* Text "relative,anchor" in the arena; relative may be "". */
 char *umx_reading_dn(struct umx_reading *reading, const char *relative, const char *anchor);

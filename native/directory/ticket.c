@@ -140,6 +140,10 @@ int umx_ticket_get(const char *principal, const char *keytab, const char *passwo
         status = umx_fail(err, UMX_ERR_FILE_UNREADABLE, principal, "no keytab is set, or its path is too long");
         goto out;
     }
+    if (!by_password && access(keytab, R_OK)) {
+        status = umx_fail_code(err, UMX_ERR_FILE_UNREADABLE, errno, keytab, "%s", strerror(errno));
+        goto out;
+    }
     if (by_password) {
         status = umx_ticket_read_secret(password_file, password, sizeof password, err);
     }

@@ -262,7 +262,7 @@ static void end_served(struct umx_rpc_server *server, int64_t grace)
         pthread_mutex_lock(&server->mutex);
         /* Handlers see the cancellation; those that do not look are waited for, since they hold what is freed next. */
         while (!wait_idle(server, 10 * UMX_SECOND))
-            umx_log(UMX_LOG_WARNING, "rpc", "waiting for %zu calls to end", server->count);
+            umx_log(UMX_LOG_WARNING, "rpc", "waiting for %lu calls to end", (unsigned long)server->count);
     }
     pthread_mutex_unlock(&server->mutex);
 }
