@@ -2,7 +2,7 @@
  * Makes one change, and tells afterwards whether it happened (design 6): one row {apply, probe} for each kind.
  *
  * Both run on the domain controller of the intent and nowhere else; the caller has connected to it. The rules of the
- * probe are in docs/decisions (attribute versions).
+ * probe are in docs/decisions/0030.
  */
 #ifndef UMX_DIRECTORY_CHANGE_H
 #define UMX_DIRECTORY_CHANGE_H

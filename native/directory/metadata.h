@@ -3,7 +3,7 @@
  * Linked attributes are not in it.
  *
  * Attributes are numbers here (ATTRTYP). umx_metadata_attid gives the number of an attribute from its OID for the
- * prefixes that every forest has; later ones carry msDS-IntId in the schema. docs/decisions says why.
+ * prefixes that every forest has; later ones carry msDS-IntId in the schema. docs/decisions/0030 says why.
  */
 #ifndef UMX_DIRECTORY_METADATA_H
 #define UMX_DIRECTORY_METADATA_H

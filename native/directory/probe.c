@@ -1,4 +1,4 @@
-/* Did the change of an intent happen? The rules are those of docs/decisions (attribute versions). */
+/* Did the change of an intent happen? The rules are those of docs/decisions/0030. */
 #include <string.h>
 
 #include "base/text.h"

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -86,7 +87,8 @@ class Worker:
     def __exit__(self, *_):
         self.socket.close()
         try:
-            self.process.wait(10)
+            code = self.process.wait(10)
+            assert code in (0, -signal.SIGKILL), f"the worker ended with {code}"
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(5)
