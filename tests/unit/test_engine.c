@@ -716,6 +716,32 @@ static void test_gate_and_waits(void **state)
     stage_end(s, true);
 }
 
+/* A gate of a real phase: over a world that knows nothing the trust cannot be proven. */
+static void test_gate_checks(void **state)
+{
+    struct stage *s = lab();
+    struct draft draft = draft_make(s, "p");
+    Umx__PlanConfirmArguments confirm = UMX__PLAN_CONFIRM_ARGUMENTS__INIT;
+    struct umx_engine_caller caller = caller_of(&s->exchange);
+    (void)state;
+
+    Umx__PlanStep *gate = draft_gate(&draft, 0, "make the trust");
+    gate->phase = umx_arena_string(draft.arena, "forests");
+    draft_list(&draft, &gate->change->gate->check, &gate->change->gate->n_check, "forests/trust-direction");
+    assert_int_equal(draft_store(s, &draft), 0);
+    submit(s, "p");
+    assert_int_equal(stage_start(s, "p"), 0);
+    assert_true(settles(s, "p", "s1", STEP(INTENDED)));
+    confirm.name = (char *)(uintptr_t) "p";
+    confirm.step = (char *)(uintptr_t) "s1";
+    assert_int_equal(umx_engine_confirm(s->engine, &confirm, &caller, &s->err), UMX_E_CONFLICT);
+    assert_int_equal(s->err.id, UMX_ERR_GATE_CHECK_FAILED);
+    assert_int_equal(stage_step(s, "p", "s1"), STEP(INTENDED));
+    assert_int_equal(umx_engine_cancel(s->engine, "p", &caller, &s->err), 0);
+    assert_int_equal(stage_wait(s, "p", false), STATE(CANCELLED));
+    stage_end(s, true);
+}
+
 /* ---- suspend, cancel, overlap, withdraw while it runs, closing */
 
 static void start_waiting(struct stage *s, const char *name)
@@ -840,6 +866,7 @@ int main(void)
         cmocka_unit_test(test_frozen),
         cmocka_unit_test(test_action),
         cmocka_unit_test(test_gate_and_waits),
+        cmocka_unit_test(test_gate_checks),
         cmocka_unit_test(test_suspend_cancel_overlap),
         cmocka_unit_test(test_withdrawn_while_running),
         cmocka_unit_test(test_close),
