@@ -20,7 +20,7 @@ static void view_approvals(struct umx_cli *cli, const json_t *approvals)
 {
     static const struct umx_output_column columns[] = {{"decision", "DECISION", UMX_GRID_STATUS | UMX_GRID_FIXED},
                                                        {"forest", "FOREST", 0},
-                                                       {"operator", "OPERATOR", 0},
+                                                       {"name", "WHO", 0},
                                                        {"expires_at", "EXPIRES", UMX_GRID_FIXED},
                                                        {"ticket", "TICKET", 0},
                                                        {"comment", "COMMENT", 0}};

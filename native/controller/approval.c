@@ -307,6 +307,7 @@ static int prove_groups(struct decision *d)
         status = umx_fail(d->err, UMX_ERR_OPERATOR_UNKNOWN, d->caller->identity->uri, NULL);
         goto out;
     }
+    d->approval.name = umx_arena_string(d->arena, reply->membership->name);
     for (size_t i = 0; i < records->n_admin_group; i++)
         for (size_t k = 0; k < reply->membership->n_group_sid; k++) {
             const Umx__AdminGroup *group = records->admin_group[i];

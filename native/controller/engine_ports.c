@@ -85,9 +85,12 @@ static int call(void *user, const char *forest, bool writer, Umx__WorkerRequest 
 
 static void release_writer(void *user, const char *forest)
 {
+    static const char *const tables[] = {"proof", "service", NULL};
     struct umx_controller *controller = user;
 
     umx_forests_stop_writer(controller->forests, forest);
+    /* A plan wrote there: what agents prove and see of it may be another thing now. */
+    umx_fleet_ask(controller->fleet, tables);
 }
 
 static int act(void *user, const char *server, const Umx__ActionBatch *batch, int64_t deadline, struct umx_arena *arena,

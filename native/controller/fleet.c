@@ -11,6 +11,8 @@
 #include "controller/authority.h"
 #include "controller/fleet_internal.h"
 
+enum { ASK_TIMEOUT = 30 }; /* seconds */
+
 struct fleet_agent *fleet_agent_by_uri(struct umx_fleet *fleet, const char *uri)
 {
     for (struct fleet_agent *agent = fleet->agents; agent != NULL; agent = agent->next)
@@ -234,6 +236,28 @@ int umx_fleet_set_proofs(struct umx_fleet *fleet, Umx__ProofTarget *const *targe
     pthread_mutex_unlock(&fleet->mutex);
     umx_arena_free(old);
     return 0;
+}
+
+void umx_fleet_ask(struct umx_fleet *fleet, const char *const *tables)
+{
+    char *names[FLEET_TABLES];
+    Umx__Collect collect = UMX__COLLECT__INIT;
+    Umx__ToAgent message = UMX__TO_AGENT__INIT;
+
+    for (; tables[collect.n_table] != NULL && collect.n_table < FLEET_TABLES; collect.n_table++)
+        names[collect.n_table] = (char *)(uintptr_t)tables[collect.n_table]; /* packed, never changed */
+    collect.table = names;
+    collect.has_query = 1;
+    collect.query = umx_clock_now();
+    collect.has_timeout = 1;
+    collect.timeout = ASK_TIMEOUT;
+    message.message_case = UMX__TO_AGENT__MESSAGE_COLLECT;
+    message.collect = &collect;
+    pthread_mutex_lock(&fleet->mutex);
+    for (struct fleet_agent *agent = fleet->agents; agent != NULL; agent = agent->next)
+        if (agent->session != NULL)
+            fleet_send(agent->session, &message);
+    pthread_mutex_unlock(&fleet->mutex);
 }
 
 /* ---- actions */

@@ -28,6 +28,10 @@ int umx_fleet_agents(struct umx_fleet *fleet, struct umx_world *world, struct um
 int umx_fleet_set_proofs(struct umx_fleet *fleet, Umx__ProofTarget *const *targets, size_t count,
                          struct umx_error *err);
 
+/* Asks every connected agent for these tables (NULL-terminated) now, and waits for nobody: what they say comes as reports
+ * like all others. */
+void umx_fleet_ask(struct umx_fleet *fleet, const char *const *tables);
+
 /* Sends an action batch to the agent of a server and waits for its results (in the arena).
  * UMX_ERR_AGENT_UNKNOWN: it is not connected, nothing was sent. UMX_ERR_DEADLINE: it may have acted. */
 int umx_fleet_act(struct umx_fleet *fleet, const char *server, const Umx__ActionBatch *batch, int64_t deadline,

@@ -68,7 +68,7 @@ bool umx_uc_wanted(const struct umx_uc *uc, const struct umx_uc_pool *pool, cons
 const char *umx_uc_pilot(struct umx_arena *arena, const Umx__DialPlan *plan);
 
 bool umx_uc_child(const Umx__HuntGroup *group, const Umx__IpGateway *gateway);
-/* The gateway's hunt group for the plan, NULL: none. */
+/* The gateway's hunt group for the plan: the one with the right pilot identifier before any other; NULL: none. */
 const Umx__HuntGroup *umx_uc_hunt_group(const Umx__World *world, const Umx__IpGateway *gateway,
                                         const Umx__DialPlan *plan);
 

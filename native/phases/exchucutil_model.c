@@ -1,5 +1,6 @@
 /* The model of phase 7: pools and whether they are in scope, gateways by address, SIP plans, options. */
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 #include "phases/exchucutil.h"
@@ -247,11 +248,19 @@ bool umx_uc_child(const Umx__HuntGroup *group, const Umx__IpGateway *gateway)
 const Umx__HuntGroup *umx_uc_hunt_group(const Umx__World *world, const Umx__IpGateway *gateway,
                                         const Umx__DialPlan *plan)
 {
-    for (size_t i = 0; i < world->n_hunt_group; i++)
-        if (umx_uc_child(world->hunt_group[i], gateway) &&
-            umx_text_dn_equal(world->hunt_group[i]->dial_plan_dn, plan->dn))
-            return world->hunt_group[i];
-    return NULL;
+    const Umx__HuntGroup *other = NULL;
+    size_t length = plan->phone_context != NULL ? strcspn(plan->phone_context, ".") : 0;
+
+    for (size_t i = 0; i < world->n_hunt_group; i++) {
+        const Umx__HuntGroup *group = world->hunt_group[i];
+        const char *pilot = umx_or_empty(group->pilot_identifier);
+        if (!umx_uc_child(group, gateway) || !umx_text_dn_equal(group->dial_plan_dn, plan->dn))
+            continue;
+        if (strlen(pilot) == length && strncasecmp(pilot, umx_or_empty(plan->phone_context), length) == 0)
+            return group;
+        other = group;
+    }
+    return other;
 }
 
 bool umx_uc_outcalls(const Umx__IpGateway *gateway)

@@ -596,14 +596,13 @@ static void plan_safe(struct work *work, const struct umx_uc_pool *pool, const U
     const char *pilot = umx_uc_pilot(work->uc.arena, plan);
     const Umx__HuntGroup *group = pool->gateway != NULL ? umx_uc_hunt_group(world, pool->gateway, plan) : NULL;
 
-    if (group != NULL) {
-        if (!pilot_is(group, pilot))
-            umx_steps_note(
-                work->out,
-                "%s has the pilot identifier %s instead of %s: the safe modes leave it; remove it or use mode faithful",
-                group->dn, umx_or_empty(group->pilot_identifier), pilot);
+    if (group != NULL && pilot_is(group, pilot))
         return;
-    }
+    if (group != NULL)
+        umx_steps_note(work->out,
+                       "%s has the pilot identifier %s instead of %s: the safe modes leave it and add one beside it; "
+                       "mode faithful removes it",
+                       group->dn, umx_or_empty(group->pilot_identifier), pilot);
     for (size_t i = 0; pool->gateway != NULL && i < world->n_hunt_group; i++) {
         if (!umx_uc_child(world->hunt_group[i], pool->gateway) || !pilot_is(world->hunt_group[i], pilot))
             continue;
