@@ -55,7 +55,7 @@ static char *target_text(struct umx_rows *rows, const Umx__ProofTarget *target)
     case UMX__PROOF__KIND__SID:
         return umx_rows_text(rows, target->sid != NULL ? target->sid : host);
     default:
-        return umx_rows_text(rows, host);
+        return umx_rows_text(rows, host[0] != '\0' ? host : target->forest);
     }
 }
 

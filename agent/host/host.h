@@ -1,6 +1,6 @@
 /*
  * The machine that an agent speaks for, behind one interface: this one (Linux or Windows), or a recorded one
- * (docs: agent, "recorded host"). Everything read is plain data in the caller's arena; what it means is decided in
+ * (umx-agent(8), FILES). Everything read is plain data in the caller's arena; what it means is decided in
  * collect/. Functions return 0 or a negative status; a part that this machine does not have is an empty list.
  * Every call may be made from any thread; a host is read-only between open and close, except for restart.
  */

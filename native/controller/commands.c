@@ -179,10 +179,12 @@ int umx_command_issue(int argc, char **argv, struct umx_error *err)
 
 int umx_command_crash_points(int argc, char **argv, struct umx_error *err)
 {
-    (void)argc;
-    (void)argv;
+    const char *const *point = umx_engine_step_crash_points();
+
     (void)err;
-    for (const char *const *point = umx_engine_crash_points(); *point != NULL; point++)
+    if (argc > 0 && strcmp(argv[0], "all") == 0)
+        point = umx_engine_crash_points();
+    for (; *point != NULL; point++)
         puts(*point);
     return 0;
 }

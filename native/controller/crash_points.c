@@ -22,6 +22,8 @@ static const char *const points[] = {
     PAIR("recovered"),    NULL,
 };
 
+static const char *const step_points[] = {PAIR("intent"), PAIR("apply"), PAIR("effect"), PAIR("verified"), NULL};
+
 void umx_engine_crash(int point, bool after)
 {
     size_t index = 2 * (size_t)point + (after ? 1 : 0);
@@ -33,4 +35,9 @@ void umx_engine_crash(int point, bool after)
 const char *const *umx_engine_crash_points(void)
 {
     return points;
+}
+
+const char *const *umx_engine_step_crash_points(void)
+{
+    return step_points;
 }

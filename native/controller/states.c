@@ -327,9 +327,10 @@ static void on_step_skipped(struct fold *f)
     keep_why(f);
 }
 
+/* The person has done it, or seen it: what is left is the entry that says so for every kind of step. */
 static void on_confirmed(struct fold *f)
 {
-    f->step->state = UMX__PLAN_STEP__STATE__VERIFIED;
+    f->step->state = UMX__PLAN_STEP__STATE__DONE;
     f->step->waits = false;
     f->step->effected = f->step->step->kind == UMX__CHANGE__KIND__GATE;
 }

@@ -45,6 +45,11 @@ static enum umx_step_result fail_step(struct work *w, const struct umx_error *wh
         umx_engine_note(w->engine, w->plan, UMX__JOURNAL__KIND__STEP_FAILED, w->id, NULL, why, NULL, w->err));
 }
 
+static enum umx_step_result record_verified(struct work *w)
+{
+    return recorded(umx_engine_note(w->engine, w->plan, UMX__JOURNAL__KIND__VERIFIED, w->id, NULL, NULL, NULL, w->err));
+}
+
 static enum umx_step_result fail_with_lines(struct work *w, enum umx_error_id id, struct umx_text *lines)
 {
     struct umx_error why = {0};
@@ -216,7 +221,7 @@ static enum umx_step_result verify_directory(struct work *w)
     if (umx_image_differences(w->step, true, UMX_GRAIN_VALUE, state, NULL, NULL, &lines) > 0)
         return fail_with_lines(w, UMX_ERR_VERIFY_FAILED, &lines);
     umx_text_free(&lines);
-    return recorded(umx_engine_note(w->engine, w->plan, UMX__JOURNAL__KIND__VERIFIED, w->id, NULL, NULL, NULL, w->err));
+    return record_verified(w);
 }
 
 /* The write was not answered with a plain yes. */
@@ -364,8 +369,7 @@ static int settle_action(struct work *w, bool writer)
 static enum umx_step_result run_action(struct work *w)
 {
     if (w->state->state == UMX__PLAN_STEP__STATE__DONE) /* every item is in the journal as done */
-        return recorded(
-            umx_engine_note(w->engine, w->plan, UMX__JOURNAL__KIND__VERIFIED, w->id, NULL, NULL, NULL, w->err));
+        return record_verified(w);
     if (umx_engine_note(w->engine, w->plan, UMX__JOURNAL__KIND__INTENT, w->id, NULL, NULL, NULL, w->err) != 0)
         return UMX_STEP_SUSPENDS;
     if (send_batch(w) == 0)
@@ -386,6 +390,8 @@ static enum umx_step_result run_gate(struct work *w)
 {
     const Umx__GateChange *gate = w->step->change->gate;
 
+    if (w->state->state == UMX__PLAN_STEP__STATE__DONE)
+        return record_verified(w); /* confirmed */
     if (w->state->waits)
         return UMX_STEP_GOES_ON;
     return recorded(umx_engine_note(w->engine, w->plan, UMX__JOURNAL__KIND__INTENT, w->id, NULL, NULL,
@@ -457,6 +463,8 @@ static enum umx_step_result run_wait(struct work *w)
         (wait != NULL && wait->has_timeout && wait->timeout > 0 ? wait->timeout : WAIT_DEFAULT) * UMX_SECOND;
     bool ready = false;
 
+    if (w->state->state == UMX__PLAN_STEP__STATE__DONE)
+        return record_verified(w);
     if (!w->state->waits)
         return recorded(umx_engine_note(w->engine, w->plan, UMX__JOURNAL__KIND__INTENT, w->id, NULL, NULL,
                                         wait != NULL ? wait->what : NULL, w->err));
@@ -464,8 +472,7 @@ static enum umx_step_result run_wait(struct work *w)
     if (w->state->state != UMX__PLAN_STEP__STATE__INTENDED)
         return UMX_STEP_GOES_ON; /* confirmed by an operator in the meantime */
     if (status == 0 && ready)
-        return recorded(
-            umx_engine_note(w->engine, w->plan, UMX__JOURNAL__KIND__VERIFIED, w->id, NULL, NULL, NULL, w->err));
+        return record_verified(w);
     if (status == UMX_E_UNSUPPORTED || umx_clock_now() - w->state->intended_at < timeout)
         return UMX_STEP_GOES_ON;
     struct umx_error why = {0};
