@@ -114,7 +114,7 @@ static bool function_allowed(const char *name)
     char lower[32];
     size_t i;
 
-    for (i = 0; name[i] != '\0' && i < sizeof lower - 1; i++)
+    for (i = 0; i < sizeof lower - 1 && name[i] != '\0'; i++)
         lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] - 'A' + 'a') : name[i];
     lower[i] = '\0';
     return name[i] == '\0' &&
