@@ -59,8 +59,8 @@ static void date_from_days(int64_t days, int64_t *year, int *month, int *day)
 
 char *umx_clock_format(int64_t at, char buf[UMX_CLOCK_TEXT])
 {
+    int64_t micros = (at % UMX_SECOND + UMX_SECOND) % UMX_SECOND;
     int64_t seconds = at / UMX_SECOND - (at % UMX_SECOND < 0);
-    int64_t micros = at - seconds * UMX_SECOND;
     int64_t days = seconds / 86400 - (seconds % 86400 < 0);
     int64_t rest = seconds - days * 86400;
     int64_t year;
