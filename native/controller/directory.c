@@ -53,8 +53,8 @@ int umx_engine_read_object(struct umx_engine *engine, bool writer, const Umx__Pl
         return umx_fail(err, UMX_ERR_ARENA_FULL, change->dn, NULL);
     read.has_descriptor = 1;
     read.descriptor = change->kind == UMX__CHANGE__KIND__ACCESS || change->kind == UMX__CHANGE__KIND__DELETE;
-    read.has_incoming_links = read.has_writable_only = 1; /* what is deleted is saved as an add can take it */
-    read.incoming_links = read.writable_only = change->kind == UMX__CHANGE__KIND__DELETE;
+    read.has_incoming_links = 1;
+    read.incoming_links = change->kind == UMX__CHANGE__KIND__DELETE;
     if (pin != NULL && pin->name[0] != '\0') {
         umx_text_copy(name, sizeof name, pin->name);
         read.domain_controller = name;
@@ -81,6 +81,32 @@ int umx_engine_read_object(struct umx_engine *engine, bool writer, const Umx__Pl
         return status;
     if (reply->reply_case != UMX__WORKER_REPLY__REPLY_OBJECT)
         return umx_fail(err, UMX_ERR_PROTOCOL, step->forest, "the worker sent no object");
+    *out = reply->object;
+    return 0;
+}
+
+int umx_engine_read_saved(struct umx_engine *engine, const char *forest, const Umx__ObjectState *seen,
+                          struct umx_arena *arena, Umx__ObjectState **out, struct umx_error *err)
+{
+    Umx__ReadObject read = UMX__READ_OBJECT__INIT;
+    Umx__WorkerRequest request = UMX__WORKER_REQUEST__INIT;
+    Umx__WorkerReply *reply = NULL;
+
+    *out = NULL;
+    read.has_object_guid = 1;
+    read.object_guid = seen->object_guid;
+    read.has_invocation_id = seen->has_invocation_id;
+    read.invocation_id = seen->invocation_id;
+    read.domain_controller = seen->domain_controller;
+    read.has_writable_only = 1;
+    read.writable_only = 1;
+    request.request_case = UMX__WORKER_REQUEST__REQUEST_READ_OBJECT;
+    request.read_object = &read;
+    int status = umx_engine_call(engine, forest, true, &request, arena, &reply, err);
+    if (status != 0)
+        return status;
+    if (reply->reply_case != UMX__WORKER_REPLY__REPLY_OBJECT || !reply->object->exists)
+        return umx_fail(err, UMX_ERR_OBJECT_NOT_FOUND, seen->dn, "it vanished while it was being saved");
     *out = reply->object;
     return 0;
 }

@@ -178,6 +178,9 @@ struct umx_pin {
 int umx_engine_read_object(struct umx_engine *engine, bool writer, const Umx__PlanStep *step,
                            const ProtobufCBinaryData *guid, const struct umx_pin *pin, struct umx_arena *arena,
                            Umx__ObjectState **out, struct umx_error *err);
+/* The attributes of an object that an add takes, from the same domain controller: what a delete saves. */
+int umx_engine_read_saved(struct umx_engine *engine, const char *forest, const Umx__ObjectState *seen,
+                          struct umx_arena *arena, Umx__ObjectState **out, struct umx_error *err);
 int umx_engine_call(struct umx_engine *engine, const char *forest, bool writer, Umx__WorkerRequest *request,
                     struct umx_arena *arena, Umx__WorkerReply **reply, struct umx_error *err);
 /* False when the error is a plain refusal: the change was not made. */
@@ -205,6 +208,8 @@ int umx_run_begin(struct umx_engine *engine, struct umx_plan_state *plan, struct
 void umx_run_halt(struct umx_run *run, Umx__Journal__Kind how, const char *actor, const struct umx_error *why);
 /* Joins threads of runs that ended; with all, waits for the others too. Mutex held, given up while waiting. */
 void umx_run_reap(struct umx_engine *engine, bool all);
+/* Whether a plan is running in the forest. Mutex held. */
+bool umx_run_uses(const struct umx_engine *engine, const char *forest);
 /* The change window at this moment. */
 int umx_run_window(const struct umx_plan_state *plan, struct umx_error *err);
 

@@ -275,11 +275,11 @@ static int record_end(struct umx_run *run, struct umx_error *err)
                            "the chosen phases are done; start the others", err);
 }
 
-static bool forest_in_use(const struct umx_run *run, const char *forest)
+bool umx_run_uses(const struct umx_engine *engine, const char *forest)
 {
-    for (const struct umx_run *other = run->engine->runs; other != NULL; other = other->next)
-        for (size_t i = 0; other != run && !other->ended && i < other->lane_count; i++)
-            if (umx_text_equal(other->lanes[i].forest, forest))
+    for (const struct umx_run *run = engine->runs; run != NULL; run = run->next)
+        for (size_t i = 0; !run->ended && run->active > 0 && i < run->lane_count; i++)
+            if (umx_text_equal(run->lanes[i].forest, forest))
                 return true;
     return false;
 }
@@ -293,7 +293,7 @@ static void end_run(struct umx_run *run)
         umx_log_error("engine",
                       &err); /* the plan stays `running` in the journal: resume or the next start recover it */
     for (size_t i = 0; i < run->lane_count; i++) {
-        if (engine->ports.release_writer == NULL || forest_in_use(run, run->lanes[i].forest))
+        if (engine->ports.release_writer == NULL || umx_run_uses(engine, run->lanes[i].forest))
             continue;
         pthread_mutex_unlock(&engine->mutex);
         engine->ports.release_writer(engine->ports.user, run->lanes[i].forest);

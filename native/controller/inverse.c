@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-
 /* ---- lists in the arena */
 
 static int full(struct umx_inverse *inv)
@@ -65,9 +64,12 @@ static struct umx_known_object *known(struct umx_inverse *inv, const char *fores
 }
 
 /* Reads all attributes: one object serves several steps. */
-static int read_object(struct umx_inverse *inv, const char *forest, const char *dn, const ProtobufCBinaryData *guid,
-                       struct umx_known_object **out)
+static int read_object(struct umx_inverse *inv, const struct umx_step_state *done, const char *dn,
+                       const ProtobufCBinaryData *guid, struct umx_known_object **out)
 {
+    const char *forest = done->step->forest;
+    const Umx__Intent *intent = done->intent;
+
     *out = known(inv, forest, dn, guid);
     if (*out != NULL)
         return 0;
@@ -86,7 +88,17 @@ static int read_object(struct umx_inverse *inv, const char *forest, const char *
     read.descriptor = 1;
     request.request_case = UMX__WORKER_REQUEST__REQUEST_READ_OBJECT;
     request.read_object = &read;
+    if (intent != NULL) { /* first where it was written: another domain controller may not have heard of it yet */
+        read.domain_controller = intent->domain_controller;
+        read.has_invocation_id = intent->has_invocation_id;
+        read.invocation_id = intent->invocation_id;
+    }
     int status = umx_engine_call(inv->engine, forest, false, &request, inv->arena, &reply, inv->err);
+    if (intent != NULL && (status == UMX_E_UNCERTAIN || status == UMX_E_UNREACHABLE)) {
+        read.domain_controller = NULL;
+        read.has_invocation_id = 0;
+        status = umx_engine_call(inv->engine, forest, false, &request, inv->arena, &reply, inv->err);
+    }
     if (status != 0 && inv->err->id == UMX_ERR_OBJECT_NOT_FOUND) {
         state = umx_reflect_new(&umx__object_state__descriptor, inv->arena);
         memset(inv->err, 0, sizeof *inv->err);
@@ -298,7 +310,7 @@ static int undo_modify(struct umx_inverse *inv, const struct umx_step_state *don
     struct umx_known_object *object = NULL;
     size_t wanted = 0;
 
-    int status = read_object(inv, done->step->forest, change->dn, guid, &object);
+    int status = read_object(inv, done, change->dn, guid, &object);
     if (status != 0)
         return status;
     if (!object->state->exists)
@@ -362,8 +374,7 @@ static int undo_add(struct umx_inverse *inv, const struct umx_step_state *done)
     struct umx_known_object *object = NULL;
     struct umx_text lines = {0};
 
-    int status = read_object(inv, done->step->forest, change->dn, done->object_guid.len > 0 ? &done->object_guid : NULL,
-                             &object);
+    int status = read_object(inv, done, change->dn, done->object_guid.len > 0 ? &done->object_guid : NULL, &object);
     if (status != 0)
         return status;
     if (!object->state->exists)
@@ -405,7 +416,7 @@ static int restore_links(struct umx_inverse *inv, const struct umx_step_state *d
         if (tab == NULL)
             continue;
         *tab = '\0';
-        status = read_object(inv, done->step->forest, dn, NULL, &object);
+        status = read_object(inv, done, dn, NULL, &object);
         if (status != 0)
             return status;
         const Umx__AttributeValues *now = umx_image_find(object->state->attribute, object->state->n_attribute, tab + 1);
@@ -452,7 +463,7 @@ static int undo_delete(struct umx_inverse *inv, const struct umx_step_state *don
 
     if (intent == NULL || intent->n_saved == 0)
         return add_note(inv, done, "the deleted object was not saved, it cannot be made again");
-    int status = read_object(inv, done->step->forest, change->dn, NULL, &object);
+    int status = read_object(inv, done, change->dn, NULL, &object);
     if (status != 0)
         return status;
     Umx__AttributeValues **kept = intent->saved; /* only what can be written was read */
@@ -503,8 +514,7 @@ static int undo_access(struct umx_inverse *inv, const struct umx_step_state *don
     const Umx__Change *change = done->step->change;
     struct umx_known_object *object = NULL;
 
-    int status = read_object(inv, done->step->forest, change->dn, change->has_object_guid ? &change->object_guid : NULL,
-                             &object);
+    int status = read_object(inv, done, change->dn, change->has_object_guid ? &change->object_guid : NULL, &object);
     if (status != 0)
         return status;
     if (!object->state->exists)

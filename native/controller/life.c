@@ -170,6 +170,20 @@ static int check_beginning(const struct verb *v)
     return status;
 }
 
+/* A start that was refused leaves no writer behind. */
+static void release_writers(const struct verb *v)
+{
+    const struct umx_engine_ports *ports = &v->engine->ports;
+
+    for (size_t i = 0; ports->release_writer != NULL && i < v->plan->plan->n_forest; i++) {
+        if (umx_run_uses(v->engine, v->plan->plan->forest[i]))
+            continue;
+        pthread_mutex_unlock(&v->engine->mutex);
+        ports->release_writer(ports->user, v->plan->plan->forest[i]);
+        pthread_mutex_lock(&v->engine->mutex);
+    }
+}
+
 static int begin(const struct verb *v, Umx__Journal__Kind kind, char **phases, size_t count)
 {
     Umx__Journal entry = UMX__JOURNAL__INIT;
@@ -185,6 +199,8 @@ static int begin(const struct verb *v, Umx__Journal__Kind kind, char **phases, s
         status = umx_engine_append(v->engine, v->plan, &entry, actor_of(v->caller), v->err);
     if (status == 0)
         status = umx_run_begin(v->engine, v->plan, v->err);
+    if (status != 0)
+        release_writers(v);
     return status;
 }
 

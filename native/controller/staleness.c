@@ -66,22 +66,54 @@ static void shorten(struct umx_text *lines, size_t found)
     umx_text_addf(lines, "and %zu more", found - n);
 }
 
+/* The domain controllers that answered first: the rest of a forest is compared there too. */
+struct pins {
+    const char *forest;
+    struct umx_pin pin;
+};
+
+static struct umx_pin *pin_of(struct pins *pins, size_t count, const char *forest)
+{
+    size_t i = 0;
+
+    while (i + 1 < count && pins[i].forest != NULL && !umx_text_equal(pins[i].forest, forest))
+        i++;
+    pins[i].forest = forest;
+    return &pins[i].pin;
+}
+
+static void keep_pin(struct umx_pin *pin, const Umx__ObjectState *state)
+{
+    if (pin->name[0] != '\0' || state->domain_controller == NULL || state->invocation_id.len > sizeof pin->invocation)
+        return;
+    umx_text_copy(pin->name, sizeof pin->name, state->domain_controller);
+    pin->invocation_length = state->invocation_id.len;
+    if (pin->invocation_length > 0)
+        memcpy(pin->invocation, state->invocation_id.data, pin->invocation_length);
+}
+
+/* The writer reads: what counts is what the domain controller holds that will be written to. */
 static int compare(struct umx_engine *engine, const struct umx_plan_state *plan, Umx__PlanStep **steps, size_t count,
                    struct umx_error *err)
 {
     enum umx_image_grain grain = plan->plan->undo_of != NULL ? UMX_GRAIN_VALUE : UMX_GRAIN_ATTRIBUTE;
+    const size_t forests = plan->plan->n_forest + 1;
+    struct pins *pins = calloc(forests, sizeof *pins);
     struct umx_text lines = {0};
     size_t found = 0;
-    int status = 0;
+    int status = pins == NULL ? umx_fail(err, UMX_ERR_MEMORY, plan->name, NULL) : 0;
 
     for (size_t i = 0; status == 0 && i < count; i++) {
+        struct umx_pin *pin = pin_of(pins, forests, steps[i]->forest);
         struct earlier earlier = {steps, i};
         struct umx_arena *arena = umx_arena_new(UMX_WORK_ARENA);
         Umx__ObjectState *state = NULL;
         if (arena == NULL)
             status = umx_fail(err, UMX_ERR_MEMORY, plan->name, NULL);
         else
-            status = umx_engine_read_object(engine, false, steps[i], NULL, NULL, arena, &state, err);
+            status = umx_engine_read_object(engine, true, steps[i], NULL, pin, arena, &state, err);
+        if (status == 0)
+            keep_pin(pin, state);
         if (status == 0)
             found += umx_image_differences(steps[i], false, grain, state, predicted, &earlier, &lines);
         umx_arena_free(arena);
@@ -91,6 +123,7 @@ static int compare(struct umx_engine *engine, const struct umx_plan_state *plan,
         status = umx_fail(err, UMX_ERR_PLAN_STALE, plan->name, "%s", umx_text_string(&lines));
     }
     umx_text_free(&lines);
+    free(pins);
     return status;
 }
 

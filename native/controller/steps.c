@@ -133,8 +133,6 @@ static int record_intent(struct work *w, const Umx__ObjectState *state, Umx__Int
     intent->has_descriptor = state->has_descriptor;
     intent->descriptor = state->descriptor;
     if (w->step->kind == UMX__CHANGE__KIND__DELETE) {
-        intent->n_saved = state->n_attribute;
-        intent->saved = state->attribute;
         intent->n_incoming_link = state->n_incoming_link;
         intent->incoming_link = state->incoming_link;
     }
@@ -283,7 +281,7 @@ static enum umx_step_result apply(struct work *w, Umx__Intent *intent)
 
 static enum umx_step_result run_directory(struct work *w)
 {
-    Umx__ObjectState *state = NULL;
+    Umx__ObjectState *state = NULL, *saved = NULL;
     struct umx_text lines = {0};
     Umx__Intent *intent = umx_reflect_new(&umx__intent__descriptor, w->arena);
 
@@ -295,6 +293,8 @@ static enum umx_step_result run_directory(struct work *w)
     }
     unlock(w);
     int status = umx_engine_read_object(w->engine, true, w->step, NULL, w->pin, w->arena, &state, w->err);
+    if (status == 0 && w->step->kind == UMX__CHANGE__KIND__DELETE && state->exists)
+        status = umx_engine_read_saved(w->engine, w->step->forest, state, w->arena, &saved, w->err);
     lock(w);
     if (status != 0 && umx_engine_may_have_happened(w->err))
         return UMX_STEP_SUSPENDS; /* nothing was sent: the plan can go on when the forest answers again */
@@ -312,6 +312,10 @@ static enum umx_step_result run_directory(struct work *w)
         from.has_invocation_id = state->has_invocation_id;
         from.invocation_id = state->invocation_id;
         pin_of(&from, w->pin);
+    }
+    if (saved != NULL) {
+        intent->n_saved = saved->n_attribute;
+        intent->saved = saved->attribute;
     }
     if (record_intent(w, state, intent) != 0)
         return UMX_STEP_SUSPENDS;
@@ -398,7 +402,8 @@ static enum umx_step_result run_gate(struct work *w)
                                     gate != NULL ? gate->reason : NULL, w->err));
 }
 
-/* Every domain controller known has what the step that the wait follows has made. */
+/* Every domain controller known has what the step that the wait follows has made. Asked by the writer: its next request
+ * names its domain controller again, while the reader would stay with the last one that it was led to. */
 static int replicated(struct work *w, const Umx__PlanStep *made, bool *ready)
 {
     const struct umx_engine_forest *forest = umx_engine_forest_of(w->engine, made->forest);
@@ -409,7 +414,7 @@ static int replicated(struct work *w, const Umx__PlanStep *made, bool *ready)
         Umx__ObjectState *state = NULL;
         struct umx_text lines = {0};
         umx_text_copy(pin.name, sizeof pin.name, forest->domain_controllers[i]);
-        status = umx_engine_read_object(w->engine, false, made, NULL, &pin, w->arena, &state, w->err);
+        status = umx_engine_read_object(w->engine, true, made, NULL, &pin, w->arena, &state, w->err);
         if (status == 0)
             *ready = umx_image_differences(made, true, UMX_GRAIN_VALUE, state, NULL, NULL, &lines) == 0;
         umx_text_free(&lines);

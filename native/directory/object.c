@@ -196,8 +196,9 @@ static bool is_own_work(const char *name)
 
 static bool is_writable(const char *name, const struct umx_schema_attribute *known)
 {
-    bool object_class = umx_text_equal(name, "objectClass"); /* system-only, and yet what an add begins with */
-    return object_class ||
+    /* System-only, and yet taken by an add: what it begins with, and what lets configuration objects be renamed. */
+    bool taken = umx_text_equal(name, "objectClass") || umx_text_equal(name, "systemFlags");
+    return taken ||
            (!is_own_work(name) && known && !known->constructed && !known->system_only && known->link_id % 2 == 0);
 }
 

@@ -88,6 +88,8 @@ def entries_of_dacl(values):
     one = security.descriptor()
     texts = []
     for ace in descriptor.dacl.aces:
+        if ace.flags & security.SEC_ACE_FLAG_INHERITED_ACE:
+            continue
         one.dacl = security.acl()
         one.dacl.aces = [ace]
         one.dacl.num_aces = 1
