@@ -62,7 +62,8 @@ const struct umx_error_text *umx_error_text(int id)
     return internal;
 }
 
-static int fill(struct umx_error *err, int id, long foreign, const char *what, const char *why, va_list args)
+__attribute__((format(printf, 5, 0))) static int fill(struct umx_error *err, int id, long foreign, const char *what,
+                                                      const char *why, va_list args)
 {
     const struct umx_error_text *text = umx_error_text(id);
 
