@@ -41,7 +41,7 @@ class Stage:
 
     def write_config(self, **options):
         lines = ["[controller]", f"agents = {AGENTS}", f"operators = {OPERATORS}", f"data = {self.data}"]
-        lines += [f"{key} = {value}" for key, value in {"refresh": 0, "report_interval": 20, **options}.items()
+        lines += [f"{key} = {value}" for key, value in {"refresh": 0, "report_interval": 120, **options}.items()
                   if "." not in key]
         for name, forest in self.lab["forests"].items():
             values = {
@@ -99,7 +99,7 @@ class Stage:
             self.umxd("issue", "agent", fqdn, "--data", self.data, "--out", identity)
         config = config or self.home / f"{fqdn}.ini"
         config.write_text(f"[agent]\ncontroller = {AGENTS}\nidentity = {identity}\nhost = recorded:{server['host_dir']}\n"
-                          "report_interval = 20\nstart_jitter = 0\n")
+                          "report_interval = 120\nstart_jitter = 0\n")
         agent = Daemon(f"umx-agent {fqdn}", self.lab_dir, self.home / f"{fqdn}.log",
                        [self.build / "umx-agent", "--config", config])
         self.agents[fqdn] = agent.start()
