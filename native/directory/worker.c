@@ -38,6 +38,7 @@ struct worker {
     struct umx_directory_account account;
     struct umx_ticket *ticket;
     struct umx_connection *connection;
+    bool named; /* the connection was opened for a request that named its domain controller */
     struct umx_schema *schema;
     /* of the request being served */
     struct umx_arena *arena;
@@ -79,7 +80,9 @@ static int ensure_ticket(struct worker *worker, struct umx_error *err)
                           &worker->ticket, err);
 }
 
-/* The connection that is there, when it is alive and the right one. */
+/* The connection that is there, when it is alive and the right one. For a request that names no domain controller that
+ * is not the one of a request that did: what is read must not depend on who was asked last whether it has replicated.
+ */
 static bool reuse(struct worker *worker, const ProtobufCBinaryData *invocation_id, const char *host)
 {
     if (!worker->connection) {
@@ -87,7 +90,8 @@ static bool reuse(struct worker *worker, const ProtobufCBinaryData *invocation_i
     }
     const struct umx_root_dse *root = umx_connection_root(worker->connection);
     bool right = invocation_id->len ? memcmp(root->invocation_id, invocation_id->data, UMX_GUID_SIZE) == 0
-                                    : !host || umx_text_equal(root->host, host);
+                 : host             ? umx_text_equal(root->host, host)
+                                    : !worker->named;
     umx_connection_set_deadline(worker->connection, worker->deadline);
     if (right && !umx_connection_broken(worker->connection) && umx_connection_refresh(worker->connection, NULL) == 0) {
         return true;
@@ -114,6 +118,7 @@ static int connect_to(struct worker *worker, ProtobufCBinaryData invocation_id, 
                                      host ? 1 : worker->configure->n_domain_controller,
                                      invocation_id.len ? invocation_id.data : NULL, worker->deadline,
                                      &worker->connection, &why);
+        worker->named = host != NULL || invocation_id.len > 0;
     }
     if (status && invocation_id.len && (status == UMX_E_UNREACHABLE || status == UMX_E_TIMEOUT)) {
         return umx_fail_code(err, UMX_ERR_WRONG_DOMAIN_CONTROLLER, why.foreign, host ? host : why.what, "%s",

@@ -166,11 +166,10 @@ class Stage:
             self.controller.stop()
 
 
-# Attributes that say when and in what order something was written, not what (docs/undo.md names each).
-VOLATILE = {"objectguid", "usncreated", "usnchanged", "whencreated", "whenchanged", "dscorepropagationdata",
-            "replpropertymetadata", "lastlogon", "lastlogontimestamp", "logoncount", "msds-lastsuccessfulinteractivelogontime",
-            "badpasswordtime", "badpwdcount", "repluptodatevector", "repsfrom", "repsto", "ridnextrid", "ridpreviousallocationpool",
-            "modifiedcount", "dnsrecord", "dnstombstoned"}
+# What a domain controller writes by itself, and what a re-created object cannot have again; docs/undo.md names each.
+VOLATILE = {"uSNChanged", "whenChanged", "lastLogon", "lastLogonTimestamp", "logonCount", "replUpToDateVector", "repsFrom",
+            "repsTo"}
+OF_AN_OBJECT = {"objectGUID", "uSNCreated", "whenCreated"}
 
 
 def ldif_value(text):
@@ -196,7 +195,7 @@ def parse_ldif(text):
             name, _, value = line.partition(":")
             if name == "dn":
                 dn = ldif_value(value)
-            elif name.lower() not in VOLATILE:
+            elif name not in VOLATILE:
                 entry.setdefault(name, []).append(ldif_value(value))
         # Domain controllers make and remove the connections of their replication by themselves.
         if dn is not None and "nTDSConnection" not in entry.get("objectClass", []):
@@ -204,8 +203,10 @@ def parse_ldif(text):
     return entries
 
 
-def difference(before, after):
-    """What changed between two dumps: {DN: {attribute: (old values, new values)}}; a whole entry has attribute None."""
+def difference(before, after, recreated=()):
+    """What changed between two dumps: {DN: {attribute: (old values, new values)}}; a whole entry has attribute None.
+
+    Objects named in `recreated` may be others than before with the same contents."""
     changes = {}
     for dn in before.keys() | after.keys():
         old, new = before.get(dn), after.get(dn)
@@ -213,7 +214,7 @@ def difference(before, after):
             changes[dn] = {None: (old, new)}
             continue
         attributes = {name: (old.get(name), new.get(name)) for name in old.keys() | new.keys()
-                      if old.get(name) != new.get(name)}
+                      if old.get(name) != new.get(name) and not (dn in recreated and name in OF_AN_OBJECT)}
         if attributes:
             changes[dn] = attributes
     return changes

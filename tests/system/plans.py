@@ -1,18 +1,20 @@
 """What tests of plans share: approving, running to the end, and comparing a preview with what happened."""
 
 import base64
+import re
 import time
+from collections import Counter
 
 from samba.dcerpc import security
-from samba.ndr import ndr_unpack
+from samba.ndr import ndr_pack, ndr_unpack
 
 from conftest import CONTOSO, FABRIKAM, LYNC
 
 APPROVERS = (CONTOSO, FABRIKAM, LYNC)
 
 
-def create(stage, name, *settings, who=CONTOSO, phase="exchucutil"):
-    arguments = ["plan", "create", name, "--phase", phase]
+def create(stage, name, *settings, who=CONTOSO, phase="exchucutil", arguments=()):
+    arguments = ["plan", "create", name, "--phase", phase, *arguments]
     for setting in settings:
         arguments += ["--set", setting]
     answer = stage.umx(who, *arguments)
@@ -26,14 +28,14 @@ def show(stage, name):
     return answer.json
 
 
-def approve(stage, name, approvers=None):
+def approve(stage, name, approvers=None, whole=True):
     forests = show(stage, name)["forests"]
     answer = stage.umx(CONTOSO, "plan", "submit", name)
     assert answer.code == 0, answer
     for who in approvers or [a for a in APPROVERS if a[0] in forests]:
         answer = stage.umx(who, "plan", "approve", name, "--forest", who[0])
         assert answer.code == 0, answer
-    assert show(stage, name)["state"] == "approved"
+    assert show(stage, name)["state"] == ("approved" if whole else "submitted")
 
 
 def start(stage, name):
@@ -81,21 +83,101 @@ def undo(stage, name):
     return plan
 
 
-def entries_of_dacl(values):
-    """The explicit entries of a dumped nTSecurityDescriptor in SDDL, sorted."""
-    descriptor = ndr_unpack(security.descriptor, base64.b64decode(values[0].removeprefix("base64:")))
-    domain = security.dom_sid("S-1-5-21-0-0-0")
+# ---- access-control lists
+
+
+def descriptor_of(values):
+    """A dumped nTSecurityDescriptor; a copy that may be changed."""
+    return ndr_unpack(security.descriptor, base64.b64decode(values[0].removeprefix("base64:")))
+
+
+def sid_of(values):
+    """A dumped objectSid as text."""
+    return str(ndr_unpack(security.dom_sid, base64.b64decode(values[0].removeprefix("base64:"))))
+
+
+def text_of(ace):
     one = security.descriptor()
-    texts = []
-    for ace in descriptor.dacl.aces:
-        if ace.flags & security.SEC_ACE_FLAG_INHERITED_ACE:
+    one.dacl = security.acl()
+    one.dacl.aces = [ace]
+    one.dacl.num_aces = 1
+    one.type = security.SEC_DESC_DACL_PRESENT
+    return one.as_sddl(security.dom_sid("S-1-5-21-0-0-0")).removeprefix("D:")
+
+
+def entries_of_dacl(values):
+    """The entries of a dumped nTSecurityDescriptor, inherited ones too, in SDDL, sorted."""
+    return sorted(text_of(ace) for ace in descriptor_of(values).dacl.aces)
+
+
+def _is_protected(entry):
+    return bool(descriptor_of(entry["nTSecurityDescriptor"]).type & security.SEC_DESC_DACL_PROTECTED)
+
+
+def access_in(entries, access):
+    """{DN: entries in SDDL} that adding `access` ({DN: changes}) means for a forest: at its objects and, where a change
+    is inheritable and nothing below keeps it off, at everything below them."""
+    expected = {}
+    for target, changes in access.items():
+        if target not in entries:
             continue
-        one.dacl = security.acl()
-        one.dacl.aces = [ace]
-        one.dacl.num_aces = 1
-        one.type = security.SEC_DESC_DACL_PRESENT
-        texts.append(one.as_sddl(domain).removeprefix("D:"))
-    return sorted(texts)
+        for change in changes:
+            ace = security.descriptor.from_sddl("D:" + change["sddl"], security.dom_sid("S-1-5-21-0-0-0")).dacl.aces[0]
+            assert str(ace.trustee) == change["trustee_sid"] and ace.access_mask == change["mask"]
+            expected.setdefault(target, Counter())[text_of(ace)] += 1
+            if not ace.flags & security.SEC_ACE_FLAG_CONTAINER_INHERIT:
+                continue
+            ace.flags |= security.SEC_ACE_FLAG_INHERITED_ACE
+            for dn in entries:
+                if dn.endswith("," + target) and not any(_is_protected(entries[up]) for up in _path(dn, target)):
+                    expected.setdefault(dn, Counter())[text_of(ace)] += 1
+    return expected
+
+
+def _path(dn, end):
+    """The object and those above it, up to and without `end`."""
+    while dn != end:
+        yield dn
+        dn = re.split(r"(?<!\\),", dn, maxsplit=1)[1]
+
+
+def write_dacl(stage, forest, dn, aces, values):
+    """Writes the entries in this order as the forest's administrator; the rest is as in the dumped descriptor."""
+    descriptor = descriptor_of(values)
+    dacl = security.acl()
+    dacl.revision = descriptor.dacl.revision
+    dacl.aces = aces
+    dacl.num_aces = len(aces)
+    descriptor.dacl = dacl
+    lab = stage.lab["forests"][forest]
+    answer = stage.run("/usr/bin/python3", "-c", WRITE, lab["domain_controllers"][0]["fqdn"], lab["admin"]["user"],
+                       lab["admin"]["password_file"], dn, base64.b64encode(ndr_pack(descriptor)).decode())
+    assert answer.code == 0, answer
+
+
+# Runs inside the lab. ldapmodify cannot send the control that keeps owner and group.
+WRITE = """
+import base64, sys
+import ldb
+from samba.credentials import Credentials
+from samba.param import LoadParm
+from samba.samdb import SamDB
+host, user, password, dn, value = sys.argv[1:]
+parameters = LoadParm()
+parameters.load_default()
+administrator = Credentials()
+administrator.guess(parameters)
+administrator.set_username(user.split("@")[0])
+administrator.set_domain(user.split("@")[1])
+administrator.set_password(open(password).read().strip())
+directory = SamDB(url="ldap://" + host, credentials=administrator, lp=parameters)
+message = ldb.Message(ldb.Dn(directory, dn))
+message["nTSecurityDescriptor"] = ldb.MessageElement(base64.b64decode(value), ldb.FLAG_MOD_REPLACE, "nTSecurityDescriptor")
+directory.modify(message, controls=["sd_flags:1:4"])
+"""
+
+
+# ---- previews
 
 
 def predicted(plan):

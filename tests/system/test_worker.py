@@ -223,7 +223,7 @@ def gateway(name, **attributes):
 @pytest.fixture
 def made(writer):
     """A gateway of its own with a difficult name, gone afterwards."""
-    change = gateway(f"Süd, Köln 'A' {time.time_ns()}")
+    change = gateway(f"Süd, Köln 'A' {time.time_ns()}", systemFlags="1073741824")
     reply = writer.apply(change, writer.intent(change))
     yield reply.state
     try:
@@ -313,7 +313,7 @@ def test_linked_values_and_links_that_come_in(writer, made):
 def test_saved_object_can_be_made_again(writer, made):
     saved = writer.object(made.dn, writable_only=True, incoming_links=True)
     names = {attribute.name for attribute in saved.attribute}
-    assert {"objectClass", "cn", "msExchUMIPGatewayAddress"} <= names
+    assert {"objectClass", "cn", "systemFlags", "msExchUMIPGatewayAddress"} <= names
     assert not names & {"objectGUID", "whenChanged", "uSNChanged", "instanceType", "distinguishedName"}
     gone = delete(made.dn)
     writer.apply(gone, writer.intent(gone))
