@@ -39,7 +39,8 @@ def client_environment(place):
 
 def client_words(place, argv):
     """The words that run argv where the tests run; used with client_environment."""
-    return ["nsenter", f"--target={keeper(place)}", "--net", "--mount", f"--wdns={os.getcwd()}",
+    # --root: in a chroot the mount namespace's own root is not ours.
+    return ["nsenter", f"--target={keeper(place)}", "--net", "--mount", "--root", f"--wdns={os.getcwd()}",
             "--", *[str(a) for a in argv]]
 
 
