@@ -133,18 +133,26 @@ class Demo:
         return self.run_plan(PLAN)
 
     def verify(self):
-        findings = self.data(LYNC, "check", "--phase", "exchucutil", codes=(0, 1))["findings"]
-        failed = [f for f in findings if f["status"] == "fail"]
+        # The agents try again to read the dial plans with their servers' own accounts; that takes them some seconds.
+        end = time.monotonic() + 90
+        while True:
+            findings = self.data(LYNC, "check", "--phase", "exchucutil", codes=(0, 1))["findings"]
+            failed = [f for f in findings if f["status"] == "fail"]
+            if not failed or time.monotonic() > end:
+                break
+            time.sleep(1)
         for finding in failed:
             self.say(f"  {finding['id']} {finding['target']}: {finding['actual']}")
         self.umx(LYNC, "status")
+        if failed:
+            raise Failed("the checks of exchucutil do not pass after the run")
         self.umx(CONTOSO, "plan", "create", "again", *PHASE, *SETTINGS, show=12)
         steps = len(self.data(CONTOSO, "plan", "show", "again")["steps"])
         self.changed = {f: difference(self.before[f], self.stage.dump(f)) for f in self.before}
         self.say(f"  objects that differ now: {({f: len(d) for f, d in self.changed.items()})}")
         if steps != 0:
             raise Failed(f"the second plan has {steps} steps")
-        return {"failed_findings": [f["id"] for f in failed], "second_plan_steps": steps,
+        return {"failed_findings": 0, "second_plan_steps": steps,
                 "objects_changed": {f: len(d) for f, d in self.changed.items()}}
 
     def undo(self):
