@@ -8,6 +8,11 @@ from . import controllers, network, topology
 from .programs import LabError, run
 
 BALLAST = ".lab-ballast"
+TRUSTS = "trusts"  # below run: trust objects as they were
+TRUST_SECRETS = ("trustAuthIncoming", "trustAuthOutgoing")
+TRUST_CHANGED = ("trustDirection", "msDS-TrustForestTrustInfo", *TRUST_SECRETS)
+AUTOMATIC = {"objectguid", "usncreated", "usnchanged", "whencreated", "whenchanged", "name", "cn", "distinguishedname",
+             "instancetype", "objectcategory"}
 
 
 def freeze_dc(place, fqdn):
@@ -55,14 +60,14 @@ def clock_skew(place, fqdn, seconds):
 
 def trust_deleted(place, forest, partner):
     """The trust object is gone on this side only; the partner's is as it was."""
-    near, where = _trust(place, forest, partner)
+    near, where = _breaking(place, forest, partner)
     controllers.execute(place, near.first, ["ldbdel", "-H", controllers.SAM, where], 30)
     return f"{forest} has no trust object for {partner} any more; {partner} still has one for {forest}"
 
 
 def trust_direction(place, forest, partner, direction):
     """N: 0 disabled, 1 inbound, 2 outbound, 3 both; on this side only."""
-    near, where = _trust(place, forest, partner)
+    near, where = _breaking(place, forest, partner)
     controllers.ldbmodify(place, near.first, f"dn: {where}\nchangetype: modify\n"
                           f"replace: trustDirection\ntrustDirection: {int(direction)}\n")
     return f"the trust of {forest} with {partner} has direction {direction} on the side of {forest}"
@@ -70,14 +75,14 @@ def trust_direction(place, forest, partner, direction):
 
 def trust_secret_gone(place, forest, partner):
     """Nothing in LDAP shows it: only a Kerberos request over the trust does."""
-    near, where = _trust(place, forest, partner)
+    near, where = _breaking(place, forest, partner)
     controllers.ldbmodify(place, near.first, f"dn: {where}\nchangetype: modify\ndelete: trustAuthOutgoing\n")
     return f"{forest} has forgotten the secret of its trust with {partner}"
 
 
 def suffix_disabled(place, forest, partner):
     """Stored as on Windows; Samba does not enforce it."""
-    near, _ = _trust(place, forest, partner)
+    near, _ = _breaking(place, forest, partner)
     controllers.execute(place, near.first, [
         "samba-tool", "domain", "trust", "namespaces", partner, f"--disable-tln={partner}"], 60)
     return f"{forest} does not route the name suffix {partner} any more"
@@ -125,6 +130,15 @@ def read_only_disk(place, directory):
     return f"{prefix}{directory} is read-only"
 
 
+def free_disk(place, directory):
+    """The opposite of full-disk and read-only-disk; what was written there stays, unlike with heal."""
+    if not _is_disk(place, directory):
+        raise LabError(f"{directory} is not a disk of the lab")
+    _mounts(place, ["mount", "-o", "remount,rw", Path(directory).resolve()])
+    _mounts(place, ["rm", "-f", Path(directory).resolve() / BALLAST])
+    return f"{directory} can be written again"
+
+
 # name: (function, arguments for the usage line)
 FAULTS = {
     "freeze-dc": (freeze_dc, ("FQDN",)),
@@ -140,6 +154,7 @@ FAULTS = {
     "small-disk": (small_disk, ("DIR", "[MIB]")),
     "full-disk": (full_disk, ("DIR",)),
     "read-only-disk": (read_only_disk, ("DIR",)),
+    "free-disk": (free_disk, ("DIR",)),
 }
 
 
@@ -155,7 +170,7 @@ def make(place, name, arguments):
 
 
 def heal(place):
-    """Undo all faults but those in the directories: a deleted trust needs a new lab or a snapshot."""
+    """Undo all faults."""
     network.keeper(place)
     done = []
     if network.make_reachable(place):
@@ -172,9 +187,11 @@ def heal(place):
     for directory in _noted(place, "disks"):
         _mounts(place, ["umount", "--lazy", directory], check=False)
         done.append(f"{directory} is itself again")
+    for kept in sorted((place.run / TRUSTS).glob("*.ldif")):
+        done.append(_mend_trust(place, kept))
     for note in ("skewed", "disks"):
         (place.run / note).unlink(missing_ok=True)
-    return "\n".join(done or ["nothing stopped, unreachable, skewed or full; frozen domain controllers run on"])
+    return "\n".join(done or ["nothing stopped, unreachable, skewed, full or untrusted; frozen domain controllers run on"])
 
 
 def _trust(place, forest, partner):
@@ -183,6 +200,40 @@ def _trust(place, forest, partner):
     if not any({near.name, far.name} == set(pair) for pair in layout.trusts):
         raise LabError(f"{forest} and {partner} do not trust each other in this topology")
     return near, f"CN={far.name},CN=System,{near.base_dn}"
+
+
+def _breaking(place, forest, partner):
+    """The trust, remembered as it was before the first fault, for `heal`."""
+    near, where = _trust(place, forest, partner)
+    kept = place.run / TRUSTS / f"{near.name},{partner}.ldif"
+    if not kept.exists():
+        kept.parent.mkdir(mode=0o700, exist_ok=True)
+        kept.write_text(_entry(place, near, where))
+    return near, where
+
+
+def _entry(place, near, where):
+    """What makes the object anew: secrets too, but nothing that the domain controller writes by itself."""
+    found = controllers.execute(place, near.first, ["ldbsearch", "-H", controllers.SAM, "-b", where, "-s", "base",
+                                                    "*", *TRUST_SECRETS], 30).stdout
+    lines = [line for line in found.replace("\n ", "").splitlines() if ":" in line and not line.startswith("#")]
+    return "\n".join(line for line in lines if line.partition(":")[0].lower() not in AUTOMATIC) + "\n"
+
+
+def _mend_trust(place, kept):
+    """Put back what faults changed; an object that was deleted comes back with another objectGUID."""
+    near, where = _trust(place, *kept.stem.split(","))
+    entry = kept.read_text()
+    there = controllers.execute(place, near.first, ["ldbsearch", "-H", controllers.SAM, "-b", where, "-s", "base", "dn"],
+                                30, check=False)
+    if there.returncode == 0 and "\ndn:" in "\n" + there.stdout:
+        changes = "".join(f"replace: {name}\n{line}\n-\n" for line in entry.splitlines()
+                          if (name := line.partition(":")[0]) in TRUST_CHANGED)
+        controllers.ldbmodify(place, near.first, f"dn: {where}\nchangetype: modify\n{changes}")
+    else:
+        controllers.execute(place, near.first, ["ldbadd", "-H", controllers.SAM, "--relax"], 30, stdin=entry)
+    kept.unlink()
+    return f"the trust of {kept.stem.replace(',', ' with ')} is as it was"
 
 
 def _mounts(place, argv, check=True):
