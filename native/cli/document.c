@@ -140,7 +140,8 @@ static bool is_partial(const json_t *body)
 {
     long long status = umx_value_integer(body, "status");
 
-    return status == UMX_E_UNREACHABLE || status == UMX_E_TIMEOUT || status == UMX_E_PARTIAL;
+    return status == UMX_E_UNREACHABLE || status == UMX_E_TIMEOUT || status == UMX_E_PARTIAL ||
+           status == UMX_E_UNAUTHENTICATED; /* a forest that refused the reader's logon */
 }
 
 int umx_document_event(struct umx_document *document, Umx__RunEvent__Kind kind, const char *type, json_t *body,

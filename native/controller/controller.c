@@ -118,6 +118,7 @@ static int open_all(struct umx_controller *controller, const char *config_path, 
 /* In the reverse order: nobody new comes in, what runs ends at a boundary, then the files close. */
 static void close_all(struct umx_controller *controller)
 {
+    umx_forests_hurry(controller->forests, STOP_GRACE);
     umx_rpc_server_stop(controller->operators, STOP_GRACE);
     umx_rpc_server_stop(controller->agents, STOP_GRACE);
     umx_engine_close(controller->engine);

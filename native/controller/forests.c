@@ -75,6 +75,14 @@ int umx_forests_call(struct umx_forests *forests, const char *forest, enum umx_a
                                    NULL, arena, reply, err);
 }
 
+void umx_forests_hurry(struct umx_forests *forests, int64_t grace)
+{
+    for (size_t i = 0; forests != NULL && i < forests->count; i++) {
+        umx_worker_process_hurry(forests->slots[i].reader, grace);
+        umx_worker_process_hurry(forests->slots[i].writer, grace);
+    }
+}
+
 void umx_forests_stop_writer(struct umx_forests *forests, const char *forest)
 {
     struct slot *slot = find(forests, forest);
@@ -146,10 +154,13 @@ static void *read_forest(void *user)
     return NULL;
 }
 
-/* The record of a forest that could not be read: named, with the reason, and nothing else claimed. */
-static int add_unread(struct umx_world *world, const struct slot *slot, const struct umx_error *why,
-                      struct umx_error *err)
+/* The record of a forest that could not be read: named, with the reason, and nothing else claimed but the clock of its
+ * domain controller where that was heard. */
+static int add_unread(struct umx_world *world, const struct reading *reading, struct umx_error *err)
 {
+    const struct slot *slot = reading->slot;
+    const struct umx_error *why = &reading->err;
+    const Umx__World *known = reading->world != NULL ? umx_world_records(reading->world) : NULL;
     Umx__Forest forest = UMX__FOREST__INIT;
     char text[UMX_ERROR_WHY_MAX + 64];
     char controller[] = "controller";
@@ -159,6 +170,11 @@ static int add_unread(struct umx_world *world, const struct slot *slot, const st
     forest.has_side = 1;
     forest.side = slot->config->side;
     forest.error = text;
+    if (known != NULL && known->n_forest > 0 && known->forest[0]->has_clock_offset) {
+        forest.domain_controller = known->forest[0]->domain_controller;
+        forest.has_clock_offset = 1;
+        forest.clock_offset = known->forest[0]->clock_offset;
+    }
     forest.has_collected_at = 1;
     forest.collected_at = umx_clock_now();
     forest.source = controller;
@@ -308,7 +324,7 @@ int umx_forests_read(struct umx_forests *forests, char *const *names, size_t cou
         if (status != 0)
             continue;
         if (readings[i].err.status != 0)
-            status = add_unread(world, readings[i].slot, &readings[i].err, err);
+            status = add_unread(world, &readings[i], err);
         else
             status = umx_world_add_all(world, umx_world_records(readings[i].world), err);
     }

@@ -29,6 +29,9 @@ int umx_forests_collect(struct umx_forests *forests, const char *forest, Umx__Wo
 int umx_forests_read(struct umx_forests *forests, char *const *names, size_t count, bool proofs, int64_t deadline,
                      struct umx_world *world, struct umx_error *err);
 
+/* Nobody waits longer than this from now for a domain controller: the controller is stopping. NULL is allowed. */
+void umx_forests_hurry(struct umx_forests *forests, int64_t grace);
+
 /* Ends the writers: they live while a plan runs. */
 void umx_forests_stop_writer(struct umx_forests *forests, const char *forest);
 

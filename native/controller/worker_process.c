@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 #include "base/log.h"
 #include "base/reflect.h"
 
-enum { WORKER_FD = 3 };
+enum { WORKER_FD = 3, LOOK_MILLISECONDS = 250 };
 
 struct umx_worker_process {
     const struct umx_forest_config *config;
@@ -28,6 +29,7 @@ struct umx_worker_process {
     pid_t pid;             /* 0: not running */
     int fd;
     int64_t next_id;
+    _Atomic int64_t end_at; /* monotonic, of every request; 0: the requests' own deadlines alone */
 };
 
 extern char **environ;
@@ -66,6 +68,11 @@ void umx_worker_process_stop(struct umx_worker_process *worker)
     pthread_mutex_lock(&worker->mutex);
     end_process(worker);
     pthread_mutex_unlock(&worker->mutex);
+}
+
+void umx_worker_process_hurry(struct umx_worker_process *worker, int64_t grace)
+{
+    atomic_store(&worker->end_at, umx_clock_monotonic() + grace);
 }
 
 void umx_worker_process_free(struct umx_worker_process *worker)
@@ -133,11 +140,14 @@ static int died(const struct umx_worker_process *worker, struct umx_error *err)
 static int wait_ready(const struct umx_worker_process *worker, short events, int64_t end, struct umx_error *err)
 {
     for (;;) {
-        int64_t left = end - umx_clock_monotonic();
-        if (left <= 0)
+        int64_t now = umx_clock_monotonic();
+        int64_t left = end - now;
+        int64_t end_at = atomic_load(&worker->end_at);
+        if (left <= 0 || (end_at != 0 && now >= end_at))
             return late(worker, err);
         struct pollfd ready = {.fd = worker->fd, .events = events};
-        int rc = poll(&ready, 1, (int)(left / UMX_MILLISECOND) + 1);
+        int64_t wait = left / UMX_MILLISECOND + 1;
+        int rc = poll(&ready, 1, wait < LOOK_MILLISECONDS ? (int)wait : LOOK_MILLISECONDS);
         if (rc > 0)
             return 0;
         if (rc < 0 && errno != EINTR)

@@ -30,6 +30,10 @@ int umx_worker_process_call(struct umx_worker_process *worker, Umx__WorkerReques
                             umx_worker_part *part, void *user, struct umx_arena *arena, Umx__WorkerReply **reply,
                             struct umx_error *err);
 
+/* No request, running or to come, takes longer than this from now: the controller is stopping. A write that is not
+ * answered by then is uncertain, as after any deadline. */
+void umx_worker_process_hurry(struct umx_worker_process *worker, int64_t grace);
+
 /* Ends the process; the next request starts another one. */
 void umx_worker_process_stop(struct umx_worker_process *worker);
 

@@ -256,15 +256,16 @@ static void read_token(struct umx_connection *connection)
     }
 }
 
-static int open_one(const struct umx_directory_account *account, const struct umx_ticket *ticket, const char *host,
-                    const uint8_t *invocation_id, int64_t deadline, struct umx_connection **out, struct umx_error *err)
+/* A connection that nobody has opened yet: libldap connects with the first request. */
+static int prepare(const struct umx_directory_account *account, const char *host, int64_t deadline, bool *ldaps,
+                   struct umx_connection **out, struct umx_error *err)
 {
     char uri[URI_MAX];
-    bool ldaps;
+    *out = NULL;
     if (umx_clock_monotonic() >= deadline) {
         return umx_fail(err, UMX_ERR_DIRECTORY_TIMEOUT, host, "no time was left to connect");
     }
-    if (!make_uri(host, uri, &ldaps)) {
+    if (!make_uri(host, uri, ldaps)) {
         return umx_fail(err, UMX_ERR_CONFIG_INVALID, host, "it is not HOST, HOST:PORT, ldap:// or ldaps://");
     }
     struct umx_connection *connection = calloc(1, sizeof *connection);
@@ -279,11 +280,25 @@ static int open_one(const struct umx_directory_account *account, const struct um
     connection->deadline = deadline;
     connection->timeout = (account->operation_timeout > 0 ? account->operation_timeout : 10) * UMX_SECOND;
     int code = ldap_initialize(&connection->ld, uri);
-    int status = code == LDAP_SUCCESS ? 0 : umx_ldap_fail(err, NULL, code, host, NULL);
-    if (!status) {
-        set_options(connection);
+    if (code != LDAP_SUCCESS) {
+        umx_connection_close(connection);
+        return umx_ldap_fail(err, NULL, code, host, NULL);
     }
-    if (!status && (account->simple || ldaps)) {
+    set_options(connection);
+    *out = connection;
+    return 0;
+}
+
+static int open_one(const struct umx_directory_account *account, const struct umx_ticket *ticket, const char *host,
+                    const uint8_t *invocation_id, int64_t deadline, struct umx_connection **out, struct umx_error *err)
+{
+    struct umx_connection *connection;
+    bool ldaps;
+    int status = prepare(account, host, deadline, &ldaps, &connection, err);
+    if (status) {
+        return status;
+    }
+    if (account->simple || ldaps) {
         status = start_tls(connection, account->tls_ca, ldaps, err);
     }
     if (!status) {
@@ -302,6 +317,37 @@ static int open_one(const struct umx_directory_account *account, const struct um
     read_token(connection);
     *out = connection;
     return 0;
+}
+
+int umx_connection_clock(const struct umx_directory_account *account, const char *host, int64_t deadline,
+                         struct umx_arena *arena, char **name, int64_t *offset, struct umx_error *err)
+{
+    static const char *const attributes[] = {"dnsHostName", "currentTime", NULL};
+    struct umx_connection *connection;
+    struct umx_entry entry;
+    int64_t there;
+    bool ldaps;
+    int status = prepare(account, host, deadline, &ldaps, &connection, err);
+    if (status) {
+        return status;
+    }
+    if (ldaps) {
+        status = start_tls(connection, account->tls_ca, ldaps, err);
+    }
+    if (!status) {
+        status = umx_connection_read(connection, &(struct umx_search){.base = "", .attributes = attributes}, arena,
+                                     &entry, err);
+    }
+    const char *time = status ? NULL : umx_entry_text(&entry, "currentTime", arena);
+    *name = status ? NULL : umx_entry_text(&entry, "dnsHostName", arena);
+    if (!status && (!*name || !time || umx_clock_parse_generalized(time, &there))) {
+        status = umx_fail(err, UMX_ERR_DIRECTORY_ERROR, host, "it tells neither its name nor its time");
+    }
+    if (!status) {
+        *offset = there - umx_clock_now();
+    }
+    umx_connection_close(connection);
+    return status;
 }
 
 static int open_any(const struct umx_directory_account *account, const struct umx_ticket *ticket,

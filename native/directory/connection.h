@@ -63,6 +63,11 @@ const struct umx_root_dse *umx_connection_root(const struct umx_connection *conn
 /* Asks for highest_usn and clock_offset again: also whether the domain controller is still there. */
 int umx_connection_refresh(struct umx_connection *connection, struct umx_error *err);
 
+/* What a domain controller tells anybody, also when it refuses our logon: its name (in the arena), and its clock minus
+ * ours in microseconds. deadline: monotonic. */
+int umx_connection_clock(const struct umx_directory_account *account, const char *host, int64_t deadline,
+                         struct umx_arena *arena, char **name, int64_t *offset, struct umx_error *err);
+
 /* After a time-out or a lost connection: nothing more can be asked. */
 bool umx_connection_broken(const struct umx_connection *connection);
 

@@ -29,6 +29,7 @@ enum {
     DEADLINE_MAX = 3600 * 1000,
     ALARM_GRACE = 5 * 1000, /* the controller kills first */
     TIMEOUT_DEFAULT = 10,   /* seconds of one operation */
+    CLOCK_SECONDS = 3,
 };
 
 struct worker {
@@ -174,11 +175,34 @@ static int send_part(void *user, const Umx__World *part, struct umx_error *err)
     return send_reply(worker, &reply, false, err);
 }
 
+/* A wrong clock makes Kerberos refuse the logon, and then nobody would hear of the clock: it is told without a logon.
+ */
+static void send_clock(struct worker *worker)
+{
+    Umx__Forest forest = UMX__FOREST__INIT;
+    Umx__Forest *forests[] = {&forest};
+    Umx__World part = UMX__WORLD__INIT;
+    if (!worker->configure->n_domain_controller ||
+        umx_connection_clock(&worker->account, worker->configure->domain_controller[0],
+                             umx_clock_monotonic() + CLOCK_SECONDS * UMX_SECOND, worker->arena,
+                             &forest.domain_controller, &forest.clock_offset, NULL)) {
+        return;
+    }
+    forest.forest = worker->configure->forest;
+    forest.has_clock_offset = 1;
+    part.forest = forests;
+    part.n_forest = 1;
+    send_part(worker, &part, NULL);
+}
+
 static int serve_read(struct worker *worker, const Umx__WorkerRequest *request, Umx__WorkerReply *reply,
                       struct umx_error *err)
 {
     (void)reply;
     int status = connect_to(worker, request->read->invocation_id, NULL, err);
+    if (status == UMX_E_UNAUTHENTICATED) {
+        send_clock(worker);
+    }
     struct umx_part *part = status ? NULL : umx_part_new(send_part, worker);
     if (!part) {
         return status ? status : umx_fail(err, UMX_ERR_MEMORY, "worker", NULL);

@@ -97,7 +97,7 @@ const struct umx_phase_check umx_forests_checks[] = {
      "see that the Exchange server reaches a domain controller of the Lync forest", UMX_NEEDS_BOTH, "", false,
      umx_forests_lookup},
     {"forests/clock", "V1B.12", "Are the clocks of the domain controllers at most 5 minutes apart?",
-     "`w32tm /resync /rediscover` on the one that is off", UMX_NEEDS_BOTH, "", false, umx_forests_clock},
+     "`w32tm /resync /rediscover` on the one that is off", UMX_NEEDS_BOTH, UMX_CLOCK, false, umx_forests_clock},
     {.id = NULL},
 };
 

@@ -62,6 +62,8 @@ enum umx_phase_needs { UMX_NEEDS_EXCHANGE = 1, UMX_NEEDS_LYNC = 2, UMX_NEEDS_BOT
 
 struct umx_view; /* phases/phase.h: a world as one pair sees it */
 
+#define UMX_CLOCK "clock"
+
 /* One check of a phase, for docs/checks.md and `umx phases`. */
 struct umx_phase_check {
     const char *id;       /* "forests/trust-direction" */
@@ -69,7 +71,8 @@ struct umx_phase_check {
     const char *question; /* what is asked, one sentence */
     const char *remedy;   /* what to do when it fails, naming a command */
     enum umx_phase_needs needs;
-    const char *tables; /* directory tables it reads, space-separated: read incompletely, the answer is unknown */
+    const char *tables; /* directory tables it reads, space-separated: read incompletely, the answer is unknown.
+                         * UMX_CLOCK: nothing but what a domain controller tells before the logon */
     bool core;          /* asks for what the phase itself makes: decides between missing, partial, unknown and done */
     void (*run)(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out);
 };
