@@ -1,6 +1,7 @@
 #include "controller/observer.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -100,7 +101,7 @@ static int add_target(struct umx_arena *arena, Umx__ProofTarget ***targets, size
 }
 
 /* Agents in the other forest prove that they can read the dial plans there (V7.7) and find the Lync groups' SIDs
- * (V1B.11); everybody proves TLS to the domain controllers and the pools. */
+ * (V1B.11); everybody looks the domain controllers of all forests up (V1B.10) and proves TLS to the pools. */
 static void tell_agents(struct umx_observer *observer, const Umx__World *records)
 {
     struct umx_arena *arena = umx_arena_new(UMX_ARENA_FLOOR * 16);
@@ -113,11 +114,16 @@ static void tell_agents(struct umx_observer *observer, const Umx__World *records
     for (size_t i = 0; i < records->n_forest; i++) {
         Umx__Forest *forest = records->forest[i];
         Umx__ProofTarget target = UMX__PROOF_TARGET__INIT;
+        char name[UMX_ERROR_WHAT_MAX];
+        target.forest = forest->forest;
+        target.has_kind = 1;
+        target.kind = UMX__PROOF__KIND__DNS;
+        snprintf(name, sizeof name, "_ldap._tcp.dc._msdcs.%s", forest->forest);
+        target.host = name;
+        add_target(arena, &targets, &count, &target);
         if (forest->domain_controller == NULL)
             continue;
-        target.forest = forest->forest;
         target.host = forest->domain_controller;
-        target.has_kind = 1;
         for (size_t k = 0; k < records->n_container; k++) {
             const Umx__Container *container = records->container[k];
             if (container->kind != UMX__CONTAINER__KIND__DIAL_PLANS ||
