@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,12 +11,17 @@
 static const char *wanted;
 static size_t wanted_length;
 static _Atomic long passes_left;
+static bool stop;
 
 __attribute__((constructor)) static void read_environment(void)
 {
     const char *value = getenv("UMX_CRASH_POINT");
-    const char *colon = value != NULL ? strrchr(value, ':') : NULL;
 
+    if (value == NULL) {
+        value = getenv("UMX_STOP_POINT");
+        stop = true;
+    }
+    const char *colon = value != NULL ? strrchr(value, ':') : NULL;
     if (colon == NULL)
         return;
     long number = strtol(colon + 1, NULL, 10);
@@ -30,10 +36,12 @@ void umx_crash_point(const char *name)
 {
     if (wanted == NULL || strlen(name) != wanted_length || memcmp(name, wanted, wanted_length) != 0)
         return;
-    if (atomic_fetch_sub(&passes_left, 1) == 1)
-#ifdef SIGKILL
-        raise(SIGKILL);
+    if (atomic_fetch_sub(&passes_left, 1) != 1)
+        return;
+#ifdef SIGSTOP
+    raise(stop ? SIGSTOP : SIGKILL);
 #else
+    if (!stop)
         abort();
 #endif
 }

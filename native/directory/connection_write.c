@@ -1,7 +1,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crash.h"
 #include "directory/connection_internal.h"
+
+/* Everything is decided and nothing is sent. */
+#define WRITE_POINT "directory:write"
 
 static const int kinds[] = {
     [UMX_MOD_DELETE] = LDAP_MOD_DELETE, [UMX_MOD_ADD] = LDAP_MOD_ADD, [UMX_MOD_REPLACE] = LDAP_MOD_REPLACE};
@@ -88,6 +92,7 @@ static int send_mods(struct umx_connection *connection, const char *dn, const st
         return umx_fail(err, UMX_ERR_ARENA_FULL, dn, NULL);
     }
     int id = 0;
+    umx_crash_point(WRITE_POINT);
     int code = add ? ldap_add_ext(connection->ld, dn, made, controls, NULL, &id)
                    : ldap_modify_ext(connection->ld, dn, made, controls, NULL, &id);
     status = finish(connection, code, id, dn, err);
@@ -113,6 +118,7 @@ int umx_connection_delete(struct umx_connection *connection, const char *dn, str
     if (status) {
         return status;
     }
+    umx_crash_point(WRITE_POINT);
     int code = ldap_delete_ext(connection->ld, dn, NULL, NULL, &id);
     return finish(connection, code, id, dn, err);
 }
