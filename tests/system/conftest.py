@@ -46,16 +46,11 @@ def stage(fleet):
 
 @pytest.fixture
 def fault(stage):
-    """Makes faults and takes them back, whatever happens: what `heal` cannot undo, the first state does."""
-    made = []
-
+    """Makes faults and takes them back, whatever happens."""
     def make(*arguments):
-        made.append(arguments[0])
         lab(stage.lab_dir, "fault", *arguments, timeout=120)
     yield make
     lab(stage.lab_dir, "heal", timeout=180)
-    if any(name.startswith(("trust-", "suffix-")) for name in made):
-        lab(stage.lab_dir, "restore", first_state(stage.lab_dir), timeout=180)
 
 
 @pytest.fixture

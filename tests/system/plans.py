@@ -13,8 +13,8 @@ from conftest import CONTOSO, FABRIKAM, LYNC
 APPROVERS = (CONTOSO, FABRIKAM, LYNC)
 
 
-def create(stage, name, *settings, who=CONTOSO, phase="exchucutil", arguments=()):
-    arguments = ["plan", "create", name, "--phase", phase, *arguments]
+def create(stage, name, *settings, who=CONTOSO, phase="exchucutil", pair=None, arguments=()):
+    arguments = ["plan", "create", name, "--phase", phase, *(["--pair", pair] if pair else []), *arguments]
     for setting in settings:
         arguments += ["--set", setting]
     answer = stage.umx(who, *arguments)

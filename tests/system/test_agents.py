@@ -6,6 +6,7 @@ import time
 
 import pytest
 from conftest import LYNC
+from plans import approve, create, finish, start, undo
 
 
 def rows(stage, sql):
@@ -41,18 +42,47 @@ def test_rows_say_who_and_when(stage):
     assert all(r["source"].startswith("umx://lab/agent/") and r["collected_at"] for r in found)
 
 
-def test_directory_proof_fails_before_the_grant(stage):
-    """V7.7: a Front End's machine account cannot list the dial plans of an Exchange forest that has not granted it."""
-    end = time.monotonic() + 40
+def read_tests(stage, wanted, timeout=60):
+    """What every Front End says of its own reading of contoso's dial plans (V7.7), once all say what is wanted."""
+    servers = {s["fqdn"] for s in stage.lab["servers"] if s["forest"] == "lync.test"}
+    end = time.monotonic() + timeout
     while time.monotonic() < end:
-        found = rows(stage, "SELECT server, target_forest, status, objects FROM proof WHERE kind = 'directory' "
+        found = rows(stage, "SELECT server, identity, status, objects, detail FROM proof WHERE kind = 'directory' "
                             "AND server LIKE '%.lync.test' AND target_forest = 'contoso.test'")
-        if found:
-            break
-        stage.umx(LYNC, "check")
+        if {r["server"] for r in found} == servers and {r["status"] for r in found} == {wanted}:
+            return found
         time.sleep(1)
-    assert found
-    assert all(r["status"] == "fail" or not r["objects"] for r in found), found
+    raise AssertionError(found)
+
+
+def read_finding(stage):
+    found = stage.umx(LYNC, "check", "--phase", "exchucutil").json["findings"]
+    return {f["status"] for f in found if f["spec"] == "V7.7" and f["exchange"] == "contoso.test"}
+
+
+def test_read_test_passes_only_between_the_plan_and_its_undo(stage):
+    """V7.7: the Front Ends' machine accounts list the dial plans of an Exchange forest when it has granted it."""
+    stage.umx(LYNC, "check")
+    assert all(r["identity"].upper().endswith("$@LYNC.TEST") for r in read_tests(stage, "fail"))
+    assert "pass" not in read_finding(stage)
+    plan = create(stage, "grants", pair="contoso.test:lync.test")
+    assert [s for s in plan["steps"] if s["kind"] == "access"]
+    approve(stage, "grants")
+    start(stage, "grants")
+    assert finish(stage, "grants")["state"] == "completed"
+    assert all(r["objects"] > 0 for r in read_tests(stage, "pass"))
+    assert read_finding(stage) == {"pass"}
+    undo(stage, "grants")
+    read_tests(stage, "fail")
+    assert "pass" not in read_finding(stage)
+
+
+def test_group_of_the_other_forest_is_found_by_its_sid(stage):
+    """V1B.11, from every Exchange server that has a machine account in its own forest."""
+    found = rows(stage, "SELECT server, identity, status, detail FROM proof WHERE kind = 'sid' "
+                        "AND target_forest = 'lync.test' AND server NOT LIKE '%.lync.test'")
+    assert {r["server"] for r in found} == {s["fqdn"] for s in stage.lab["servers"] if s["forest"] != "lync.test"}
+    assert {(r["status"], r["detail"]) for r in found} == {("pass", "RTCUniversalServerAdmins")}, found
 
 
 def test_a_killed_agent_goes_silent_and_its_rows_stay(stage):
@@ -112,9 +142,14 @@ def test_a_change_is_reported_within_seconds(stage):
 
 
 @pytest.mark.parametrize("sql, error", [
-    ("DELETE FROM service", "UMX-1505"),
+    ("DELETE FROM service", "UMX-1504"),  # what is seen is a view: nothing to delete from
+    ("DELETE FROM _service", "UMX-1505"),
     ("ATTACH '/tmp/x' AS x", "UMX-1505"),
     ("PRAGMA journal_mode", "UMX-1505"),
+    ("SELECT hex(zeroblob(1000000000))", "UMX-1505"),
+    ("SELECT load_extension('/tmp/x')", "UMX-1505"),
+    ("SELECT sql FROM sqlite_master", "UMX-1505"),
+    ("SELECT replace(hex(printf('%.*c', 60000, 'x')), '78', hex(printf('%.*c', 60000, 'y')))", "UMX-1506"),
     ("SELECT * FROM nothing", "UMX-1504"),
     ("SELEKT 1", "UMX-1504"),
     ("WITH RECURSIVE t(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM t) SELECT max(x) FROM t", "UMX-1506"),

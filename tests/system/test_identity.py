@@ -2,9 +2,12 @@
 
 import subprocess
 
-from conftest import CONTOSO, LYNC
+import pytest
+from conftest import CONTOSO, LYNC, ROOT
 
 from stage.programs import Daemon
+from stage.stage import AGENTS
+from stage.wire import hello, report_of_a_service
 
 
 def test_no_certificate(stage):
@@ -38,28 +41,73 @@ def test_operator_of_another_forest_ca(stage):
     assert not (stage.home / "never.pem").exists()
 
 
-def test_agent_speaks_for_another_server(stage):
-    """A good certificate with a recorded host of another name: the stream ends and nothing is stored."""
-    servers = stage.lab["servers"]
-    liar, victim = servers[0], servers[1]
+def test_approver_whom_another_forest_vouched_for(stage):
+    """Lars is an operator, vouched for by lync.test: his word counts for nothing in contoso.test."""
+    assert stage.umx(CONTOSO, "plan", "create", "foreign", "--phase", "exchucutil").code == 0
+    assert stage.umx(CONTOSO, "plan", "submit", "foreign").code == 0
+    answer = stage.umx(LYNC, "plan", "approve", "foreign", "--forest", "contoso.test")
+    assert (answer.code, answer.error) == (3, "UMX-1403"), answer
+    assert stage.umx(CONTOSO, "plan", "cancel", "foreign").code == 0
+
+
+def wire(stage, identity, *messages):
+    """Says messages as an agent with that identity; what the controller did with the stream."""
+    answer = stage.run("/usr/bin/python3", "-B", ROOT / "tests/stage/wire.py", AGENTS, identity, stage.data / "root.pem",
+                       *[m.hex() for m in messages], timeout=40)
+    assert answer.code == 0, answer
+    return answer.out.strip()
+
+
+@pytest.fixture(scope="module")
+def liar(stage):
+    """A certificate that this deployment issued, in hands that say something else than it."""
     identity = stage.home / "liar.pem"
     stage.umxd("issue", "agent", "liar.contoso.test", "--data", stage.data, "--out", identity)
-    config = stage.home / "liar.ini"
-    agent = None
+    return identity
+
+
+def services(stage):
+    return stage.umx(LYNC, "query", "SELECT server, name FROM service ORDER BY server, name").json["rows"]
+
+
+def test_a_stream_that_says_who_it_is_stays(stage, liar):
+    """The same bytes with the right name are taken: what is refused below is refused for the name."""
+    assert wire(stage, liar, hello("liar.contoso.test"),
+                report_of_a_service("liar.contoso.test", "Honest")) == "open"
+    assert {"server": "liar.contoso.test", "name": "Honest"} in services(stage)
+
+
+def test_agent_says_that_it_is_another_server(stage, liar):
+    victim = stage.lab["servers"][1]["fqdn"]
+    before = services(stage)
     after = stage.controller.log.stat().st_size
+    assert wire(stage, liar, hello(victim), report_of_a_service(victim, "Forged")) == "ended"
+    said = stage.controller.wait_for("UMX-1109", timeout=20, after=after)
+    assert f"it says that it is {victim}, its certificate says liar.contoso.test" in said
+    assert services(stage) == before
+
+
+def test_agent_reports_rows_of_another_server(stage, liar):
+    victim = stage.lab["servers"][1]["fqdn"]
+    before = services(stage)
+    after = stage.controller.log.stat().st_size
+    assert wire(stage, liar, hello("liar.contoso.test"), report_of_a_service(victim, "Forged")) == "ended"
+    said = stage.controller.wait_for("UMX-1109", timeout=20, after=after)
+    assert f"speaks for {victim}" in said
+    assert services(stage) == before
+
+
+def test_agent_refuses_a_certificate_of_another_host(stage, liar):
+    """The program itself does not start speaking with somebody else's certificate."""
+    victim = stage.lab["servers"][1]
+    config = stage.home / "liar.ini"
+    config.write_text(f"[agent]\ncontroller = {AGENTS}\nidentity = {liar}\nhost = recorded:{victim['host_dir']}\n"
+                      "start_jitter = 0\n")
+    agent = Daemon("liar", stage.lab_dir, stage.home / "liar.log", [stage.build / "umx-agent", "--config", config]).start()
     try:
-        config.write_text(f"[agent]\ncontroller = 127.77.3.1:7443\nidentity = {identity}\nhost = "
-                          f"recorded:{victim['host_dir']}\nreport_interval = 5\nstart_jitter = 0\n")
-        agent = Daemon("liar", stage.lab_dir, stage.home / "liar.log",
-                       [stage.build / "umx-agent", "--config", config]).start()
-        said = stage.controller.wait_for("UMX-1109", timeout=20, after=after)
-        assert "liar.contoso.test" in said
+        assert "the certificate is for liar.contoso.test" in agent.wait_for("UMX-1109", timeout=20)
     finally:
-        if agent is not None:
-            agent.stop()
-    rows = stage.umx(LYNC, "query", "SELECT count(*) AS n FROM service WHERE source LIKE '%liar%'").json["rows"]
-    assert rows == [{"n": 0}]
-    assert liar["fqdn"] != victim["fqdn"]
+        agent.stop()
 
 
 def test_a_viewer_may_not_change(stage):
