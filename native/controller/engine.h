@@ -107,7 +107,8 @@ struct umx_engine_caller {
  * plan goes on. ports and journal must outlive the engine. */
 int umx_engine_open(struct umx_journal_file *journal, const struct umx_engine_ports *ports,
                     const struct umx_engine_options *options, struct umx_engine **out, struct umx_error *err);
-/* Running plans stop at a step boundary and become suspended. NULL is allowed. */
+/* Running plans stop at a step boundary and become suspended. Other calls must have returned, or return soon: waits and
+ * turns end by themselves. NULL is allowed. */
 void umx_engine_close(struct umx_engine *engine);
 
 /* ---- what is there */

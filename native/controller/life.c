@@ -156,6 +156,8 @@ static int check_beginning(const struct verb *v)
 {
     const struct umx_plan_state *plan = v->plan;
 
+    if (v->engine->closing) /* a run that begins now would have nobody to stop it */
+        return umx_fail(v->err, UMX_ERR_SERVER_STOPPING, plan->name, NULL);
     if (plan->plan->engine != UMX_ENGINE_GENERATION)
         return umx_fail(v->err, UMX_ERR_ENGINE_INCOMPATIBLE, plan->name, "it was made by generation %d, this is %d",
                         (int)plan->plan->engine, UMX_ENGINE_GENERATION);
