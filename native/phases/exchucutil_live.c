@@ -123,16 +123,40 @@ void umx_uc_check_restart(const struct umx_view *view, const struct umx_phase_ch
     }
 }
 
+/* A Director, for example: a Front End of pools out of scope alone routes no calls to UM and has not the rights. */
+static bool out_of_scope(const struct umx_uc *uc, const char *server)
+{
+    bool out = false;
+
+    for (size_t i = 0; i < uc->pool_count; i++) {
+        size_t count;
+        const char **members = umx_uc_front_ends(uc->view->world, &uc->pools[i], uc->arena, &count);
+        for (size_t k = 0; members != NULL && k < count; k++) {
+            if (!umx_text_equal(members[k], server))
+                continue;
+            if (uc->pools[i].scope != UMX_UC_OUT)
+                return false;
+            out = true;
+        }
+    }
+    return out;
+}
+
 void umx_uc_check_read(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out)
 {
     const char *exchange = view->pair->exchange;
     const char *lync = view->pair->lync;
-    struct umx_proofs proofs = umx_forests_proofs(view->world, UMX__PROOF__KIND__DIRECTORY, lync, exchange);
+    struct umx_proofs proofs = {0};
     struct umx_uc uc;
 
     if (umx_uc_build(view, out->arena, &uc, NULL) != 0) {
         out->failed = 1;
         return;
+    }
+    for (size_t i = 0; i < view->world->n_proof; i++) {
+        const Umx__Proof *proof = view->world->proof[i];
+        if (umx_forests_proof_is(proof, UMX__PROOF__KIND__DIRECTORY, lync, exchange) && !out_of_scope(&uc, proof->server))
+            umx_forests_count_proof(&proofs, view->world, proof);
     }
     const Umx__Proof *shown = proofs.failed != NULL   ? proofs.failed
                               : proofs.passed != NULL ? proofs.passed

@@ -47,6 +47,8 @@ struct umx_proofs {
     const Umx__Proof *passed;
     const Umx__Proof *undecided;
 };
+bool umx_forests_proof_is(const Umx__Proof *proof, Umx__Proof__Kind kind, const char *from, const char *to);
+void umx_forests_count_proof(struct umx_proofs *proofs, const Umx__World *world, const Umx__Proof *proof);
 struct umx_proofs umx_forests_proofs(const Umx__World *world, Umx__Proof__Kind kind, const char *from, const char *to);
 
 /* Adds a not_applicable answer and returns true when one forest holds both sides. */

@@ -5,28 +5,35 @@
 
 #include "base/text.h"
 
+void umx_forests_count_proof(struct umx_proofs *proofs, const Umx__World *world, const Umx__Proof *proof)
+{
+    if (umx_stale(world, proof->has_collected_at, proof->collected_at)) {
+        proofs->stale++;
+    } else if (proof->status == UMX__PROOF__STATUS__PASS) {
+        proofs->pass++;
+        proofs->passed = proof;
+    } else if (proof->status == UMX__PROOF__STATUS__FAIL) {
+        proofs->fail++;
+        proofs->failed = proof;
+    } else {
+        proofs->unknown++;
+        proofs->undecided = proof;
+    }
+}
+
+bool umx_forests_proof_is(const Umx__Proof *proof, Umx__Proof__Kind kind, const char *from, const char *to)
+{
+    return proof->has_kind && proof->kind == kind && umx_text_equal(proof->forest, from) &&
+           umx_text_equal(proof->target_forest, to);
+}
+
 struct umx_proofs umx_forests_proofs(const Umx__World *world, Umx__Proof__Kind kind, const char *from, const char *to)
 {
     struct umx_proofs proofs = {0};
 
-    for (size_t i = 0; i < world->n_proof; i++) {
-        const Umx__Proof *proof = world->proof[i];
-        if (!proof->has_kind || proof->kind != kind || !umx_text_equal(proof->forest, from) ||
-            !umx_text_equal(proof->target_forest, to))
-            continue;
-        if (umx_stale(world, proof->has_collected_at, proof->collected_at)) {
-            proofs.stale++;
-        } else if (proof->status == UMX__PROOF__STATUS__PASS) {
-            proofs.pass++;
-            proofs.passed = proof;
-        } else if (proof->status == UMX__PROOF__STATUS__FAIL) {
-            proofs.fail++;
-            proofs.failed = proof;
-        } else {
-            proofs.unknown++;
-            proofs.undecided = proof;
-        }
-    }
+    for (size_t i = 0; i < world->n_proof; i++)
+        if (umx_forests_proof_is(world->proof[i], kind, from, to))
+            umx_forests_count_proof(&proofs, world, world->proof[i]);
     return proofs;
 }
 

@@ -149,7 +149,7 @@ static void local_commands_answer_in_every_format(void **state)
     assert_int_equal(RUN("docs", "tables"), 0);
     assert_non_null(strstr(out_text, "\n## hunt_group\n"));
     assert_int_equal(RUN("docs", "checks"), 0);
-    assert_non_null(strstr(out_text, "`forests/trust-direction`"));
+    assert_non_null(strstr(out_text, "| forests/trust-direction | V1B.2 |"));
     assert_int_equal(RUN("--version"), 0);
     assert_string_equal(out_text, "umx " UMX_VERSION "\n");
 }

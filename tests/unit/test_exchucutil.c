@@ -393,6 +393,18 @@ static void test_read(void **state)
     w_status(world, "exchucutil/read-test", NULL, W_FAIL);
     proof->status = UMX__PROOF__STATUS__UNKNOWN;
     w_status(world, "exchucutil/read-test", NULL, W_UNKNOWN);
+    /* A Director out of scope has not the rights, and need not. */
+    proof->status = UMX__PROOF__STATUS__PASS;
+    proof->objects = 1;
+    w_pool(world, W_LY, "1:2", "director.lync.test", 0x60000, false, 0);
+    w_member(world, "pool1.lync.test", "fe1.lync.test", "backup.lync.test");
+    w_member(world, "director.lync.test", "dir1.lync.test", "");
+    w_proof(world, UMX__PROOF__KIND__DIRECTORY, W_LY, W_EX, UMX__PROOF__STATUS__FAIL, "");
+    proof = W_EDIT(world)->proof[umx_world_records(world)->n_proof - 1];
+    proof->server = w_s("dir1.lync.test");
+    w_status(world, "exchucutil/read-test", NULL, W_PASS);
+    proof->server = w_s("fe1.lync.test");
+    w_status(world, "exchucutil/read-test", NULL, W_FAIL);
     umx_world_free(world);
 }
 
