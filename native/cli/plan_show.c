@@ -19,8 +19,8 @@ static void view_strings(struct umx_cli *cli, const char *title, const json_t *l
 static void view_approvals(struct umx_cli *cli, const json_t *approvals)
 {
     static const struct umx_output_column columns[] = {{"decision", "DECISION", UMX_GRID_STATUS | UMX_GRID_FIXED},
-                                                       {"forest", "FOREST", 0},
-                                                       {"name", "WHO", 0},
+                                                       {"forest", "FOREST", UMX_GRID_FIXED},
+                                                       {"name", "WHO", UMX_GRID_FIXED},
                                                        {"expires_at", "EXPIRES", UMX_GRID_FIXED},
                                                        {"ticket", "TICKET", 0},
                                                        {"comment", "COMMENT", 0}};

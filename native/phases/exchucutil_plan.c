@@ -3,29 +3,13 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "phases/exchucutil.h"
+#include "phases/exchucutil_work.h"
 #include "phases/groups.h"
 
-/* What the functions below share while one pair is planned. */
-struct work {
-    struct umx_uc uc;
-    const struct umx_view *view;
-    struct umx_steps *out;
-    struct umx_error *err;
-    const char *groups;    /* expression of the Exchange side, without conditions */
-    const char *container; /* DN of the UM IPGateway Container */
-    bool *covered;         /* by uc.plans: a gateway in scope may dial out for it */
-    bool any_outdial;      /* some gateway in scope may dial out */
-};
-
-static const char *exchange(const struct work *work)
+static Umx__PlanStep *new_step(struct umx_uc_work *work, Umx__Change__Kind kind, const char *dn)
 {
-    return work->view->pair->exchange;
-}
-
-static Umx__PlanStep *new_step(struct work *work, Umx__Change__Kind kind, const char *dn)
-{
-    Umx__PlanStep *step = umx_steps_add(work->out, "exchucutil", UMX__FOREST__SIDE__EXCHANGE, exchange(work), kind);
+    Umx__PlanStep *step =
+        umx_steps_add(work->out, "exchucutil", UMX__FOREST__SIDE__EXCHANGE, umx_uc_exchange(work), kind);
 
     if (step == NULL)
         return NULL;
@@ -36,7 +20,8 @@ static Umx__PlanStep *new_step(struct work *work, Umx__Change__Kind kind, const 
     return step;
 }
 
-static void keep_guid(struct work *work, Umx__PlanStep *step, protobuf_c_boolean has, const ProtobufCBinaryData *guid)
+static void keep_guid(struct umx_uc_work *work, Umx__PlanStep *step, protobuf_c_boolean has,
+                      const ProtobufCBinaryData *guid)
 {
     if (!has)
         return;
@@ -51,7 +36,7 @@ static void keep_guid(struct work *work, Umx__PlanStep *step, protobuf_c_boolean
     step->change->object_guid = (ProtobufCBinaryData){.len = guid->len, .data = copy};
 }
 
-static const char *child_dn(struct work *work, const char *name, const char *parent)
+static const char *child_dn(struct umx_uc_work *work, const char *name, const char *parent)
 {
     struct umx_text text = {0};
 
@@ -70,154 +55,15 @@ static const char *truth(bool value)
     return value ? "TRUE" : "FALSE";
 }
 
-/* ---- refusals before anything is planned */
-
-static const struct umx_uc_pool *find_pool(const struct umx_uc *uc, const char *fqdn)
-{
-    for (size_t i = 0; i < uc->pool_count; i++)
-        if (umx_text_equal(uc->pools[i].fqdn, fqdn))
-            return &uc->pools[i];
-    return NULL;
-}
-
-/* A pool of another Lync forest may be named too: the plan can have several pairs. */
-static int known_pool(const struct work *work, const char *option, const char *fqdn)
-{
-    const Umx__World *world = work->view->world;
-
-    for (size_t i = 0; i < world->n_lync_pool; i++)
-        if (umx_text_equal(world->lync_pool[i]->pool, fqdn))
-            return 0;
-    return umx_fail(work->err, UMX_ERR_OPTION_INVALID, option, "no Lync forest has a pool %s", fqdn);
-}
-
-static int check_map(const struct work *work)
-{
-    const struct umx_uc *uc = &work->uc;
-    const Umx__World *world = work->view->world;
-    int rc = 0;
-
-    for (size_t i = 0; rc == 0 && i < uc->map_count; i++) {
-        bool found = false;
-        rc = known_pool(work, "exchucutil.hunt-map", uc->map[i].pool);
-        for (size_t p = 0; p < world->n_dial_plan; p++)
-            found = found || (world->dial_plan[p]->uri_type == UMX__DIAL_PLAN__URI_TYPE__SIP_NAME &&
-                              (umx_text_equal(world->dial_plan[p]->name, uc->map[i].plan) ||
-                               umx_text_equal(world->dial_plan[p]->phone_context, uc->map[i].plan)));
-        if (rc == 0 && !found)
-            rc = umx_fail(work->err, UMX_ERR_OPTION_INVALID, "exchucutil.hunt-map", "no forest has a SIP dial plan %s",
-                          uc->map[i].plan);
-    }
-    for (size_t i = 0; rc == 0 && i < uc->pool_count; i++) {
-        bool covered = false;
-        for (size_t p = 0; p < uc->plan_count; p++)
-            covered = covered || umx_uc_wanted(uc, &uc->pools[i], uc->plans[p]);
-        if (uc->pools[i].scope == UMX_UC_IN && !covered)
-            rc = umx_fail(work->err, UMX_ERR_OPTION_INVALID, "exchucutil.hunt-map",
-                          "pool %s is in scope (%s) and has no dial plan of %s", uc->pools[i].fqdn, uc->pools[i].why,
-                          exchange(work));
-    }
-    return rc;
-}
-
-static int check_options(struct work *work)
-{
-    const struct umx_uc *uc = &work->uc;
-    int rc = 0;
-
-    for (size_t i = 0; rc == 0 && i < uc->named_count; i++)
-        rc = known_pool(work, "exchucutil.pools", uc->named[i]);
-    for (size_t i = 0; rc == 0 && i < uc->outdial_count; i++) {
-        const struct umx_uc_pool *pool = find_pool(uc, uc->outdial[i]);
-        rc = known_pool(work, "exchucutil.outdial", uc->outdial[i]);
-        if (rc == 0 && pool != NULL && pool->branch)
-            rc = umx_fail(work->err, UMX_ERR_OPTION_INVALID, "exchucutil.outdial",
-                          "%s is a branch pool: it must not dial out", pool->fqdn);
-        else if (rc == 0 && pool != NULL && pool->scope != UMX_UC_IN && pool->gateway == NULL)
-            rc = umx_fail(work->err, UMX_ERR_OPTION_INVALID, "exchucutil.outdial",
-                          "%s is not in scope (%s): name it in exchucutil.pools too", pool->fqdn, pool->why);
-    }
-    if (rc == 0 && uc->mode == UMX_UC_FAITHFUL && uc->outdial_count > 0)
-        rc = umx_fail(work->err, UMX_ERR_OPTION_INVALID, "exchucutil.outdial",
-                      "mode faithful writes the flag as the script does; choose a safe mode, or run one afterwards");
-    if (rc == 0 && uc->mode != UMX_UC_SAFE_MAP && uc->map_count > 0)
-        rc = umx_fail(work->err, UMX_ERR_OPTION_INVALID, "exchucutil.hunt-map", "it needs exchucutil.mode=safe-map");
-    if (rc == 0 && uc->mode == UMX_UC_SAFE_MAP && uc->map_count == 0)
-        rc = umx_fail(work->err, UMX_ERR_OPTION_INVALID, "exchucutil.mode", "safe-map needs exchucutil.hunt-map");
-    if (rc == 0 && uc->mode == UMX_UC_SAFE_MAP)
-        rc = check_map(work);
-    if (uc->mode == UMX_UC_FAITHFUL && uc->named_count > 0)
-        umx_steps_note(work->out, "exchucutil.pools changes nothing in mode faithful: the script takes every pool");
-    return rc;
-}
-
-/* Two plans with one pilot identifier cannot stand on one gateway (2.7). */
-static int check_pilots(const struct work *work)
-{
-    const struct umx_uc *uc = &work->uc;
-
-    for (size_t i = 0; i < uc->plan_count; i++) {
-        const char *pilot = umx_uc_pilot(uc->arena, uc->plans[i]);
-        if (pilot == NULL || *pilot == '\0')
-            return umx_fail(work->err, UMX_ERR_PLAN_BLOCKED, uc->plans[i]->dn,
-                            "the SIP dial plan has no phone context, so no pilot identifier can be made");
-        if (strlen(pilot) > UMX_UC_NAME_MAX)
-            return umx_fail(work->err, UMX_ERR_PLAN_BLOCKED, uc->plans[i]->dn,
-                            "its pilot identifier is longer than %d characters", UMX_UC_NAME_MAX);
-        if (!umx_text_equal(pilot, umx_or_empty(uc->plans[i]->name)))
-            umx_steps_note(work->out,
-                           "dial plan %s of %s has the pilot identifier %s: the phone context ends at its first dot",
-                           umx_or_empty(uc->plans[i]->name), exchange(work), pilot);
-        for (size_t k = 0; k < i; k++) {
-            if (!umx_text_equal(umx_uc_pilot(uc->arena, uc->plans[k]), pilot))
-                continue;
-            for (size_t p = 0; p < uc->pool_count; p++)
-                if (uc->pools[p].scope == UMX_UC_IN && umx_uc_wanted(uc, &uc->pools[p], uc->plans[i]) &&
-                    umx_uc_wanted(uc, &uc->pools[p], uc->plans[k]))
-                    return umx_fail(
-                        work->err, UMX_ERR_PLAN_BLOCKED, uc->pools[p].fqdn,
-                        "dial plans %s and %s of %s have the same pilot identifier %s, and a gateway can have it "
-                        "once: separate them with exchucutil.mode=safe-map",
-                        umx_or_empty(uc->plans[k]->name), umx_or_empty(uc->plans[i]->name), exchange(work), pilot);
-        }
-    }
-    return 0;
-}
-
-static int check_world(struct work *work)
-{
-    const struct umx_uc *uc = &work->uc;
-
-    if (uc->pool_count == 0)
-        return umx_fail(work->err, UMX_ERR_PLAN_BLOCKED, work->view->pair->lync,
-                        "the forest has no pool with an FQDN and version 0x30000 or later: publish the topology first");
-    for (size_t i = 0; i < uc->pool_count; i++) {
-        const struct umx_uc_pool *pool = &uc->pools[i];
-        if (pool->scope == UMX_UC_IN && pool->second != NULL)
-            return umx_fail(work->err, UMX_ERR_PLAN_BLOCKED, pool->fqdn,
-                            "two gateways of %s have this address: %s and %s; remove one of them", exchange(work),
-                            pool->gateway->dn, pool->second->dn);
-        if (pool->scope == UMX_UC_UNDECIDED)
-            umx_steps_note(work->out, "pool %s is left out: it %s", pool->fqdn, pool->why);
-        else if (pool->scope == UMX_UC_OUT)
-            umx_steps_note(work->out, "pool %s is left out: it %s", pool->fqdn, pool->why);
-    }
-    if (uc->plan_count == 0)
-        umx_steps_note(work->out,
-                       "%s has no SIP URI dial plan: gateways get no hunt groups (phase dial-plans comes first)",
-                       exchange(work));
-    return check_pilots(work);
-}
-
 /* ---- access entries (W5) */
 
-static int plan_entry(struct work *work, const struct umx_uc_need *need, const struct umx_uc_group *kind)
+static int plan_entry(struct umx_uc_work *work, const struct umx_uc_need *need, const struct umx_uc_group *kind)
 {
     struct umx_steps *out = work->out;
     const Umx__World *world = work->view->world;
     const Umx__Forest *lync = work->view->lync;
     const Umx__AdminGroup *group = umx_find_group(world, work->view->pair->lync, kind->meaning);
-    const Umx__Container *container = umx_find_container(world, exchange(work), need->kind);
+    const Umx__Container *container = umx_find_container(world, umx_uc_exchange(work), need->kind);
     struct umx_uc_access access;
 
     if (group == NULL || umx_or_empty(group->sid)[0] == '\0')
@@ -226,7 +72,8 @@ static int plan_entry(struct work *work, const struct umx_uc_need *need, const s
             "the group %s was not found: prepare the forest (Enable-CsAdForest), or name it in the configuration",
             kind->name);
     if (container == NULL)
-        return umx_fail(work->err, UMX_ERR_PLAN_WORLD_INCOMPLETE, exchange(work), "%s was not found", need->name);
+        return umx_fail(work->err, UMX_ERR_PLAN_WORLD_INCOMPLETE, umx_uc_exchange(work), "%s was not found",
+                        need->name);
     if (umx_or_empty(container->dacl_error)[0] != '\0')
         return umx_fail(work->err, UMX_ERR_PLAN_WORLD_INCOMPLETE, container->dn,
                         "its access-control list could not be read: %s", container->dacl_error);
@@ -289,18 +136,18 @@ static int plan_entry(struct work *work, const struct umx_uc_need *need, const s
 
 /* ---- gateways (W6) */
 
-static bool gateway_name_taken(struct work *work, const char *name)
+static bool gateway_name_taken(struct umx_uc_work *work, const char *name)
 {
     const Umx__World *world = work->view->world;
 
     for (size_t i = 0; i < world->n_ip_gateway; i++)
-        if (umx_text_equal(world->ip_gateway[i]->forest, exchange(work)) &&
+        if (umx_text_equal(world->ip_gateway[i]->forest, umx_uc_exchange(work)) &&
             umx_text_equal(world->ip_gateway[i]->name, name))
             return true;
     /* Names that earlier steps of this pair take: the world knows them only when the pair is done. */
     for (size_t i = 0; i < work->out->count; i++) {
         const Umx__PlanStep *step = work->out->items[i];
-        if (step->kind == UMX__CHANGE__KIND__ADD && umx_text_equal(step->forest, exchange(work)) &&
+        if (step->kind == UMX__CHANGE__KIND__ADD && umx_text_equal(step->forest, umx_uc_exchange(work)) &&
             umx_text_dn_equal(step->change->dn, child_dn(work, name, work->container)))
             return true;
     }
@@ -308,7 +155,8 @@ static bool gateway_name_taken(struct work *work, const char *name)
 }
 
 /* The name, or the name with the first number that is free; as the directory counts, cut to what cn holds. */
-static const char *free_name(struct work *work, const char *wanted, bool (*taken)(struct work *, const char *))
+static const char *free_name(struct umx_uc_work *work, const char *wanted,
+                             bool (*taken)(struct umx_uc_work *, const char *))
 {
     char base[UMX_UC_NAME_MAX + 1];
 
@@ -323,16 +171,16 @@ static const char *free_name(struct work *work, const char *wanted, bool (*taken
     }
 }
 
-static bool outdial_named(const struct work *work)
+static bool outdial_named(const struct umx_uc_work *work)
 {
     /* The option speaks about this Lync forest only when it names a pool of it. */
     for (size_t i = 0; i < work->uc.outdial_count; i++)
-        if (find_pool(&work->uc, work->uc.outdial[i]) != NULL)
+        if (umx_uc_find_pool(&work->uc, work->uc.outdial[i]) != NULL)
             return true;
     return false;
 }
 
-static bool outdial_is(const struct work *work, const struct umx_uc_pool *pool)
+static bool outdial_is(const struct umx_uc_work *work, const struct umx_uc_pool *pool)
 {
     for (size_t i = 0; i < work->uc.outdial_count; i++)
         if (umx_text_equal(work->uc.outdial[i], pool->fqdn))
@@ -340,7 +188,7 @@ static bool outdial_is(const struct work *work, const struct umx_uc_pool *pool)
     return false;
 }
 
-static void cover(struct work *work, const struct umx_uc_pool *pool)
+static void cover(struct umx_uc_work *work, const struct umx_uc_pool *pool)
 {
     work->any_outdial = true;
     for (size_t p = 0; p < work->uc.plan_count; p++)
@@ -349,7 +197,7 @@ static void cover(struct work *work, const struct umx_uc_pool *pool)
 }
 
 /* Whether no gateway may dial out yet for any plan that this pool's gateway will serve. */
-static bool uncovered(const struct work *work, const struct umx_uc_pool *pool)
+static bool uncovered(const struct umx_uc_work *work, const struct umx_uc_pool *pool)
 {
     if (work->uc.plan_count == 0)
         return !work->any_outdial;
@@ -360,7 +208,7 @@ static bool uncovered(const struct work *work, const struct umx_uc_pool *pool)
 }
 
 /* The flag of a gateway that is to be made (2.6 and step M3 of 2.8: all but one are switched off by hand there). */
-static bool choose_outdial(struct work *work, const struct umx_uc_pool *pool)
+static bool choose_outdial(struct umx_uc_work *work, const struct umx_uc_pool *pool)
 {
     if (pool->branch)
         return false;
@@ -375,17 +223,17 @@ static bool choose_outdial(struct work *work, const struct umx_uc_pool *pool)
         work->out,
         "%s may dial out through %s, the new gateway with the most Enterprise Voice users (%d); choose another one "
         "with exchucutil.outdial",
-        exchange(work), pool->fqdn, pool->users);
+        umx_uc_exchange(work), pool->fqdn, pool->users);
     return true;
 }
 
-static void both(struct work *work, Umx__PlanStep *step, const char *name, const char *value)
+static void both(struct umx_uc_work *work, Umx__PlanStep *step, const char *name, const char *value)
 {
     umx_steps_attribute(work->out, &step->change->attribute, &step->change->n_attribute, name, value);
     umx_steps_attribute(work->out, &step->after->attribute, &step->after->n_attribute, name, value);
 }
 
-static void both_classes(struct work *work, Umx__PlanStep *step, const char *class)
+static void both_classes(struct umx_uc_work *work, Umx__PlanStep *step, const char *class)
 {
     both(work, step, "objectClass", "top");
     umx_steps_push(work->out, &step->change->attribute[0]->value, &step->change->attribute[0]->n_value, class);
@@ -397,7 +245,7 @@ static void both_classes(struct work *work, Umx__PlanStep *step, const char *cla
 #define EXCHANGE_VERSION "4535486012416"
 #define MAY_BE_RENAMED "1073741824"
 
-static const char *plan_gateway(struct work *work, const struct umx_uc_pool *pool, const char **dn)
+static const char *plan_gateway(struct umx_uc_work *work, const struct umx_uc_pool *pool, const char **dn)
 {
     const char *wanted = umx_or_empty(pool->pool->name)[0] != '\0' ? pool->pool->name : pool->fqdn;
     const char *name = free_name(work, wanted, gateway_name_taken);
@@ -429,7 +277,7 @@ static const char *plan_gateway(struct work *work, const struct umx_uc_pool *poo
 
 /* ---- changes of flags on gateways that are there */
 
-static void modify(struct work *work, const Umx__IpGateway *gateway, Umx__PlanStep **step, const char *attribute,
+static void modify(struct umx_uc_work *work, const Umx__IpGateway *gateway, Umx__PlanStep **step, const char *attribute,
                    const char *old, const char *new)
 {
     Umx__AttributeChange *change = umx_reflect_new(&umx__attribute_change__descriptor, work->out->arena);
@@ -463,14 +311,14 @@ static void modify(struct work *work, const Umx__IpGateway *gateway, Umx__PlanSt
                                                                old != NULL ? old : "(not set)", new));
 }
 
-static void set_outcalls(struct work *work, const Umx__IpGateway *gateway, Umx__PlanStep **step, bool wanted)
+static void set_outcalls(struct umx_uc_work *work, const Umx__IpGateway *gateway, Umx__PlanStep **step, bool wanted)
 {
     if (umx_uc_outcalls(gateway) != wanted)
         modify(work, gateway, step, "msExchUMOutcallsAllowed",
                gateway->has_outcalls_allowed ? truth(gateway->outcalls_allowed) : NULL, truth(wanted));
 }
 
-static void set_waiting(struct work *work, const Umx__IpGateway *gateway, Umx__PlanStep **step, bool wanted)
+static void set_waiting(struct umx_uc_work *work, const Umx__IpGateway *gateway, Umx__PlanStep **step, bool wanted)
 {
     int32_t old = gateway->has_flags2 ? gateway->flags2 : UMX_UC_FLAGS2_DEFAULT;
     int32_t new = wanted ? old | UMX_UC_ALLOW_MESSAGE_WAITING : old & ~UMX_UC_ALLOW_MESSAGE_WAITING;
@@ -481,7 +329,7 @@ static void set_waiting(struct work *work, const Umx__IpGateway *gateway, Umx__P
                umx_steps_say(work->out, "%" PRId32, new));
 }
 
-static void plan_flags(struct work *work, const struct umx_uc_pool *pool)
+static void plan_flags(struct umx_uc_work *work, const struct umx_uc_pool *pool)
 {
     Umx__PlanStep *step = NULL;
 
@@ -503,13 +351,13 @@ static bool pilot_is(const Umx__HuntGroup *group, const char *pilot)
 }
 
 /* Exactly what the script would have made for this plan. */
-static bool as_the_script(struct work *work, const Umx__HuntGroup *group, const Umx__DialPlan *plan)
+static bool as_the_script(struct umx_uc_work *work, const Umx__HuntGroup *group, const Umx__DialPlan *plan)
 {
     return umx_text_dn_equal(group->dial_plan_dn, plan->dn) && pilot_is(group, umx_uc_pilot(work->uc.arena, plan)) &&
            umx_text_equal(umx_or_empty(group->name), umx_or_empty(plan->name));
 }
 
-static void plan_delete(struct work *work, const Umx__HuntGroup *group, const struct umx_uc_pool *pool)
+static void plan_delete(struct umx_uc_work *work, const Umx__HuntGroup *group, const struct umx_uc_pool *pool)
 {
     Umx__PlanStep *step = new_step(work, UMX__CHANGE__KIND__DELETE, group->dn);
 
@@ -530,18 +378,20 @@ static void plan_delete(struct work *work, const Umx__HuntGroup *group, const st
 }
 
 /* Steps below a gateway come after the step that makes it and after the deletes that make room. */
-static void depend_on_gateway(struct work *work, Umx__PlanStep *step, const char *gateway_step, const char *gateway_dn)
+static void depend_on_gateway(struct umx_uc_work *work, Umx__PlanStep *step, const char *gateway_step,
+                              const char *gateway_dn)
 {
     umx_steps_depend(work->out, step, gateway_step);
     for (size_t i = 0; i < work->out->count; i++) {
         const Umx__PlanStep *other = work->out->items[i];
         const char *parent = other->kind == UMX__CHANGE__KIND__DELETE ? umx_text_dn_parent(other->change->dn) : NULL;
-        if (parent != NULL && umx_text_equal(other->forest, exchange(work)) && umx_text_dn_equal(parent, gateway_dn))
+        if (parent != NULL && umx_text_equal(other->forest, umx_uc_exchange(work)) &&
+            umx_text_dn_equal(parent, gateway_dn))
             umx_steps_depend(work->out, step, other->id);
     }
 }
 
-static bool hunt_group_taken(const struct work *work, const struct umx_uc_pool *pool, const char *name)
+static bool hunt_group_taken(const struct umx_uc_work *work, const struct umx_uc_pool *pool, const char *name)
 {
     const Umx__World *world = work->view->world;
 
@@ -554,7 +404,7 @@ static bool hunt_group_taken(const struct work *work, const struct umx_uc_pool *
     return false;
 }
 
-static const char *hunt_group_name(struct work *work, const struct umx_uc_pool *pool, const Umx__DialPlan *plan)
+static const char *hunt_group_name(struct umx_uc_work *work, const struct umx_uc_pool *pool, const Umx__DialPlan *plan)
 {
     const char *name = umx_or_empty(plan->name);
     char base[UMX_UC_NAME_MAX + 1];
@@ -565,7 +415,7 @@ static const char *hunt_group_name(struct work *work, const struct umx_uc_pool *
     return name;
 }
 
-static void plan_hunt_group(struct work *work, const struct umx_uc_pool *pool, const Umx__DialPlan *plan,
+static void plan_hunt_group(struct umx_uc_work *work, const struct umx_uc_pool *pool, const Umx__DialPlan *plan,
                             const char *gateway_step, const char *gateway_dn)
 {
     const char *name = hunt_group_name(work, pool, plan);
@@ -589,7 +439,7 @@ static void plan_hunt_group(struct work *work, const struct umx_uc_pool *pool, c
 }
 
 /* Safe modes: what is missing is added, what others made stays. */
-static void plan_safe(struct work *work, const struct umx_uc_pool *pool, const Umx__DialPlan *plan,
+static void plan_safe(struct umx_uc_work *work, const struct umx_uc_pool *pool, const Umx__DialPlan *plan,
                       const char *gateway_step, const char *gateway_dn)
 {
     const Umx__World *world = work->view->world;
@@ -616,7 +466,7 @@ static void plan_safe(struct work *work, const struct umx_uc_pool *pool, const U
     plan_hunt_group(work, pool, plan, gateway_step, gateway_dn);
 }
 
-static void plan_faithful(struct work *work, const struct umx_uc_pool *pool, const char *gateway_step,
+static void plan_faithful(struct umx_uc_work *work, const struct umx_uc_pool *pool, const char *gateway_step,
                           const char *gateway_dn)
 {
     const Umx__World *world = work->view->world;
@@ -642,7 +492,7 @@ static void plan_faithful(struct work *work, const struct umx_uc_pool *pool, con
             plan_hunt_group(work, pool, work->uc.plans[p], gateway_step, gateway_dn);
 }
 
-static void plan_pool(struct work *work, const struct umx_uc_pool *pool)
+static void plan_pool(struct umx_uc_work *work, const struct umx_uc_pool *pool)
 {
     const char *gateway_step = NULL;
     const char *gateway_dn = pool->gateway != NULL ? pool->gateway->dn : NULL;
@@ -673,7 +523,7 @@ static const struct umx_uc_pool *next_largest(const struct umx_uc *uc, bool *don
     return &uc->pools[best];
 }
 
-static void note_what_stays(struct work *work)
+static void note_what_stays(struct umx_uc_work *work)
 {
     const Umx__World *world = work->view->world;
     const Umx__Trust *trust = NULL;
@@ -683,30 +533,30 @@ static void note_what_stays(struct work *work)
         bool lync = false;
         for (size_t k = 0; k < world->n_lync_pool; k++)
             lync = lync || umx_text_equal(world->lync_pool[k]->pool, gateway->address);
-        if (!lync && umx_text_equal(gateway->forest, exchange(work)))
+        if (!lync && umx_text_equal(gateway->forest, umx_uc_exchange(work)))
             umx_steps_note(work->out, "%s is left alone: its address %s is no Lync pool", gateway->dn,
                            umx_or_empty(gateway->address));
     }
     for (size_t i = 0; i < world->n_trust; i++)
-        if (umx_text_equal(world->trust[i]->forest, exchange(work)) &&
+        if (umx_text_equal(world->trust[i]->forest, umx_uc_exchange(work)) &&
             umx_text_equal(world->trust[i]->partner, work->view->pair->lync))
             trust = world->trust[i];
     if (!work->view->same && (trust == NULL || (trust->direction & 2) == 0))
         umx_steps_note(work->out,
                        "%s does not trust %s: Lync cannot read what is written here before phase forests is done",
-                       exchange(work), work->view->pair->lync);
+                       umx_uc_exchange(work), work->view->pair->lync);
     if (work->uc.mode == UMX_UC_FAITHFUL)
         umx_steps_note(work->out,
                        "mode faithful lets every gateway but those of branch pools dial out, as the script does: "
                        "with more than one, check exchucutil/outdial (V7.4) fails until all but one are switched off");
 }
 
-static int prepare(struct work *work)
+static int prepare(struct umx_uc_work *work)
 {
     const char *conditions[2];
-    size_t count = umx_forest_conditions(work->view->world, exchange(work), conditions);
+    size_t count = umx_forest_conditions(work->view->world, umx_uc_exchange(work), conditions);
     const Umx__Container *container =
-        umx_find_container(work->view->world, exchange(work), UMX__CONTAINER__KIND__IP_GATEWAYS);
+        umx_find_container(work->view->world, umx_uc_exchange(work), UMX__CONTAINER__KIND__IP_GATEWAYS);
 
     work->groups = umx_groups_resolve(umx_phase("exchucutil")->groups_exchange, conditions, count, work->out->arena);
     if (container != NULL && container->dn != NULL)
@@ -715,7 +565,8 @@ static int prepare(struct work *work)
         work->container =
             umx_steps_say(work->out, "CN=UM IPGateway Container,%s", work->view->exchange->organization_dn);
     else
-        return umx_fail(work->err, UMX_ERR_PLAN_WORLD_INCOMPLETE, exchange(work), "no Exchange organisation was found");
+        return umx_fail(work->err, UMX_ERR_PLAN_WORLD_INCOMPLETE, umx_uc_exchange(work),
+                        "no Exchange organisation was found");
     work->covered = umx_arena_alloc(work->out->arena, work->uc.plan_count + 1);
     if (work->covered == NULL || work->groups == NULL)
         return umx_fail(work->err, UMX_ERR_MEMORY, "exchucutil", NULL);
@@ -731,13 +582,13 @@ int umx_exchucutil_plan(const Umx__World *world, const struct umx_pair *pair, co
                         struct umx_steps *out, struct umx_error *err)
 {
     struct umx_view view = umx_view_of(world, pair, options);
-    struct work work = {.view = &view, .out = out, .err = err};
+    struct umx_uc_work work = {.view = &view, .out = out, .err = err};
     int rc = umx_uc_build(&view, out->arena, &work.uc, err);
 
     if (rc == 0)
-        rc = check_options(&work);
+        rc = umx_uc_check_options(&work);
     if (rc == 0)
-        rc = check_world(&work);
+        rc = umx_uc_check_world(&work);
     if (rc == 0)
         rc = prepare(&work);
     for (size_t n = 0; rc == 0 && n < UMX_UC_NEED_COUNT; n++)

@@ -188,6 +188,18 @@ static char *keep(struct umx_arena *arena, const char *text, int *failed)
     return copy;
 }
 
+/* A command of the registry with its pair filled in: what stands there can be typed. */
+static const char *fill_pair(struct umx_findings *out, const struct umx_view *view, const char *remedy)
+{
+    static const char mark[] = "EXCHANGE:LYNC";
+    const char *at = remedy != NULL ? strstr(remedy, mark) : NULL;
+
+    if (at == NULL)
+        return remedy;
+    return umx_arena_format(out->arena, "%.*s%s:%s%s", (int)(at - remedy), remedy, view->pair->exchange,
+                            view->pair->lync, at + sizeof mark - 1);
+}
+
 void umx_findings_add(struct umx_findings *out, const struct umx_view *view, const struct umx_phase_check *check,
                       const struct umx_answer *answer)
 {
@@ -209,7 +221,7 @@ void umx_findings_add(struct umx_findings *out, const struct umx_view *view, con
     finding->status = answer->status;
     finding->expected = keep(out->arena, answer->expected, &out->failed);
     finding->actual = keep(out->arena, answer->actual, &out->failed);
-    finding->remedy = keep(out->arena, remedy, &out->failed);
+    finding->remedy = keep(out->arena, fill_pair(out, view, remedy), &out->failed);
     finding->spec = keep(out->arena, check->spec, &out->failed);
     if (finding->phase == NULL)
         out->failed = 1;
