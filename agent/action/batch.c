@@ -139,14 +139,15 @@ static int attempt(struct umx_host *host, struct umx_action_journal *journal, co
     return status != 0 ? status : action->run(host, item, timeout, detail, err);
 }
 
-/* An item that the journal knows is answered from it, or decided by its probe. */
+/* An item that the journal knows is answered from it, or decided by its probe. When only asked nothing is done. */
 static int write_item(struct umx_host *host, struct umx_action_journal *journal, const struct umx_action *action,
-                      const char *batch, int number, const char *item, int64_t timeout, struct umx_text *detail,
-                      struct umx_error *err)
+                      const char *batch, int number, const char *item, int64_t timeout, bool ask, bool *not_done,
+                      struct umx_text *detail, struct umx_error *err)
 {
     char text[UMX_ERROR_WHY_MAX];
     int status = 0;
 
+    *not_done = false;
     if (journal == NULL)
         return umx_fail(err, UMX_ERR_ACTION_JOURNAL, item, NULL);
     const struct umx_action_journal_entry *known = umx_action_journal_find(journal, batch, number);
@@ -159,6 +160,10 @@ static int write_item(struct umx_host *host, struct umx_action_journal *journal,
     enum umx_action_probe probe = known != NULL ? action->probe(host, item, known->text) : UMX_ACTION_NOT_DONE;
     if (probe == UMX_ACTION_UNCERTAIN)
         return umx_fail(err, UMX_ERR_SERVICE_RESTART, item, "it was begun before, and cannot be probed now");
+    if (ask && probe == UMX_ACTION_NOT_DONE) {
+        *not_done = true;
+        return umx_fail(err, UMX_ERR_ACTION_FAILED, item, "asked about only: it is not done");
+    }
     if (probe == UMX_ACTION_DONE)
         umx_text_adds(detail, "was done before the agent was interrupted");
     else
@@ -202,6 +207,7 @@ void umx_action_batch(struct umx_host *host, struct umx_action_journal *journal,
         struct umx_text detail = {0};
         struct umx_error err = {0};
         char text[UMX_ERROR_WHAT_MAX + UMX_ERROR_WHY_MAX + 64];
+        bool not_done = false;
         int status;
         if (!usable_id(batch->batch))
             status = umx_fail(&err, UMX_ERR_ACTION_UNKNOWN, "batch", "it has no usable id");
@@ -210,8 +216,12 @@ void umx_action_batch(struct umx_host *host, struct umx_action_journal *journal,
         else if (count > UMX_ACTION_ITEMS_MAX)
             status = umx_fail(&err, UMX_ERR_ACTION_UNKNOWN, batch->batch, "more than %d items", UMX_ACTION_ITEMS_MAX);
         else if (action->writes)
-            status = write_item(host, journal, action, batch->batch, (int)i, batch->item[i], timeout, &detail, &err);
-        else
+            status = write_item(host, journal, action, batch->batch, (int)i, batch->item[i], timeout, batch->ask,
+                                &not_done, &detail, &err);
+        else if (batch->ask) {
+            not_done = true; /* it changes nothing: whoever wants to know runs it again */
+            status = umx_fail(&err, UMX_ERR_ACTION_FAILED, batch->item[i], "asked about only: it is not done");
+        } else
             status = action->run(host, batch->item[i], timeout, &detail, &err);
         if (status == 0 && detail.failed)
             status = umx_fail(&err, UMX_ERR_MEMORY, batch->batch, NULL);
@@ -219,6 +229,8 @@ void umx_action_batch(struct umx_host *host, struct umx_action_journal *journal,
         result.has_item = result.has_ok = result.has_last = 1;
         result.item = (int32_t)i;
         result.ok = status == 0;
+        result.has_not_done = not_done;
+        result.not_done = not_done;
         result.last = i + 1 == count;
         umx_error_format(&err, text, sizeof text);
         result.detail = status == 0 ? detail.data : text;

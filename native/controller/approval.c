@@ -58,6 +58,16 @@ static void count_decisions(const struct umx_plan_state *plan, const char *fores
     }
 }
 
+/* A denied plan covers nothing, and does not stand in the way of its own undo. */
+static bool is_denied(const struct umx_plan_state *plan, const char *forest)
+{
+    for (size_t i = 0; i < plan->approval_count; i++)
+        if (plan->approvals[i]->decision == UMX__APPROVAL__DECISION__DENY &&
+            umx_text_equal(plan->approvals[i]->forest, forest) && stands(plan, i))
+            return true;
+    return false;
+}
+
 /* Where steps name nobody, spec 0.6 names the side's own administrator. */
 static const char *default_groups(const struct umx_engine *engine, const char *forest)
 {
@@ -136,7 +146,7 @@ int umx_approval_check(struct umx_engine *engine, const struct umx_plan_state *p
         struct tally tally = {.count = 0};
         char why[UMX_ERROR_WHY_MAX];
         count_decisions(plan, forest, now, expired_too, &tally);
-        if (original != NULL)
+        if (original != NULL && !is_denied(original, forest))
             count_decisions(original, forest, now, expired_too, &tally);
         if (tally.denial != NULL) {
             snprintf(why, sizeof why, "denied by %s%s%s", tally.denial->operator_,

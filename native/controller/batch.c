@@ -50,7 +50,10 @@ int umx_batch_send(struct umx_engine *engine, const char *server, const Umx__Act
     for (size_t i = 0; i < count; i++) {
         if (results[i]->ok) {
             out->good++;
-        } else if (out->failed++ < PROBLEMS_SHOWN) {
+            continue;
+        }
+        out->not_done += results[i]->not_done ? 1 : 0;
+        if (out->failed++ < PROBLEMS_SHOWN) {
             umx_text_addf(&problems, "%sitem %d: %s", out->failed > 1 ? "; " : "", (int)results[i]->item,
                           results[i]->detail != NULL ? results[i]->detail : "no reason given");
         }

@@ -9,6 +9,7 @@
 struct umx_batch_result {
     size_t good;
     size_t failed;
+    size_t not_done;      /* of the failed ones: the agent was only asked, and says that it did nothing */
     const char *json;     /* the results as an array, for the journal */
     const char *problems; /* the failed items and their reasons */
 };

@@ -21,7 +21,7 @@
 #include "store/journal_file.h"
 #include "store/state.h"
 
-enum { CALL_THREADS = 32 };
+enum { CALL_THREADS = 32, ISSUE_MAX = 64 * 1024 };
 #define STOP_GRACE (5 * UMX_SECOND)
 
 static int open_engine(struct umx_controller *controller, struct umx_error *err)
@@ -53,8 +53,12 @@ static int open_listeners(struct umx_controller *controller, struct umx_error *e
     const struct umx_rpc_tls *tls = umx_authority_tls(controller->authority);
     const struct umx_rpc_method attach = {.path = "/umx.v1.Agents/Attach", .stream = umx_fleet_handler};
     const struct umx_rpc_method run[] = {
-        {.path = "/umx.v1.Operators/Run", .call = {.serve = umx_operation_serve, .user = controller}},
-        {.path = "/umx.v1.Operators/Issue", .call = {.serve = umx_issue_serve, .user = controller}},
+        {.path = "/umx.v1.Operators/Run",
+         .call = {.serve = umx_operation_serve, .user = controller},
+         .authenticated = true},
+        {.path = "/umx.v1.Operators/Issue",
+         .call = {.serve = umx_issue_serve, .user = controller},
+         .max_request = ISSUE_MAX},
     };
     struct umx_rpc_method methods[] = {attach};
     struct umx_rpc_server_options agents = {.address = config->agents,

@@ -193,6 +193,12 @@ static int replay_entry(void *user, const Umx__Journal *entry)
     for (size_t i = 0; i < replay->count && stored == NULL; i++)
         if (strcmp(replay->plans[i].name, entry->plan) == 0 && strcmp(replay->plans[i].hash, entry->plan_hash) == 0)
             stored = &replay->plans[i];
+    if (stored != NULL) { /* what was approved is what the hash says, not what the file holds now */
+        char hash[UMX_JOURNAL_HASH_TEXT];
+        umx_journal_hash(stored->bytes, stored->length, hash);
+        if (strcmp(hash, entry->plan_hash) != 0)
+            return umx_fail(replay->err, UMX_ERR_JOURNAL_BROKEN, entry->plan, "its stored bytes have another hash");
+    }
     return umx_states_create(replay->engine, entry, stored != NULL ? stored->bytes : NULL,
                              stored != NULL ? stored->length : 0, replay->err);
 }

@@ -262,11 +262,13 @@ void umx_fleet_ask(struct umx_fleet *fleet, const char *const *tables)
 
 /* ---- actions */
 
-void fleet_action_result(struct umx_fleet *fleet, const Umx__ActionResult *result)
+void fleet_action_result(struct fleet_session *session, const Umx__ActionResult *result)
 {
+    struct umx_fleet *fleet = session->fleet;
+
     for (struct fleet_wait *wait = fleet->waits; wait != NULL; wait = wait->next) {
-        if (result->batch == NULL || strcmp(wait->batch, result->batch) != 0 || result->item < 0 ||
-            (size_t)result->item >= wait->expected || wait->results[result->item] != NULL)
+        if (wait->session != session || result->batch == NULL || strcmp(wait->batch, result->batch) != 0 ||
+            result->item < 0 || (size_t)result->item >= wait->expected || wait->results[result->item] != NULL)
             continue;
         wait->results[result->item] = umx_reflect_copy(&result->base, wait->arena);
         wait->got += wait->results[result->item] != NULL;

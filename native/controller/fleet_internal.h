@@ -102,7 +102,8 @@ struct fleet_table *fleet_agent_table(struct fleet_agent *agent, const struct um
 int fleet_send(struct fleet_session *session, const Umx__ToAgent *message);
 int fleet_send_welcome(struct fleet_session *session);
 int fleet_enqueue(struct umx_fleet *fleet, struct fleet_job *job);
-void fleet_action_result(struct umx_fleet *fleet, const Umx__ActionResult *result);
+/* Counts only for batches that were sent on the same stream: an agent does not answer for another one. */
+void fleet_action_result(struct fleet_session *session, const Umx__ActionResult *result);
 
 void *fleet_writer_main(void *fleet);
 

@@ -238,7 +238,7 @@ static int take_message(struct fleet_session *session, const Umx__ToController *
         return take_report(session, message->report, err);
     case UMX__TO_CONTROLLER__MESSAGE_ACTION_RESULT:
         pthread_mutex_lock(&session->fleet->mutex);
-        fleet_action_result(session->fleet, message->action_result);
+        fleet_action_result(session, message->action_result);
         pthread_mutex_unlock(&session->fleet->mutex);
         return 0;
     default:

@@ -27,7 +27,8 @@ static struct fleet_job *take_group(struct umx_fleet *fleet)
     return group;
 }
 
-/* Who said it and when: the agent cannot choose either. Rows without a forest get the agent's. */
+/* Who said it, when and for which forest: the agent chooses none of them. Only where its name is within no configured
+ * forest do the rows say theirs. */
 static void stamp(const struct fleet_job *job, ProtobufCMessage *record, char *source, char *forest)
 {
     const ProtobufCFieldDescriptor *field =
@@ -48,7 +49,7 @@ static void stamp(const struct fleet_job *job, ProtobufCMessage *record, char *s
     if (field == NULL)
         return;
     memcpy(&present, (char *)record + field->offset, sizeof present);
-    if (present == NULL || present[0] == '\0')
+    if (forest[0] != '\0' || present == NULL)
         memcpy((char *)record + field->offset, &forest, sizeof forest);
 }
 

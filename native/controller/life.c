@@ -186,7 +186,9 @@ static void release_writers(const struct verb *v)
     }
 }
 
-static int begin(const struct verb *v, Umx__Journal__Kind kind, char **phases, size_t count)
+/* found: the state in which the verb found the plan. Cancelling and suspending do not wait for their turn. */
+static int begin(const struct verb *v, Umx__PlanSummary__State found, Umx__Journal__Kind kind, char **phases,
+                 size_t count)
 {
     Umx__Journal entry = UMX__JOURNAL__INIT;
 
@@ -196,7 +198,9 @@ static int begin(const struct verb *v, Umx__Journal__Kind kind, char **phases, s
     entry.n_phase = count;
     int status = umx_staleness_check(v->engine, v->plan, v->err);
     if (status == 0) /* the directory took its time: somebody may have decided or begun something since */
-        status = check_beginning(v);
+        status = v->plan->base == found
+                     ? check_beginning(v)
+                     : umx_engine_wrong_state(v->engine, v->plan, "as it was when this began", v->err);
     if (status == 0)
         status = umx_engine_append(v->engine, v->plan, &entry, actor_of(v->caller), v->err);
     if (status == 0)
@@ -210,6 +214,7 @@ static int start(struct verb *v)
 {
     const Umx__PlanStartArguments *arguments = v->arguments;
     struct umx_plan_state *plan = v->plan;
+    const Umx__PlanSummary__State found = plan->base;
 
     if (plan->base != UMX__PLAN_SUMMARY__STATE__SUBMITTED && plan->base != UMX__PLAN_SUMMARY__STATE__SUSPENDED)
         return umx_engine_wrong_state(v->engine, plan, "approved", v->err);
@@ -219,7 +224,7 @@ static int start(struct verb *v)
     if (status == 0)
         status = umx_recovery_settle(v->engine, plan, v->err);
     if (status == 0)
-        status = begin(v, UMX__JOURNAL__KIND__STARTED, arguments->phase, arguments->n_phase);
+        status = begin(v, found, UMX__JOURNAL__KIND__STARTED, arguments->phase, arguments->n_phase);
     return status;
 }
 
@@ -232,6 +237,7 @@ int umx_engine_start(struct umx_engine *engine, const Umx__PlanStartArguments *a
 static int resume(struct verb *v)
 {
     struct umx_plan_state *plan = v->plan;
+    const Umx__PlanSummary__State found = plan->base;
 
     if (plan->run != NULL || plan->base == UMX__PLAN_SUMMARY__STATE__COMPLETED)
         return 0;
@@ -243,7 +249,7 @@ static int resume(struct verb *v)
         status = check_beginning(v);
     if (status == 0) {
         plan->recovering = false;
-        status = begin(v, UMX__JOURNAL__KIND__RESUMED, plan->selection, plan->selection_count);
+        status = begin(v, found, UMX__JOURNAL__KIND__RESUMED, plan->selection, plan->selection_count);
     }
     return status;
 }
@@ -308,8 +314,9 @@ static int check_gate(const struct verb *v, const Umx__PlanStep *step, bool comm
     struct umx_pair *pairs = arena != NULL ? umx_arena_alloc(arena, (plan->n_pair + 1) * sizeof *pairs) : NULL;
 
     if (gate == NULL || gate->n_check == 0 || phase == NULL || pairs == NULL) {
+        bool unchecked = gate != NULL && gate->n_check > 0; /* it names checks, and nobody can run them */
         umx_arena_free(arena);
-        return 0;
+        return unchecked ? umx_fail(v->err, UMX_ERR_INTERNAL, step->id, "its checks cannot be run") : 0;
     }
     for (size_t i = 0; i < plan->n_pair; i++)
         pairs[i] = (struct umx_pair){plan->pair[i]->exchange, plan->pair[i]->lync};

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "controller/access.h"
 #include "controller/engine.h"
 #include "controller/fleet.h"
 #include "controller/observer.h"
@@ -100,7 +101,11 @@ static int fill_journal(struct umx_operation *operation, struct umx_query_sink *
 {
     Umx__Journal **entries = NULL;
     size_t count = 0;
-    int status = umx_engine_audit(operation->controller->engine, NULL, 0, 0, operation->arena, &entries, &count, err);
+    /* SQL is no way around the role that `audit` needs. */
+    int status = umx_access_check(operation->controller, operation->caller, UMX_ACCESS_AUDITOR, "journal", err);
+
+    if (status == 0)
+        status = umx_engine_audit(operation->controller->engine, NULL, 0, 0, operation->arena, &entries, &count, err);
 
     for (size_t i = 0; status == 0 && i < count; i++)
         status = umx_query_add(sink, &entries[i]->base, err);

@@ -57,8 +57,9 @@ static void go_on(struct umx_engine *engine, struct umx_plan_state *plan, int st
     plan->recovering = false;
     if (plan->base != UMX__PLAN_SUMMARY__STATE__RUNNING || plan->run != NULL)
         return; /* suspended or cancelled by an operator in the meantime */
+    /* Nobody watched it meanwhile: an approval that ended while the controller was down does not let it go on. */
     if (status == 0)
-        status = umx_approval_check(engine, plan, true, NULL, why);
+        status = umx_approval_check(engine, plan, false, NULL, why);
     if (status == 0)
         status = umx_run_window(plan, why);
     if (status == 0)

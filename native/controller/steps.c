@@ -324,8 +324,8 @@ static enum umx_step_result run_directory(struct work *w)
 
 /* ---- agent actions */
 
-/* Sends the batch of the newest attempt and records what came of it. */
-static int send_batch(struct work *w)
+/* Sends the batch of the newest attempt, or only asks what became of it, and records what came of it. */
+static int send_batch(struct work *w, bool ask)
 {
     struct umx_batch_result result = {0};
     Umx__ActionBatch batch = UMX__ACTION_BATCH__INIT;
@@ -335,6 +335,8 @@ static int send_batch(struct work *w)
         return umx_fail(w->err, UMX_ERR_ARENA_FULL, w->id, NULL);
     batch.has_timeout = 1;
     batch.timeout = (int32_t)(w->engine->options.act_deadline / UMX_SECOND);
+    batch.has_ask = ask;
+    batch.ask = ask;
     unlock(w);
     umx_engine_crash(UMX_POINT_ACT, false);
     int status = umx_batch_send(w->engine, w->step->change->action->server, &batch, w->arena, &result, w->err);
@@ -342,6 +344,8 @@ static int send_batch(struct work *w)
     lock(w);
     if (status != 0)
         return status;
+    if (ask && batch.n_item > 0 && result.not_done == batch.n_item)
+        return record_settled(w, UMX__INTENT__OUTCOME__NOT_DONE, NULL);
     if (result.good > 0 || result.failed == 0)
         status = record_effect(w, NULL, result.json);
     if (status != 0)
@@ -358,11 +362,12 @@ static bool never_sent(const struct umx_error *err)
     return err->id == UMX_ERR_AGENT_UNKNOWN || err->id == UMX_ERR_ACTION_UNKNOWN || err->status == UMX_E_UNSUPPORTED;
 }
 
-/* The batch's id makes asking and doing the same: the agent journals it. */
+/* The agent journals its batches, so it can tell what became of one. It is asked and nothing else: whether the action
+ * may still be done depends on the approvals, the window and the operators, as before any step. */
 static int settle_action(struct work *w, bool writer)
 {
     (void)writer;
-    int status = send_batch(w);
+    int status = send_batch(w, true);
     if (status == 0)
         return 0;
     struct umx_error why = *w->err;
@@ -376,7 +381,7 @@ static enum umx_step_result run_action(struct work *w)
         return record_verified(w);
     if (umx_engine_note(w->engine, w->plan, UMX__JOURNAL__KIND__INTENT, w->id, NULL, NULL, NULL, w->err) != 0)
         return UMX_STEP_SUSPENDS;
-    if (send_batch(w) == 0)
+    if (send_batch(w, false) == 0)
         return UMX_STEP_GOES_ON;
     struct umx_error why = *w->err;
     if (never_sent(&why))

@@ -308,7 +308,7 @@ int umx_worker_process_call(struct umx_worker_process *worker, Umx__WorkerReques
 {
     int64_t end = umx_clock_monotonic() + deadline;
     struct timespec until = {.tv_sec = (time_t)(end / UMX_SECOND), .tv_nsec = (long)(end % UMX_SECOND) * 1000};
-    bool broken = true;
+    bool broken = true, sent = true;
 
     if (worker->account == UMX_ACCOUNT_WRITER && worker->config->writer == NULL)
         return umx_fail(err, UMX_ERR_ACCESS_DENIED, worker->config->name, "the configuration names no writer account");
@@ -318,6 +318,13 @@ int umx_worker_process_call(struct umx_worker_process *worker, Umx__WorkerReques
     int status = ensure_running(worker, end, err);
     if (status == 0)
         status = converse(worker, request, end, part, user, arena, reply, &broken, err);
+    else
+        sent = false;
+    /* An answer of the writer that cannot be understood is none: what it was asked for may have happened. */
+    if (status != 0 && broken && sent && worker->account == UMX_ACCOUNT_WRITER && status != UMX_E_TIMEOUT) {
+        struct umx_error why = err != NULL ? *err : (struct umx_error){0};
+        status = umx_fail(err, UMX_ERR_WORKER_DIED, worker->config->name, "%s", umx_error_why(&why));
+    }
     if (status != 0 && broken) {
         umx_log(UMX_LOG_WARNING, "worker", "%s %s: ended (%s)", worker->config->name,
                 worker->account == UMX_ACCOUNT_WRITER ? "writer" : "reader", umx_status_name(status));

@@ -75,14 +75,14 @@ static void read_address(grpc_call *call, char *out, size_t size)
 }
 
 /* Whether a call may come in now; counts it when it may. */
-static int admit(struct umx_rpc_server *server, bool is_call, struct umx_error *err)
+static int admit(struct umx_rpc_server *server, bool is_call, bool anonymous, struct umx_error *err)
 {
     int status = 0;
 
     pthread_mutex_lock(&server->mutex);
     if (server->stopping)
         status = umx_fail(err, UMX_ERR_SERVER_STOPPING, NULL, NULL);
-    else if (is_call && server->calls >= server->max_calls)
+    else if (is_call && (server->calls >= server->max_calls || (anonymous && server->anonymous >= UMX_RPC_ANONYMOUS)))
         status = umx_fail(err, UMX_ERR_BUSY, NULL, NULL);
     pthread_mutex_unlock(&server->mutex);
     return status;
@@ -99,13 +99,13 @@ static void serve(struct umx_rpc_server *server, const struct umx_rpc_served_met
     if (status == 0 && served->method.authenticated && peer.role == UMX_ROLE_NONE)
         status = umx_fail(&err, UMX_ERR_PEER_UNAUTHENTICATED, served->method.path, NULL);
     if (status == 0)
-        status = admit(server, served->method.stream.opened == NULL, &err);
+        status = admit(server, served->method.stream.opened == NULL, peer.role == UMX_ROLE_NONE, &err);
     if (status != 0)
         umx_rpc_refuse(server, call, &err);
     else if (served->method.stream.opened != NULL)
         umx_rpc_stream_accept(server, &served->method.stream, call, &peer, address);
     else
-        umx_rpc_call_accept(server, &served->method.call, call, &peer, address);
+        umx_rpc_call_accept(server, &served->method, call, &peer, address);
 }
 
 static void clear(struct slot *slot)

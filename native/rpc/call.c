@@ -102,7 +102,7 @@ static void ended(struct umx_rpc_served *served)
 static const struct umx_rpc_served_kind kind = {
     .received = received, .half_closed = half_closed, .progress = progress, .ended = ended, .is_call = true};
 
-void umx_rpc_call_accept(struct umx_rpc_server *server, const struct umx_rpc_call_handler *handler, grpc_call *core,
+void umx_rpc_call_accept(struct umx_rpc_server *server, const struct umx_rpc_method *method, grpc_call *core,
                          const struct umx_identity *peer, const char *address)
 {
     struct umx_rpc_call *call = calloc(1, sizeof *call);
@@ -111,7 +111,8 @@ void umx_rpc_call_accept(struct umx_rpc_server *server, const struct umx_rpc_cal
         grpc_call_unref(core);
         return;
     }
-    call->handler = *handler;
+    call->handler = method->call;
+    call->served.max_request = method->max_request;
     call->served.waiting = true;
     umx_rpc_cond_init(&call->progress);
     if (umx_rpc_served_open(&call->served, &kind, server, core, peer, address) == 0) {

@@ -80,6 +80,7 @@ struct umx_rpc_method {
     struct umx_rpc_stream_handler stream; /* opened NULL: this is a call */
     struct umx_rpc_call_handler call;
     bool authenticated; /* refuse a peer without certificate before its request is read */
+    size_t max_request; /* bytes of a call's request; 0: the server's max_message */
 };
 
 struct umx_rpc_server_options {

@@ -104,15 +104,21 @@ static void on_received(void *owner, bool ok)
 {
     struct umx_rpc_served *served = owner;
     grpc_byte_buffer *buffer = served->incoming;
+    struct umx_error why;
     size_t length = 0;
     uint8_t *bytes = NULL;
-    bool more = false;
+    bool more = false, large = false;
 
     served->incoming = NULL;
     if (ok && buffer != NULL)
+        large = served->max_request > 0 && grpc_byte_buffer_length(buffer) > served->max_request;
+    if (ok && buffer != NULL && !large)
         bytes = umx_rpc_gather(buffer, &length);
     grpc_byte_buffer_destroy(buffer);
-    if (bytes != NULL) {
+    if (large) {
+        umx_fail(&why, UMX_ERR_FRAME_TOO_LARGE, "the request", "at most %zu bytes", served->max_request);
+        umx_rpc_served_finish(served, &why);
+    } else if (bytes != NULL) {
         more = served->kind->received(served, bytes, length);
         free(bytes);
     } else {

@@ -62,6 +62,7 @@ void umx_rpc_server_remember(struct umx_rpc_server *server, struct umx_rpc_serve
     server->served = served;
     server->count++;
     server->calls += served->kind->is_call;
+    server->anonymous += served->kind->is_call && served->peer.role == UMX_ROLE_NONE;
     pthread_mutex_unlock(&server->mutex);
 }
 
@@ -75,6 +76,7 @@ void umx_rpc_server_forget(struct umx_rpc_server *server, struct umx_rpc_served 
     if (served->next != NULL)
         served->next->previous = served->previous;
     server->calls -= served->kind->is_call;
+    server->anonymous -= served->kind->is_call && served->peer.role == UMX_ROLE_NONE;
     pthread_mutex_unlock(&server->mutex);
 }
 

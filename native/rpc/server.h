@@ -14,7 +14,8 @@
 
 enum {
     UMX_RPC_POLLERS_MAX = 8,
-    UMX_RPC_SLOTS = 32, /* calls of one method that one queue accepts ahead */
+    UMX_RPC_SLOTS = 32,     /* calls of one method that one queue accepts ahead */
+    UMX_RPC_ANONYMOUS = 16, /* calls of peers without certificate at a time: gRPC holds a whole request of each */
     UMX_RPC_STREAM_MESSAGES = 64,
     UMX_RPC_STREAM_BYTES = 256 * 1024,
 };
@@ -50,8 +51,9 @@ struct umx_rpc_server {
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t changed;
     struct umx_rpc_served *served;
-    size_t count; /* of served */
-    size_t calls; /* of them that are calls */
+    size_t count;     /* of served */
+    size_t calls;     /* of them that are calls */
+    size_t anonymous; /* calls of peers without certificate */
     size_t max_calls;
     bool stopping;
     bool down; /* gRPC has ended the server */
@@ -68,7 +70,7 @@ int umx_rpc_accept(struct umx_rpc_server *server, grpc_completion_queue *queue);
 /* The two kinds: they own the call from here on. */
 void umx_rpc_stream_accept(struct umx_rpc_server *server, const struct umx_rpc_stream_handler *handler, grpc_call *call,
                            const struct umx_identity *peer, const char *address);
-void umx_rpc_call_accept(struct umx_rpc_server *server, const struct umx_rpc_call_handler *handler, grpc_call *call,
+void umx_rpc_call_accept(struct umx_rpc_server *server, const struct umx_rpc_method *method, grpc_call *call,
                          const struct umx_identity *peer, const char *address);
 /* A third one: only tells why not. */
 void umx_rpc_refuse(struct umx_rpc_server *server, grpc_call *call, const struct umx_error *why);

@@ -76,12 +76,15 @@ struct fake {
     bool unreadable; /* read_world answers a forest with an error */
     bool action_fails;
     bool action_silent; /* done, and no answer */
+    bool action_lost;   /* not done, and no answer */
     struct fake_batch batches[FAKE_BATCHES];
     int batch_count;
     int items_done;
     bool ready;
     int applies;
     int released;
+    void (*meanwhile)(void *user); /* done once, when the next request comes; only within one process */
+    void *meanwhile_user;
 };
 
 static const char *const fake_forests[2] = {"exchange.test", "lync.test"};
@@ -493,8 +496,12 @@ static inline int fake_call(void *user, const char *forest, bool writer, Umx__Wo
                             struct umx_arena *arena, Umx__WorkerReply **reply, struct umx_error *err)
 {
     struct fake *fake = user;
+    void (*meanwhile)(void *) = fake->meanwhile;
 
     (void)deadline;
+    fake->meanwhile = NULL;
+    if (meanwhile != NULL)
+        meanwhile(fake->meanwhile_user);
     if (request->request_case == UMX__WORKER_REQUEST__REQUEST_APPLY && !writer)
         return umx_fail(err, UMX_ERR_ACCESS_DENIED, forest, "the reader does not write");
     *reply = fake_new(&umx__worker_reply__descriptor, arena);
@@ -574,7 +581,13 @@ static inline int fake_act(void *user, const char *server, const Umx__ActionBatc
     int at = 0;
     while (at < fake->batch_count && strcmp(fake->batches[at].id, batch->batch) != 0)
         at++;
-    if (at == fake->batch_count) {
+    bool not_done = batch->ask && at == fake->batch_count;
+    if (fake->action_lost) { /* on its way to the agent */
+        fake->action_lost = false;
+        fake_unlock(fake);
+        return umx_fail(err, UMX_ERR_DEADLINE, server, NULL);
+    }
+    if (at == fake->batch_count && !not_done) {
         umx_text_copy(fake->batches[at].id, sizeof fake->batches[at].id, batch->batch);
         fake->batches[fake->batch_count++].items = (int)batch->n_item;
         if (!fake->action_fails)
@@ -590,7 +603,8 @@ static inline int fake_act(void *user, const char *server, const Umx__ActionBatc
         Umx__ActionResult *result = fake_new(&umx__action_result__descriptor, arena);
         result->has_item = result->has_ok = 1;
         result->item = (int32_t)i;
-        result->ok = !fake->action_fails;
+        result->ok = !fake->action_fails && !not_done;
+        result->has_not_done = result->not_done = not_done;
         result->detail = umx_arena_string(arena, fake->action_fails ? "refused" : "{\"thumbprint\":\"ab12\"}");
         (*results)[i] = result;
     }

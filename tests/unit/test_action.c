@@ -21,6 +21,7 @@ static struct {
     int count;
     bool ok;
     bool last;
+    bool not_done;
     char detail[4096];
 } heard;
 
@@ -54,8 +55,11 @@ static void take(void *user, const Umx__ActionResult *result)
     heard.count++;
     heard.ok = result->ok;
     heard.last = result->last;
+    heard.not_done = result->not_done;
     umx_text_copy(heard.detail, sizeof heard.detail, result->detail != NULL ? result->detail : "");
 }
+
+static bool only_ask;
 
 static void ask(const char *id, const char *action, const char *item)
 {
@@ -70,6 +74,8 @@ static void ask(const char *id, const char *action, const char *item)
     batch.action = texts[1];
     batch.item = items;
     batch.n_item = 1;
+    batch.has_ask = only_ask;
+    batch.ask = only_ask;
     memset(&heard, 0, sizeof heard);
     umx_action_batch(host, journal, &batch, take, NULL);
     assert_int_equal(heard.count, 1);
@@ -140,6 +146,28 @@ static void a_restart_happens_once(void **state)
     assert_true(started_at("RTCSRV") == LATER);
     ask("b2", "restart-service", "RTCSRV");
     assert_true(started_at("RTCSRV") == LATER + UMX_HOUR);
+}
+
+static void a_question_does_nothing(void **state)
+{
+    char before[32];
+
+    (void)state;
+    only_ask = true;
+    ask("b1", "restart-service", "RTCSRV"); /* never heard of */
+    assert_true(!heard.ok && heard.not_done);
+    snprintf(before, sizeof before, "%lld", (long long)started_at("RTCSRV"));
+    assert_int_equal(umx_action_journal_add(journal, UMX_ACTION_JOURNAL_INTENT, "b2", 0, before, NULL), 0);
+    ask("b2", "restart-service", "RTCSRV"); /* begun, and not done */
+    assert_true(!heard.ok && heard.not_done);
+    assert_true(started_at("RTCSRV") < LATER);
+    only_ask = false;
+    ask("b1", "restart-service", "RTCSRV");
+    only_ask = true;
+    ask("b1", "restart-service", "RTCSRV"); /* done: the answer of then */
+    only_ask = false;
+    assert_true(heard.ok && !heard.not_done);
+    assert_true(started_at("RTCSRV") == LATER);
 }
 
 static void a_crash_before_the_effect(void **state)
@@ -217,6 +245,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_listed_actions_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_shell_read_gives_records, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_restart_happens_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_question_does_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_crash_before_the_effect, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_crash_after_the_effect, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_intent_that_cannot_be_probed, set_up, tear_down),

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sqlite3.h>
 #include <cmocka.h>
 
 #include "engine_plans.h"
@@ -660,6 +661,19 @@ static void test_action(void **state)
     assert_int_equal(stage_wait(s, "p", false), STATE(COMPLETED));
     assert_string_equal(fake_value(s->fake, 1, CONTACT, "msRTCSIP-Line"), "ab12");
 
+    draft = draft_make(s, "lost");
+    draft_action(&draft, "fe1.lync.test");
+    assert_int_equal(draft_store(s, &draft), 0);
+    submit(s, "lost");
+    s->fake->action_lost = true;
+    assert_int_equal(stage_start(s, "lost"), 0);
+    assert_int_equal(stage_wait(s, "lost", false), STATE(SUSPENDED));
+    assert_true(settles(s, "lost", "s1", STEP(PENDING)));
+    assert_int_equal(s->fake->items_done, 1); /* asked in the background, and not done behind anybody's back */
+    assert_int_equal(stage_resume(s, "lost"), 0);
+    assert_int_equal(stage_wait(s, "lost", false), STATE(COMPLETED));
+    assert_int_equal(s->fake->items_done, 2);
+
     draft = draft_make(s, "q");
     draft_action(&draft, "unknown.lync.test");
     assert_int_equal(draft_store(s, &draft), 0);
@@ -757,6 +771,56 @@ static void start_waiting(struct stage *s, const char *name)
         assert_int_equal(stage_approve(s, name), 0);
     assert_int_equal(stage_start(s, name), 0);
     assert_true(settles(s, name, "s1", STEP(INTENDED)));
+}
+
+static void cancel_p(void *user)
+{
+    struct stage *s = user;
+    struct umx_engine_caller caller = caller_of(&s->exchange);
+    struct umx_error err = {0};
+
+    assert_int_equal(umx_engine_cancel(s->engine, "p", &caller, &err), 0);
+}
+
+/* Somebody cancels while the start still asks the directory: what was answered with yes holds. */
+static void test_cancelled_while_starting(void **state)
+{
+    struct stage *s = lab();
+    (void)state;
+
+    store_small(s, "p");
+    submit(s, "p");
+    s->fake->meanwhile_user = s;
+    s->fake->meanwhile = cancel_p;
+    assert_int_equal(stage_start(s, "p"), UMX_E_CONFLICT);
+    assert_int_equal(s->err.id, UMX_ERR_PLAN_STATE_WRONG);
+    assert_int_equal(stage_state(s, "p"), STATE(CANCELLED));
+    assert_int_equal(s->fake->applies, 0);
+    stage_end(s, true);
+}
+
+/* What was approved is what the hash says: a plan whose bytes were changed in the file does not run. */
+static void test_changed_bytes(void **state)
+{
+    struct stage *s = lab();
+    char path[256];
+    sqlite3 *db;
+    (void)state;
+
+    store_small(s, "p");
+    submit(s, "p");
+    stage_close_engine(s);
+    snprintf(path, sizeof path, "%s/journal.db", s->path);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "UPDATE plan SET bytes = substr(bytes, 1, length(bytes) - 1)"
+                                  " || x'00'",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    assert_int_not_equal(stage_open_engine(s), 0);
+    assert_int_equal(s->err.id, UMX_ERR_JOURNAL_BROKEN);
+    stage_end(s, true);
 }
 
 static void test_suspend_cancel_overlap(void **state)
@@ -867,6 +931,8 @@ int main(void)
         cmocka_unit_test(test_action),
         cmocka_unit_test(test_gate_and_waits),
         cmocka_unit_test(test_gate_checks),
+        cmocka_unit_test(test_cancelled_while_starting),
+        cmocka_unit_test(test_changed_bytes),
         cmocka_unit_test(test_suspend_cancel_overlap),
         cmocka_unit_test(test_withdrawn_while_running),
         cmocka_unit_test(test_close),

@@ -166,6 +166,7 @@ static const struct umx_rpc_method methods[] = {
     {.path = "/test/Attach", .stream = {.opened = stream_opened, .message = stream_message, .closed = stream_closed}},
     {.path = "/test/Run", .call = {.serve = serve}},
     {.path = "/test/Named", .call = {.serve = serve}, .authenticated = true},
+    {.path = "/test/Small", .call = {.serve = serve}, .max_request = 8},
 };
 
 /* ---- set-up */
@@ -280,6 +281,41 @@ static void test_call(void **state)
     start_server(true, 2);
     expect_answer(&person, "/test/Run", "who", OPERATOR_URI);
     expect_answer(&agent, "/test/Named", "who", "umx://test/agent/6b1e");
+}
+
+static void test_request_is_capped(void **state)
+{
+    (void)state;
+    start_server(false, 2);
+    expect_refusal(&pki, &person, "/test/Small", "much more than 8", UMX_ERR_FRAME_TOO_LARGE, NULL);
+    expect_answer(&person, "/test/Small", "who", OPERATOR_URI);
+}
+
+/* Peers without certificate that say nothing keep nobody with one from calling. */
+static void test_strangers_have_few_places(void **state)
+{
+    enum { STRANGERS = 24 };
+    struct umx_rpc_channel *channel;
+    struct umx_rpc_client_call *calls[STRANGERS];
+    struct umx_error err = {0};
+    uint8_t *bytes;
+    size_t length;
+    int refused = 0;
+
+    (void)state;
+    start_server(false, 2);
+    channel = open_channel(&pki, NULL);
+    for (int i = 0; i < STRANGERS; i++)
+        calls[i] = start_call(channel, "/test/Run", NULL, false);
+    for (int i = 0; i < STRANGERS; i++)
+        refused +=
+            umx_rpc_call_next(calls[i], UMX_SECOND / 5, &bytes, &length, &err) == UMX_RPC_END && err.id == UMX_ERR_BUSY;
+    assert_true(refused >= STRANGERS - 16 - 8 / 2); /* queues accept in parallel: a few more may come in */
+    assert_true(refused < STRANGERS);
+    expect_answer(&person, "/test/Run", "who", OPERATOR_URI);
+    for (int i = 0; i < STRANGERS; i++)
+        umx_rpc_call_close(calls[i]);
+    umx_rpc_channel_close(channel);
 }
 
 static void test_many_answers_arrive_in_order(void **state)
@@ -973,6 +1009,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_call, stop_server),
+        cmocka_unit_test_teardown(test_request_is_capped, stop_server),
+        cmocka_unit_test_teardown(test_strangers_have_few_places, stop_server),
         cmocka_unit_test_teardown(test_many_answers_arrive_in_order, stop_server),
         cmocka_unit_test_teardown(test_one_channel_carries_many_calls, stop_server),
         cmocka_unit_test_teardown(test_error_crosses_the_wire, stop_server),
