@@ -103,6 +103,8 @@ static int open_all(struct umx_controller *controller, const char *config_path, 
     if (status == 0)
         status = umx_journal_open(umx_text_string(&journal), &controller->journal, err);
     if (status == 0)
+        status = check_journal(controller, err);
+    if (status == 0)
         status = umx_forests_open(controller->config, &controller->forests, err);
     if (status == 0)
         status = umx_fleet_open(controller, &controller->fleet, err);
@@ -119,6 +121,38 @@ static int open_all(struct umx_controller *controller, const char *config_path, 
     return status;
 }
 
+/* A broken journal does not keep the controller from serving: it can be read, and adding to it is the journal's own
+ * decision. */
+static int check_journal(struct umx_controller *controller, struct umx_error *err)
+{
+    struct umx_journal_head kept = {0};
+    int64_t entries;
+    int64_t first_bad = 0;
+    int status = umx_state_kept_head(controller->state, &kept, err);
+
+    if (status == 0)
+        status = umx_journal_verify(controller->journal, kept.sequence > 0 ? &kept : NULL, &entries, &first_bad, err);
+    controller->journal_intact = status == 0 && first_bad == 0;
+    if (status == 0 && first_bad != 0) {
+        struct umx_error broken = {0};
+        umx_fail(&broken, UMX_ERR_JOURNAL_BROKEN, "journal.db", "from entry %lld on", (long long)first_bad);
+        umx_log_error("controller", &broken);
+    }
+    return status;
+}
+
+void umx_controller_keep_head(struct umx_controller *controller)
+{
+    struct umx_journal_head head;
+    struct umx_error err = {0};
+
+    if (!controller->journal_intact)
+        return;
+    umx_journal_head(controller->journal, &head);
+    if (umx_state_keep_head(controller->state, &head, &err) != 0)
+        umx_log_error("controller", &err);
+}
+
 /* In the reverse order: nobody new comes in, what runs ends at a boundary, then the files close. */
 static void close_all(struct umx_controller *controller)
 {
@@ -126,6 +160,8 @@ static void close_all(struct umx_controller *controller)
     umx_rpc_server_stop(controller->operators, STOP_GRACE);
     umx_rpc_server_stop(controller->agents, STOP_GRACE);
     umx_engine_close(controller->engine);
+    if (controller->journal != NULL && controller->state != NULL)
+        umx_controller_keep_head(controller);
     umx_observer_close(controller->observer);
     umx_fleet_close(controller->fleet);
     umx_forests_close(controller->forests);

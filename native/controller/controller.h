@@ -4,6 +4,8 @@
 #ifndef UMX_CONTROLLER_CONTROLLER_H
 #define UMX_CONTROLLER_CONTROLLER_H
 
+#include <stdbool.h>
+
 #include "controller/config.h"
 
 struct umx_authority;
@@ -22,6 +24,7 @@ struct umx_controller {
     struct umx_authority *authority;
     struct umx_state *state;
     struct umx_journal_file *journal;
+    bool journal_intact; /* at the start; else the mirrored head is evidence and stays as it is */
     struct umx_forests *forests;
     struct umx_observer *observer;
     struct umx_fleet *fleet;
@@ -29,6 +32,9 @@ struct umx_controller {
     struct umx_rpc_server *agents;
     struct umx_rpc_server *operators;
 };
+
+/* Mirrors the journal's head in state.db, so that `audit verify` sees a journal whose end was cut off. */
+void umx_controller_keep_head(struct umx_controller *controller);
 
 /* Opens everything, serves until SIGTERM or SIGINT, and ends in order. */
 int umx_controller_run(const char *config_path, struct umx_error *err);

@@ -74,6 +74,10 @@ struct umx_engine_ports {
     int (*act)(void *user, const char *server, const Umx__ActionBatch *batch, int64_t deadline, struct umx_arena *arena,
                Umx__ActionResult ***results, size_t *count, struct umx_error *err);
 
+    /* The journal's head as it was kept elsewhere, so that a missing end shows; sequence 0: nothing was kept. May be
+     * NULL. */
+    int (*kept_head)(void *user, struct umx_journal_head *head, struct umx_error *err);
+
     /* Has what a wait of kind `service` or `visible` waits for come true? UMX_E_UNSUPPORTED: nobody here can tell; the
      * step then waits for an operator's confirmation. May be NULL (the same). */
     int (*ready)(void *user, const Umx__PlanStep *step, bool *ready, struct umx_error *err);

@@ -7,6 +7,7 @@
 #include "controller/fleet.h"
 #include "controller/forests.h"
 #include "controller/observer.h"
+#include "store/state.h"
 
 static int read_tables(struct umx_controller *controller, const char *forest, const char *const *tables,
                        struct umx_world *world, struct umx_error *err)
@@ -89,8 +90,16 @@ static void release_writer(void *user, const char *forest)
     struct umx_controller *controller = user;
 
     umx_forests_stop_writer(controller->forests, forest);
+    umx_controller_keep_head(controller);
     /* A plan wrote there: what agents prove and see of it may be another thing now. */
     umx_fleet_ask(controller->fleet, tables);
+}
+
+static int kept_head(void *user, struct umx_journal_head *head, struct umx_error *err)
+{
+    struct umx_controller *controller = user;
+
+    return umx_state_kept_head(controller->state, head, err);
 }
 
 static int act(void *user, const char *server, const Umx__ActionBatch *batch, int64_t deadline, struct umx_arena *arena,
@@ -105,7 +114,11 @@ const struct umx_engine_ports *umx_controller_ports(struct umx_controller *contr
 {
     static struct umx_engine_ports ports;
 
-    ports = (struct umx_engine_ports){
-        .user = controller, .read_world = read_world, .call = call, .release_writer = release_writer, .act = act};
+    ports = (struct umx_engine_ports){.user = controller,
+                                      .read_world = read_world,
+                                      .call = call,
+                                      .release_writer = release_writer,
+                                      .act = act,
+                                      .kept_head = kept_head};
     return &ports;
 }

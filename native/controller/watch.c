@@ -240,10 +240,15 @@ int umx_engine_verify(struct umx_engine *engine, int64_t *entries, bool *intact,
                       struct umx_error *err)
 {
     struct signatures signatures = {engine->options.deployment, 0};
+    struct umx_journal_head kept = {0};
+    int status = 0;
 
     *intact = false;
     *first_bad = 0;
-    int status = umx_journal_verify(engine->journal, NULL, entries, first_bad, err);
+    if (engine->ports.kept_head != NULL)
+        status = engine->ports.kept_head(engine->ports.user, &kept, err);
+    if (status == 0)
+        status = umx_journal_verify(engine->journal, kept.sequence > 0 ? &kept : NULL, entries, first_bad, err);
     if (status == 0 && *first_bad == 0)
         status = umx_journal_each(engine->journal, NULL, 0, 0, check_entry, &signatures, err);
     if (status == 0 && *first_bad == 0)

@@ -350,3 +350,30 @@ def test_journal_chain(stage):
     answer = stage.umx(LYNC, "audit", "verify")
     assert answer.code == 0 and answer.json["intact"] is True and answer.json["entries"] > 500
     assert answer.json["first_bad"] is None
+
+
+def test_a_journal_whose_end_was_cut_off_is_found(stage):
+    """With its head row put right too: the mirror in state.db remembers."""
+    import sqlite3
+    stage.controller.stop()
+    path = stage.data / "journal.db"
+    kept = path.read_bytes()
+    with sqlite3.connect(path) as journal:
+        names = [r[0] for r in journal.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        assert "entry" in names, names
+        last = journal.execute("SELECT max(sequence) FROM entry").fetchone()[0]
+        journal.execute("DELETE FROM entry WHERE sequence = ?", (last,))
+        before = journal.execute("SELECT hash FROM entry WHERE sequence = ?", (last - 1,)).fetchone()[0]
+        journal.execute("UPDATE head SET sequence = ?, hash = ?", (last - 1, before))
+    try:
+        stage.start_controller()
+        answer = stage.umx(LYNC, "audit", "verify")
+        assert answer.code == 1 and answer.json["intact"] is False, answer
+        assert answer.json["first_bad"] == last
+    finally:
+        stage.controller.stop()
+        for extra in ("-wal", "-shm"):
+            (stage.data / f"journal.db{extra}").unlink(missing_ok=True)
+        path.write_bytes(kept)
+        stage.start_controller()
+    assert stage.umx(LYNC, "audit", "verify").json["intact"] is True
