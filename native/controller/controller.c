@@ -82,6 +82,26 @@ static int open_listeners(struct umx_controller *controller, struct umx_error *e
     return status;
 }
 
+/* A broken journal does not keep the controller from serving: it can be read, and adding to it is the journal's own
+ * decision. */
+static int check_journal(struct umx_controller *controller, struct umx_error *err)
+{
+    struct umx_journal_head kept = {0};
+    int64_t entries;
+    int64_t first_bad = 0;
+    int status = umx_state_kept_head(controller->state, &kept, err);
+
+    if (status == 0)
+        status = umx_journal_verify(controller->journal, kept.sequence > 0 ? &kept : NULL, &entries, &first_bad, err);
+    controller->journal_intact = status == 0 && first_bad == 0;
+    if (status == 0 && first_bad != 0) {
+        struct umx_error broken = {0};
+        umx_fail(&broken, UMX_ERR_JOURNAL_BROKEN, "journal.db", "from entry %lld on", (long long)first_bad);
+        umx_log_error("controller", &broken);
+    }
+    return status;
+}
+
 static int open_all(struct umx_controller *controller, const char *config_path, struct umx_error *err)
 {
     struct umx_text state = {0};
@@ -118,26 +138,6 @@ static int open_all(struct umx_controller *controller, const char *config_path, 
         status = umx_observer_start(controller->observer, err);
     umx_text_free(&state);
     umx_text_free(&journal);
-    return status;
-}
-
-/* A broken journal does not keep the controller from serving: it can be read, and adding to it is the journal's own
- * decision. */
-static int check_journal(struct umx_controller *controller, struct umx_error *err)
-{
-    struct umx_journal_head kept = {0};
-    int64_t entries;
-    int64_t first_bad = 0;
-    int status = umx_state_kept_head(controller->state, &kept, err);
-
-    if (status == 0)
-        status = umx_journal_verify(controller->journal, kept.sequence > 0 ? &kept : NULL, &entries, &first_bad, err);
-    controller->journal_intact = status == 0 && first_bad == 0;
-    if (status == 0 && first_bad != 0) {
-        struct umx_error broken = {0};
-        umx_fail(&broken, UMX_ERR_JOURNAL_BROKEN, "journal.db", "from entry %lld on", (long long)first_bad);
-        umx_log_error("controller", &broken);
-    }
     return status;
 }
 
