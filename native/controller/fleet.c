@@ -95,11 +95,13 @@ int fleet_send_welcome(struct fleet_session *session)
 
 int fleet_enqueue(struct umx_fleet *fleet, struct fleet_job *job)
 {
-    if (fleet->job_count >= FLEET_QUEUE_MAX || fleet->stopping)
+    job->bytes = umx_arena_used(umx_world_arena(job->rows));
+    if (fleet->job_count >= FLEET_QUEUE_MAX || job->bytes > FLEET_QUEUE_BYTES - fleet->job_bytes || fleet->stopping)
         return UMX_E_LIMIT;
     *fleet->jobs_end = job;
     fleet->jobs_end = &job->next;
     fleet->job_count++;
+    fleet->job_bytes += job->bytes;
     pthread_cond_broadcast(&fleet->changed);
     return 0;
 }

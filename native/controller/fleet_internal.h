@@ -9,8 +9,9 @@
 
 enum {
     FLEET_PROTOCOL = 1,
-    FLEET_QUEUE_MAX = 4096,              /* reports that wait to be stored; above it the sender's stream ends */
-    FLEET_REPORT_CAP = 16 * 1024 * 1024, /* bytes of one table of one agent */
+    FLEET_QUEUE_MAX = 4096,                /* reports that wait to be stored; above it the sender's stream ends */
+    FLEET_REPORT_CAP = 16 * 1024 * 1024,   /* bytes of one table of one agent */
+    FLEET_QUEUE_BYTES = 512 * 1024 * 1024, /* of all reports that wait: few agents must not fill the memory */
     FLEET_DIGEST = 32,
     FLEET_TABLES = 16, /* tables an agent may report */
 };
@@ -65,6 +66,7 @@ struct fleet_job {
     int64_t generation;
     uint8_t digest[FLEET_DIGEST];
     struct umx_world *rows;
+    size_t bytes; /* of the rows */
 };
 
 /* An action batch that waits for its results. */
@@ -91,6 +93,7 @@ struct umx_fleet {
     struct fleet_job *jobs;
     struct fleet_job **jobs_end;
     size_t job_count;
+    size_t job_bytes;
     bool stopping;
     pthread_t writer;
 };

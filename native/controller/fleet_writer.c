@@ -21,6 +21,7 @@ static struct fleet_job *take_group(struct umx_fleet *fleet)
         *end = job;
         end = &job->next;
         fleet->job_count--;
+        fleet->job_bytes -= job->bytes;
     }
     if (fleet->jobs == NULL)
         fleet->jobs_end = &fleet->jobs;

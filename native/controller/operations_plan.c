@@ -1,10 +1,15 @@
 /* The operations of a plan's life: thin, the engine does the work. */
 #include "controller/operations.h"
 
+#include <stdatomic.h>
+
 #include "base/clock.h"
 #include "controller/engine.h"
 
-enum { WATCH_TURN = 2 }; /* seconds between two looks whether the watcher is still there */
+enum {
+    WATCH_TURN = 2,    /* seconds between two looks whether the watcher is still there */
+    WATCHERS_MAX = 16, /* half of the threads for calls */
+};
 
 static struct umx_engine_caller caller_of(const struct umx_operation *operation)
 {
@@ -188,7 +193,7 @@ int umx_operation_plan_undo(struct umx_operation *operation, struct umx_error *e
 }
 
 /* Entries as they are written, until the plan is at rest or the watcher goes away. */
-int umx_operation_plan_watch(struct umx_operation *operation, struct umx_error *err)
+static int watch(struct umx_operation *operation, struct umx_error *err)
 {
     struct umx_engine *engine = operation->controller->engine;
     int64_t after = 0;
@@ -217,6 +222,18 @@ int umx_operation_plan_watch(struct umx_operation *operation, struct umx_error *
     status = umx_engine_show(engine, plan_name(operation), operation->arena, &view, err);
     if (status == 0)
         end_state(operation, view.summary);
+    return status;
+}
+
+/* A watcher keeps its thread as long as the plan runs: those who want to stop the plan need one too. */
+int umx_operation_plan_watch(struct umx_operation *operation, struct umx_error *err)
+{
+    static atomic_int watchers;
+    int status = atomic_fetch_add(&watchers, 1) < WATCHERS_MAX
+                     ? watch(operation, err)
+                     : umx_fail(err, UMX_ERR_BUSY, plan_name(operation), "%d others are watching plans", WATCHERS_MAX);
+
+    atomic_fetch_sub(&watchers, 1);
     return status;
 }
 
