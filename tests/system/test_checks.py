@@ -124,10 +124,10 @@ def test_trusts_are_mended(stage):
 
 
 def test_clock_that_is_15_minutes_ahead(stage, fault):
-    """Kerberos refuses the logon there, so the forest cannot be read; the clock is found all the same."""
+    """Kerberos refuses the logon there, unless the ticket came from the same wrong clock; the clock is found in any case."""
     fault("clock-skew", first_dc(stage, "lync.test"), "900")
     answer = stage.umx(LYNC, "check", "--phase", "forests")
-    assert answer.code == 1 and "lync.test" in answer.err, answer
+    assert answer.code == 1, answer
     clocks = of(answer.json["findings"], "forests/clock")
     assert [f["status"] for f in clocks] == ["fail", "fail"], clocks
     for clock in clocks:

@@ -48,6 +48,16 @@ def stopped_worker(stage, timeout=30):
     raise AssertionError("no worker came to its first write")
 
 
+def restart(stage, environment=None):
+    """Another controller; the last steps of a plan need the agents, so they are waited for."""
+    assert stage.controller.stop() == 0
+    stage.start_controller(environment=environment)
+    end = time.monotonic() + 90
+    while {a["state"] for a in stage.umx(LYNC, "agents").json["agents"]} != {"connected"}:
+        assert time.monotonic() < end, stage.umx(LYNC, "agents")
+        time.sleep(0.5)
+
+
 def entry_of(stage, dn):
     done = lab(stage.lab_dir, "ldapsearch", "contoso.test", "-b", dn, "-s", "base", "dn", check=False)
     return "\ndn:" in "\n" + done.stdout
@@ -60,8 +70,7 @@ def test_a_write_in_flight_is_uncertain_and_settled_after_the_thaw(stage, fault)
     plan = create(stage, "cold-write", pair="contoso.test:lync.test")
     approve(stage, "cold-write")
     # The third write is the one: what was done before it must stay as it is.
-    stage.controller.stop()
-    stage.start_controller(environment={"UMX_STOP_POINT": "directory:write:3"})
+    restart(stage, {"UMX_STOP_POINT": "directory:write:3"})
     start(stage, "cold-write")
     worker = stopped_worker(stage)
     fault("freeze-dc", dc(stage, "contoso.test"))
@@ -76,8 +85,7 @@ def test_a_write_in_flight_is_uncertain_and_settled_after_the_thaw(stage, fault)
     step = uncertain[0]
     assert stage.umx(LYNC, "audit", "--plan", "cold-write").json["entries"][-1]["kind"] == "suspended"
     # Another controller does not guess either, and does not go on.
-    assert stage.controller.stop() == 0
-    stage.start_controller()
+    restart(stage)
     answer = stage.umx(CONTOSO, "plan", "resume", "cold-write")
     # Which of the two depends on whether the question about the step or the one about the approvals comes first.
     assert answer.code != 0 and answer.error in ("UMX-1408", "UMX-1203") and "contoso.test" in answer.err, answer
@@ -87,7 +95,8 @@ def test_a_write_in_flight_is_uncertain_and_settled_after_the_thaw(stage, fault)
         assert entry_of(stage, step["change"]["dn"]), "the domain controller carries out what it had received"
     answer = stage.umx(CONTOSO, "plan", "resume", "cold-write")
     assert answer.code == 0, answer
-    assert finish(stage, "cold-write")["state"] == "completed"
+    plan = finish(stage, "cold-write")
+    assert plan["state"] == "completed", [(s["summary"], s["error"]) for s in plan["steps"] if s["error"]]
     entries = [e for e in stage.umx(LYNC, "audit", "--plan", "cold-write").json["entries"] if e["step"] == step["id"]]
     assert [e["kind"] for e in entries] == ["intent", "uncertain", "settled", "verified"]
     assert entries[2]["outcome"] == "ours"
@@ -99,8 +108,7 @@ def test_a_write_that_was_never_sent_is_sent_again(stage):
     """The worker dies with the write in its hands: the domain controller says that nothing was done, and it is done once."""
     create(stage, "lost-write", pair="contoso.test:lync.test")
     approve(stage, "lost-write")
-    stage.controller.stop()
-    stage.start_controller(environment={"UMX_STOP_POINT": "directory:write:2"})
+    restart(stage, {"UMX_STOP_POINT": "directory:write:2"})
     start(stage, "lost-write")
     worker = stopped_worker(stage)
     os.kill(worker, signal.SIGKILL)
@@ -113,6 +121,5 @@ def test_a_write_that_was_never_sent_is_sent_again(stage):
     story = [e for e in entries if e["step"] == lost[0]]
     assert [e["kind"] for e in story] == ["intent", "uncertain", "settled", "intent", "effect", "verified"]
     assert story[2]["outcome"] == "not_done"
-    stage.controller.stop()
-    stage.start_controller()
+    restart(stage)
     undo(stage, "lost-write")
