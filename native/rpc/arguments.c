@@ -50,7 +50,7 @@ static const struct integer client[] = {
     {GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1},
     {GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, INT_MAX},
     {GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 1000},
-    {GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 30000},
+    {GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 10000}, /* the agent's own pauses come on top */
     {GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0}, /* otherwise keepalive ends after two pings on a quiet stream */
     {GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1},    /* a new channel is a new connection with its own identity */
 };
