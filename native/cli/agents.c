@@ -6,22 +6,25 @@
 static void view(struct umx_cli *cli, const struct umx_document *document)
 {
     static const struct umx_output_column columns[] = {{"state", "STATE", UMX_GRID_STATUS | UMX_GRID_FIXED},
-                                                       {"server", "SERVER", 0},
+                                                       {"server", "SERVER", UMX_GRID_FIXED},
                                                        {"forest", "FOREST", 0},
                                                        {"version", "VERSION", 0},
                                                        {"last_report_at", "LAST REPORT", UMX_GRID_FIXED},
                                                        {"reason", "REASON", 0}};
     const json_t *agents = umx_document_array(document, "agents");
     json_t *sorted = json_array();
+    size_t reasons = 0;
 
     /* Those that are missing first. */
     for (int connected = 0; connected < 2; connected++)
         for (size_t i = 0; i < json_array_size(agents); i++)
             if ((strcmp(umx_value_string(json_array_get(agents, i), "state"), "connected") == 0) == connected)
                 json_array_append(sorted, json_array_get(agents, i));
+    for (size_t i = 0; i < json_array_size(sorted); i++)
+        reasons += umx_value_string(json_array_get(sorted, i), "reason")[0] != '\0';
     if (json_array_size(sorted) == 0)
         fputs("no agents; `umxd issue agent FQDN` makes the first\n", cli->out);
-    umx_output_records(cli, sorted, columns, 6);
+    umx_output_records(cli, sorted, columns, reasons > 0 ? 6 : 5); /* an empty column would only narrow the names */
     json_decref(sorted);
 }
 

@@ -32,10 +32,16 @@ void umx_plan_view_state(struct umx_cli *cli, const struct umx_document *documen
 {
     static const char *const members[][2] = {
         {"name", "plan"}, {"state", "state"}, {"hash", "hash"}, {"forests", "forests"}};
+    const json_t *missing = json_object_get(document->root, "missing");
 
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
         umx_output_member(cli, document->root, members[i][0], members[i][1]);
-    umx_output_member(cli, document->root, "missing", "still needed");
+    /* One line each: the items have commas and "and" of their own. */
+    for (size_t i = 0; i < json_array_size(missing); i++) {
+        json_t *item = json_pack("{s:O}", "missing", json_array_get(missing, i));
+        umx_output_member(cli, item, "missing", i == 0 ? "still needed" : "");
+        json_decref(item);
+    }
 }
 
 static json_t *named(const struct umx_args *args)

@@ -5,18 +5,37 @@
 #include "cli/value.h"
 #include "cli/width.h"
 
+/* The effect of an action is the agent's list of results: people need what it says about each item. */
+static void add_detail(struct umx_text *line, const char *detail)
+{
+    json_t *results = detail[0] == '[' ? json_loads(detail, 0, NULL) : NULL;
+
+    if (results == NULL)
+        umx_text_addf(line, "  %s", detail);
+    for (size_t i = 0; i < json_array_size(results); i++) {
+        const json_t *result = json_array_get(results, i);
+        umx_text_addf(line, "%s%s%s", i == 0 ? "  " : "; ",
+                      json_is_false(json_object_get(result, "ok")) ? "failed: " : "",
+                      umx_value_string(result, "detail"));
+    }
+    json_decref(results);
+}
+
 void umx_plan_view_entry(struct umx_cli *cli, const json_t *entry)
 {
     struct umx_text line = {0}, clean = {0};
 
     umx_value_add_text(&line, json_object_get(entry, "written_at"));
-    umx_text_addf(&line, "  %-12s %s", umx_value_string(entry, "kind"), umx_value_string(entry, "step"));
+    if (umx_value_string(entry, "step")[0] != '\0')
+        umx_text_addf(&line, "  %-12s %s", umx_value_string(entry, "kind"), umx_value_string(entry, "step"));
+    else
+        umx_text_addf(&line, "  %s", umx_value_string(entry, "kind"));
     if (umx_value_string(entry, "outcome")[0] != '\0')
         umx_text_addf(&line, " %s", umx_value_string(entry, "outcome"));
     if (umx_value_string(entry, "error")[0] != '\0')
         umx_text_addf(&line, " %s", umx_value_string(entry, "error"));
     if (umx_value_string(entry, "detail")[0] != '\0')
-        umx_text_addf(&line, "  %s", umx_value_string(entry, "detail"));
+        add_detail(&line, umx_value_string(entry, "detail"));
     umx_width_add_printable(&clean, umx_text_string(&line));
     fprintf(cli->out, "%s\n", umx_text_string(&clean));
     umx_text_free(&line);

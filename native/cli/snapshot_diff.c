@@ -1,36 +1,44 @@
+#include <string.h>
+
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/value.h"
 #include "cli/world_diff.h"
 
+/* Distinguished names are wider than any column: each record on lines of its own, its fields below it. */
 static void view(struct umx_cli *cli, const struct umx_document *document)
 {
-    static const struct umx_output_column columns[] = {{"change", "CHANGE", UMX_GRID_STATUS | UMX_GRID_FIXED},
-                                                       {"table", "TABLE", 0},
-                                                       {"key", "RECORD", 0},
-                                                       {"field", "FIELD", 0},
-                                                       {"before", "BEFORE", 0},
-                                                       {"after", "AFTER", 0}};
     const json_t *counts = json_object_get(document->root, "counts");
-    json_t *shown = json_array();
+    const json_t *changes = umx_document_array(document, "changes");
+    struct umx_text last = {0};
 
     fprintf(cli->out, "from %s to %s: %lld added, %lld removed, %lld changed\n",
             umx_value_string(document->root, "from_at"), umx_value_string(document->root, "to_at"),
             umx_value_integer(counts, "added"), umx_value_integer(counts, "removed"),
             umx_value_integer(counts, "changed"));
-    /* Whole records are for machines. */
-    for (size_t i = 0; i < json_array_size(umx_document_array(document, "changes")); i++) {
-        json_t *row = json_copy(json_array_get(umx_document_array(document, "changes"), i));
-        if (json_is_null(json_object_get(row, "field"))) {
-            json_object_set_new(row, "before", json_null());
-            json_object_set_new(row, "after", json_null());
+    for (size_t i = 0; i < json_array_size(changes); i++) {
+        const json_t *change = json_array_get(changes, i);
+        struct umx_text record = {0}, field = {0};
+
+        umx_text_addf(&record, "%s %s  %s", umx_value_string(change, "change"), umx_value_string(change, "table"),
+                      umx_value_string(change, "key"));
+        if (strcmp(umx_text_string(&record), umx_text_string(&last)) != 0) {
+            fputc('\n', cli->out);
+            umx_grid_paragraph(cli->out, &cli->style, 0, umx_text_string(&record));
         }
-        json_array_append_new(shown, row);
+        /* Whole records are for machines. */
+        if (!json_is_null(json_object_get(change, "field"))) {
+            umx_text_addf(&field, "%s: ", umx_value_string(change, "field"));
+            umx_value_add_text(&field, json_object_get(change, "before"));
+            umx_text_adds(&field, " -> ");
+            umx_value_add_text(&field, json_object_get(change, "after"));
+            umx_grid_paragraph(cli->out, &cli->style, 4, umx_text_string(&field));
+        }
+        umx_text_free(&field);
+        umx_text_free(&last);
+        last = record;
     }
-    if (json_array_size(shown) > 0)
-        fputc('\n', cli->out);
-    umx_output_records(cli, shown, columns, 6);
-    json_decref(shown);
+    umx_text_free(&last);
 }
 
 static int set_time(struct umx_document *document, const char *key, int64_t at, struct umx_error *err)
