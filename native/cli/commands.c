@@ -89,7 +89,10 @@ static const struct umx_option login_options[] = {
 /* words, operands, function, help, options, details, example, hidden */
 static const struct umx_command commands[] = {
     {"status", "", umx_command_status, "forests, pairs x phases, agents; problems first", NULL,
-     "The state of each phase for each pair of an Exchange and a Lync forest, from checks alone.", "umx status", false},
+     "The state of each phase for each pair of an Exchange and a Lync forest, from checks alone, as of the last "
+     "reading "
+     "(its time stands beside the forest). `umx check` reads the forests again.",
+     "umx status", false},
     {"agents", "", umx_command_agents, "the agents and when they last reported", NULL, NULL, "umx agents -o csv",
      false},
     {"query", "SQL", umx_command_query, "ask the fleet and the forests in SQL", query_options,
@@ -99,7 +102,8 @@ static const struct umx_command commands[] = {
      "Without NAME all tables; with NAME its columns and what they mean. Needs no controller.", "umx tables hunt_group",
      false},
     {"check", "", umx_command_check, "findings: what is right, what is not, what to do", check_options,
-     "Exit code 1 when something failed. With --snapshot it needs no controller: that is how a case is reproduced.",
+     "Reads the forests again. Without --phase the phases that this version can observe. Exit code 1 when something "
+     "failed. With --snapshot it needs no controller: that is how a case is reproduced.",
      "umx check --phase forests --pair exchange.test:lync.test", false},
     {"phases", "[NAME]", umx_command_phases, "the eleven phases; with NAME its checks and options", NULL,
      "Needs no controller.", "umx phases exchucutil", false},

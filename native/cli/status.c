@@ -19,7 +19,7 @@ static void add_unknown(json_t *rows, const json_t *pairs)
                 rows, json_pack("{s:s,s:o,s:s}", "state", "unknown", "what",
                                 json_sprintf("%d phase%s (%s:%s)", count, count == 1 ? "" : "s",
                                              umx_value_string(pair, "exchange"), umx_value_string(pair, "lync")),
-                                "why", "see `umx check`"));
+                                "why", "`umx check --phase NAME` says why"));
     }
 }
 

@@ -327,7 +327,7 @@ static void status_has_its_problems_first(void **state)
                                   "STATE    WHAT                        WHY\n"
                                   "error    x.test                      UMX-1201: silence\n"
                                   "missing  exchucutil (x.test:y.test)  4 fail, 1 warn, 0 unknown\n"
-                                  "unknown  1 phase (x.test:y.test)     see `umx check`\n"
+                                  "unknown  1 phase (x.test:y.test)     `umx check --phase NAME` says why\n"
                                   "silent   1 agent                     not connected; see `umx agents`\n"
                                   "\n"
                                   "FOREST  SIDE      READ FROM  AT\n"
