@@ -196,10 +196,11 @@ class Demo:
         self.say(f"""
 Left running. In another shell:
   export LAB_DIR={self.options.lab}
-  umx() {{ {LAB} exec {self.stage.build / 'umx'} --controller {OPERATORS} --identity {identity} "$@"; }}
+  export UMX_CONTROLLER={OPERATORS} UMX_IDENTITY={identity}
+  umx() {{ {LAB} exec {self.stage.build / 'umx'} "$@"; }}
   umx status
   {LAB} ldapsearch contoso.test -b CN=Configuration,DC=contoso,DC=test '(objectClass=msExchUMIPGateway)'
-Identities of other administrators: {self.stage.home}/*.identity.pem
+As another administrator: umx --identity FILE ..., with a FILE of {self.stage.home}/*.identity.pem
 End it with: {LAB} down""")
 
     def finish(self, ok, error=None):
