@@ -5,12 +5,12 @@
 
 static void view(struct umx_cli *cli, const struct umx_document *document)
 {
-    static const struct umx_output_column columns[] = {{"state", "STATE", UMX_GRID_STATUS | UMX_GRID_FIXED},
-                                                       {"server", "SERVER", UMX_GRID_FIXED},
-                                                       {"forest", "FOREST", 0},
-                                                       {"version", "VERSION", 0},
-                                                       {"last_report_at", "LAST REPORT", UMX_GRID_FIXED},
-                                                       {"reason", "REASON", 0}};
+    struct umx_output_column columns[] = {{"state", "STATE", UMX_GRID_STATUS | UMX_GRID_FIXED},
+                                          {"server", "SERVER", 0},
+                                          {"forest", "FOREST", 0},
+                                          {"version", "VERSION", 0},
+                                          {"last_report_at", "LAST REPORT", UMX_GRID_FIXED},
+                                          {"reason", "REASON", 0}};
     const json_t *agents = umx_document_array(document, "agents");
     json_t *sorted = json_array();
     size_t reasons = 0;
@@ -24,7 +24,10 @@ static void view(struct umx_cli *cli, const struct umx_document *document)
         reasons += umx_value_string(json_array_get(sorted, i), "reason")[0] != '\0';
     if (json_array_size(sorted) == 0)
         fputs("no agents; `umxd issue agent FQDN` makes the first\n", cli->out);
-    umx_output_records(cli, sorted, columns, reasons > 0 ? 6 : 5); /* an empty column would only narrow the names */
+    /* Without reasons their column would only break the names. */
+    if (reasons == 0)
+        columns[1].flags = UMX_GRID_FIXED;
+    umx_output_records(cli, sorted, columns, reasons > 0 ? 6 : 5);
     json_decref(sorted);
 }
 
