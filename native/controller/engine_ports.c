@@ -93,6 +93,7 @@ static void release_writer(void *user, const char *forest)
     umx_controller_keep_head(controller);
     /* A plan wrote there: what agents prove and see of it may be another thing now. */
     umx_fleet_ask(controller->fleet, tables);
+    umx_observer_want(controller->observer);
 }
 
 static int kept_head(void *user, struct umx_journal_head *head, struct umx_error *err)

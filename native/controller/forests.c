@@ -250,9 +250,12 @@ static char *domain_controller_of(const struct reading *reading)
 static int add_proof(struct umx_world *world, Umx__Proof *proof, struct umx_error *err)
 {
     char controller[] = "controller";
+    char source[2 * UMX_ERROR_WHAT_MAX + 16];
 
+    /* One source a direction: a reading of some forests replaces their proofs and leaves the others. */
+    snprintf(source, sizeof source, "controller:%s>%s", proof->forest, proof->target_forest);
     proof->server = controller;
-    proof->source = controller;
+    proof->source = source;
     proof->has_collected_at = 1;
     proof->collected_at = umx_clock_now();
     return umx_world_add(world, &proof->base, err);

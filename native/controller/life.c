@@ -357,6 +357,11 @@ static int confirm(struct verb *v)
         return umx_fail(v->err, UMX_ERR_STEP_NOT_CONFIRMABLE, step->step->id, NULL);
     if (v->plan->base != UMX__PLAN_SUMMARY__STATE__RUNNING && v->plan->base != UMX__PLAN_SUMMARY__STATE__SUSPENDED)
         return umx_engine_wrong_state(v->engine, v->plan, "running or suspended", v->err);
+    /* Only a forest's own administrators know that something was done in it. */
+    if (!umx_text_equal(v->caller->identity->forest, step->step->forest))
+        return umx_fail(v->err, UMX_ERR_APPROVER_NOT_OF_FOREST, step->step->id,
+                        "the step is of %s, and %s was vouched for by %s", step->step->forest, v->caller->identity->uri,
+                        v->caller->identity->forest);
     int status = check_gate(v, step->step, commented);
     if (status == 0 && step->state != UMX__PLAN_STEP__STATE__INTENDED)
         status = umx_fail(v->err, UMX_ERR_STEP_NOT_CONFIRMABLE, step->step->id, NULL);

@@ -19,6 +19,7 @@ struct umx_observer {
     pthread_t thread;
     bool started;
     bool stopping;
+    bool wanted; /* a reading now, whatever the interval */
 };
 
 static bool field_of(const struct umx_table *table, const char *name)
@@ -76,9 +77,9 @@ static int store(struct umx_observer *observer, const Umx__World *records, struc
 
     for (size_t i = 0; status == 0 && i < records->n_forest; i++)
         status = store_forest(state, records, records->forest[i], err);
-    if (status == 0 && records->n_proof > 0)
-        status = umx_state_replace(state, umx_reflect_table("proof"), "server", "controller",
-                                   (ProtobufCMessage **)records->proof, records->n_proof, err);
+    for (size_t i = 0; status == 0 && i < records->n_proof; i++)
+        status = umx_state_replace(state, umx_reflect_table("proof"), "source", records->proof[i]->source,
+                                   (ProtobufCMessage **)&records->proof[i], 1, err);
     if (status == 0)
         return umx_state_commit(state, err);
     umx_state_rollback(state);
@@ -257,14 +258,16 @@ static void *background(void *user)
     struct umx_observer *observer = user;
     int64_t interval = observer->controller->config->refresh * UMX_SECOND;
 
-    for (;;) {
-        refresh(observer);
-        int64_t end = umx_clock_monotonic() + interval;
+    for (bool wanted = interval > 0;; wanted = true) {
+        if (wanted)
+            refresh(observer);
+        int64_t end = umx_clock_monotonic() + (interval > 0 ? interval : UMX_DAY);
         struct timespec until = {.tv_sec = (time_t)(end / UMX_SECOND), .tv_nsec = (long)(end % UMX_SECOND) * 1000};
         pthread_mutex_lock(&observer->mutex);
         int rc = 0;
-        while (!observer->stopping && rc == 0)
+        while (!observer->stopping && !observer->wanted && (rc == 0 || interval == 0))
             rc = pthread_cond_timedwait(&observer->wake, &observer->mutex, &until);
+        observer->wanted = false;
         bool stopping = observer->stopping;
         pthread_mutex_unlock(&observer->mutex);
         if (stopping)
@@ -292,12 +295,18 @@ int umx_observer_open(struct umx_controller *controller, struct umx_observer **o
 
 int umx_observer_start(struct umx_observer *observer, struct umx_error *err)
 {
-    if (observer->controller->config->refresh == 0)
-        return 0;
     if (pthread_create(&observer->thread, NULL, background, observer) != 0)
         return umx_fail(err, UMX_ERR_MEMORY, "observer", "no thread can be started");
     observer->started = true;
     return 0;
+}
+
+void umx_observer_want(struct umx_observer *observer)
+{
+    pthread_mutex_lock(&observer->mutex);
+    observer->wanted = true;
+    pthread_cond_broadcast(&observer->wake);
+    pthread_mutex_unlock(&observer->mutex);
 }
 
 void umx_observer_close(struct umx_observer *observer)

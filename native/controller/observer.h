@@ -12,7 +12,10 @@ struct umx_observer;
 
 /* Uses the controller's config, state, forests and fleet. */
 int umx_observer_open(struct umx_controller *controller, struct umx_observer **out, struct umx_error *err);
-/* Begins the background readings, the first one at once. */
+/* A background reading soon, for example after a plan wrote. Any thread; waits for nothing. */
+void umx_observer_want(struct umx_observer *observer);
+
+/* Begins the background readings: the first one at once, or, without an interval, only those that are wanted. */
 int umx_observer_start(struct umx_observer *observer, struct umx_error *err);
 void umx_observer_close(struct umx_observer *observer); /* NULL is allowed */
 

@@ -503,7 +503,7 @@ static inline int stage_resume(struct stage *stage, const char *name)
 /* Waits until the plan is at rest, confirming gates on the way; the state it rests in. */
 static inline Umx__PlanSummary__State stage_wait(struct stage *stage, const char *name, bool confirm)
 {
-    struct umx_engine_caller caller = caller_of(&stage->lync);
+    const struct umx_engine_caller callers[] = {caller_of(&stage->exchange), caller_of(&stage->lync)};
     int64_t after = 0, end = umx_clock_monotonic() + 20 * UMX_SECOND;
 
     while (umx_clock_monotonic() < end) {
@@ -525,7 +525,8 @@ static inline Umx__PlanSummary__State stage_wait(struct stage *stage, const char
             snprintf(id, sizeof id, "s%d", i);
             arguments.name = (char *)(uintptr_t)name;
             arguments.step = id;
-            umx_engine_confirm(stage->engine, &arguments, &caller, &stage->err);
+            for (size_t k = 0; k < 2; k++) /* each forest's own */
+                umx_engine_confirm(stage->engine, &arguments, &callers[k], &stage->err);
         }
     }
     return 0;

@@ -724,7 +724,11 @@ static void test_gate_and_waits(void **state)
     assert_int_equal(stage_state(s, "p"), STATE(RUNNING));
     confirm.step = (char *)(uintptr_t) "s9";
     assert_int_equal(umx_engine_confirm(s->engine, &confirm, &caller, &s->err), UMX_E_NOT_FOUND);
+    /* What waits in the Lync forest is for somebody of the Lync forest to confirm. */
     confirm.step = (char *)(uintptr_t) "s3";
+    assert_int_equal(umx_engine_confirm(s->engine, &confirm, &caller, &s->err), UMX_E_DENIED);
+    assert_int_equal(s->err.id, UMX_ERR_APPROVER_NOT_OF_FOREST);
+    caller = caller_of(&s->lync);
     assert_int_equal(umx_engine_confirm(s->engine, &confirm, &caller, &s->err), 0);
     assert_int_equal(stage_wait(s, "p", false), STATE(COMPLETED));
     stage_end(s, true);
