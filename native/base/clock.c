@@ -69,8 +69,10 @@ char *umx_clock_format(int64_t at, char buf[UMX_CLOCK_TEXT])
 
     date_from_days(days, &year, &month, &day);
     /* RFC 3339 has four digits for the year: anything else is shown as the nearest end. */
-    if (year < 0 || year > 9999)
-        return strcpy(buf, year < 0 ? "0000-01-01T00:00:00Z" : "9999-12-31T23:59:59Z");
+    if (year < 0 || year > 9999) {
+        snprintf(buf, UMX_CLOCK_TEXT, "%s", year < 0 ? "0000-01-01T00:00:00Z" : "9999-12-31T23:59:59Z");
+        return buf;
+    }
     int length = snprintf(buf, UMX_CLOCK_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d", (int)year, month, day, (int)(rest / 3600),
                           (int)(rest / 60 % 60), (int)(rest % 60));
     if (micros != 0)

@@ -28,7 +28,7 @@ static const char *shorten(const ProtobufCFieldDescriptor *field, const struct u
         snprintf(buf, size, "\"%zu bytes are too long to show\"", cell->length);
     } else {
         umx_text_copy(buf, size - sizeof ellipsis, cell->text);
-        strcat(buf, ellipsis);
+        memcpy(buf + strlen(buf), ellipsis, sizeof ellipsis);
     }
     return buf;
 }
