@@ -28,7 +28,7 @@
 #include "umx/v1/worker.pb-c.h"
 
 /* Written into each plan; another number means that this engine would read the plan's bytes differently. */
-enum { UMX_ENGINE_GENERATION = 1 };
+enum { UMX_ENGINE_GENERATION = 2 };
 
 struct umx_engine;
 

@@ -89,7 +89,7 @@ int umx_operation_check(struct umx_operation *operation, struct umx_error *err)
 {
     const Umx__CheckArguments *arguments = (const Umx__CheckArguments *)operation->arguments;
     struct umx_findings findings = {.arena = operation->arena};
-    const struct umx_options options = {(const char *const *)arguments->set, arguments->n_set};
+    const struct umx_options options = {(const char *const *)arguments->set, arguments->n_set, NULL};
     struct selection selection = {0};
     struct umx_world *world = NULL;
     int64_t counts[8] = {0};

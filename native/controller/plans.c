@@ -235,6 +235,7 @@ static int choose_options(struct creation *c)
         qsort(texts, c->arguments->n_set, sizeof *texts, by_text);
     c->options.texts = texts;
     c->options.count = c->arguments->n_set;
+    c->options.input = c->arguments->input;
     return 0;
 }
 
@@ -341,6 +342,7 @@ static int fill_plan(const struct creation *c, const struct umx_steps *steps, co
     plan->max_failures = a->max_failures;
     plan->has_engine = 1;
     plan->engine = UMX_ENGINE_GENERATION;
+    plan->input = a->input;
     plan->step = steps->items;
     plan->n_step = steps->count;
     plan->note = (char **)(uintptr_t)steps->notes; /* packed, never changed */

@@ -4,9 +4,11 @@
 
 #include "base/text.h"
 #include "phases/phase.h"
+#include "phases/records.h"
 
-/* Attributes of the classes that plans write, and the fields that show them. Types: string, number, truth. */
-enum kind { STRING, NUMBER, TRUTH };
+/* Attributes of the classes that plans write, and the fields that show them. A list holds all values of its attribute
+ * that the table keeps. */
+enum kind { STRING, NUMBER, TRUTH, LIST };
 
 struct mapped {
     const char *attribute;
@@ -32,13 +34,71 @@ static const struct mapped hunt_group_fields[] = {
     {NULL, NULL, STRING},
 };
 
+static const struct mapped dial_plan_fields[] = {
+    {"cn", "name", STRING},
+    {"msExchUMPhoneContext", "phone_context", STRING},
+    {"msExchUMDialPlanURIType", "uri_type", NUMBER},
+    {"msExchUMDialPlanVoipSecurity", "voip_security", NUMBER},
+    {"msExchUMNumberingPlanDigits", "digits", NUMBER},
+    {"msExchUMVoiceMailPilotNumbers", "access_number", LIST},
+    {"msExchUMCountryCode", "country_code", STRING},
+    {NULL, NULL, STRING},
+};
+
+static const struct mapped server_fields[] = {
+    {"msExchUMServerDialPlanLink", "dial_plan_dn", LIST},
+    {"msExchUMStartupMode", "um_startup_mode", NUMBER},
+    {"msExchUMServerStatus", "um_status", NUMBER},
+    {"msExchUMCertificateThumbprint", "um_certificate_thumbprint", STRING},
+    {NULL, NULL, STRING},
+};
+
+static const struct mapped router_fields[] = {
+    {"msExchUMServerDialPlanLink", "call_router_dial_plan_dn", LIST},
+    {"msExchUMStartupMode", "call_router_startup_mode", NUMBER},
+    {"msExchUMCertificateThumbprint", "call_router_certificate_thumbprint", STRING},
+    {NULL, NULL, STRING},
+};
+
+static const struct mapped contact_fields[] = {
+    {"displayName", "display_name", STRING},
+    {"msRTCSIP-PrimaryUserAddress", "sip_address", STRING},
+    {"msRTCSIP-Line", "line", STRING},
+    {"otherIpPhone", "other_ip_phone", STRING},
+    {"msRTCSIP-PrimaryHomeServer", "home_server_dn", STRING},
+    {"msRTCSIP-UserEnabled", "enabled", TRUTH},
+    {"msRTCSIP-OptionFlags", "option_flags", NUMBER},
+    {"telephoneNumber", "telephone_number", STRING},
+    {"proxyAddresses", "proxy_address", LIST},
+    {"description", "description", STRING},
+    {NULL, NULL, STRING},
+};
+
+static const struct mapped mailbox_user_fields[] = {
+    {"proxyAddresses", "proxy_address", LIST},
+    {NULL, NULL, STRING},
+};
+
+static const struct mapped voice_user_fields[] = {
+    {"proxyAddresses", "proxy_address", LIST},
+    {NULL, NULL, STRING},
+};
+
+/* class: what an added object must be to become a record of the table; NULL: such objects are never added by plans. */
 static const struct {
     const char *class;
     const char *table;
+    const char *dn; /* the field that has the object's name */
     const struct mapped *fields;
 } classes[] = {
-    {"msExchUMIPGateway", "ip_gateway", gateway_fields},
-    {"msExchUMHuntGroup", "hunt_group", hunt_group_fields},
+    {"msExchUMIPGateway", "ip_gateway", "dn", gateway_fields},
+    {"msExchUMHuntGroup", "hunt_group", "dn", hunt_group_fields},
+    {"msExchUMDialPlan", "dial_plan", "dn", dial_plan_fields},
+    {NULL, "exchange_server", "dn", server_fields},
+    {NULL, "exchange_server", "call_router_dn", router_fields},
+    {"contact", "contact", "dn", contact_fields},
+    {NULL, "mailbox_user", "dn", mailbox_user_fields},
+    {NULL, "voice_user", "dn", voice_user_fields},
 };
 
 enum { CLASS_COUNT = sizeof classes / sizeof classes[0] };
@@ -68,6 +128,44 @@ static int set_field(struct umx_world *world, ProtobufCMessage *record, const st
         int32_t number = value != NULL ? (int32_t)strtol(value, NULL, 10) : 0;
         memcpy(base + field->offset, &number, sizeof number);
     }
+    return 0;
+}
+
+static bool listed(char *const *values, size_t count, const char *value)
+{
+    for (size_t i = 0; i < count; i++)
+        if (umx_text_equal(values[i], value))
+            return true;
+    return false;
+}
+
+/* Lists are added to and taken from value by value, as the directory does. */
+static int change_list(struct umx_world *world, ProtobufCMessage *record, const struct mapped *mapped,
+                       char *const *remove, size_t n_remove, char *const *add, size_t n_add)
+{
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name(record->descriptor, mapped->field);
+    char *base = (char *)record;
+    size_t count, kept = 0;
+    char **old;
+
+    memcpy(&count, base + field->quantifier_offset, sizeof count);
+    memcpy(&old, base + field->offset, sizeof old);
+    char **made = umx_arena_alloc(umx_world_arena(world), (count + n_add + 1) * sizeof *made);
+    if (made == NULL)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (!listed(remove, n_remove, old[i]))
+            made[kept++] = old[i];
+    for (size_t i = 0; i < n_add; i++) {
+        if (listed(made, kept, add[i]))
+            continue;
+        made[kept] = umx_arena_string(umx_world_arena(world), add[i]);
+        if (made[kept++] == NULL)
+            return -1;
+    }
+    memcpy(base + field->quantifier_offset, &kept, sizeof kept);
+    memcpy(base + field->offset, &made, sizeof made);
     return 0;
 }
 
@@ -111,7 +209,7 @@ static int apply_add(struct umx_world *world, const Umx__PlanStep *step, struct 
         for (size_t v = 0;
              umx_text_equal(change->attribute[i]->name, "objectClass") && v < change->attribute[i]->n_value; v++)
             for (size_t c = 0; c < CLASS_COUNT; c++)
-                if (umx_text_equal(change->attribute[i]->value[v], classes[c].class))
+                if (classes[c].class != NULL && umx_text_equal(change->attribute[i]->value[v], classes[c].class))
                     class = c;
     if (class == CLASS_COUNT)
         return 0; /* a class of which the world keeps no record */
@@ -127,7 +225,12 @@ static int apply_add(struct umx_world *world, const Umx__PlanStep *step, struct 
         rc |= set_field(world, record, &parent, umx_text_dn_parent(change->dn));
     for (size_t i = 0; rc == 0 && i < change->n_attribute; i++) {
         const struct mapped *mapped = find_mapped(classes[class].fields, change->attribute[i]->name);
-        if (mapped != NULL && change->attribute[i]->n_value > 0)
+        if (mapped == NULL)
+            continue;
+        if (mapped->kind == LIST)
+            rc =
+                change_list(world, record, mapped, NULL, 0, change->attribute[i]->value, change->attribute[i]->n_value);
+        else if (change->attribute[i]->n_value > 0)
             rc = set_field(world, record, mapped, change->attribute[i]->value[0]);
     }
     if (rc != 0)
@@ -141,6 +244,8 @@ static int apply_delete(struct umx_world *world, const Umx__PlanStep *step)
     for (size_t c = 0; c < CLASS_COUNT; c++) {
         const struct umx_table *table = umx_reflect_table(classes[c].table);
         size_t count;
+        if (classes[c].class == NULL)
+            continue;
         ProtobufCMessage **records = umx_world_table(umx_world_records(world), table, &count);
         for (size_t i = count; i-- > 0;)
             if (umx_text_equal(*string_of(records[i], "forest"), step->forest) &&
@@ -160,12 +265,17 @@ static int apply_modify(struct umx_world *world, const Umx__PlanStep *step, stru
         ProtobufCMessage **records = umx_world_table(umx_world_records(world), table, &count);
         for (size_t i = 0; i < count; i++) {
             if (!umx_text_equal(*string_of(records[i], "forest"), step->forest) ||
-                !umx_text_dn_equal(*string_of(records[i], "dn"), change->dn))
+                !umx_text_dn_equal(*string_of(records[i], classes[c].dn), change->dn))
                 continue;
             for (size_t m = 0; m < change->n_modify; m++) {
-                const struct mapped *mapped = find_mapped(classes[c].fields, change->modify[m]->name);
-                const char *value = change->modify[m]->n_add > 0 ? change->modify[m]->add[0] : NULL;
-                if (mapped != NULL && set_field(world, records[i], mapped, value) != 0)
+                const Umx__AttributeChange *one = change->modify[m];
+                const struct mapped *mapped = find_mapped(classes[c].fields, one->name);
+                if (mapped == NULL)
+                    continue;
+                int rc = mapped->kind == LIST
+                             ? change_list(world, records[i], mapped, one->remove, one->n_remove, one->add, one->n_add)
+                             : set_field(world, records[i], mapped, one->n_add > 0 ? one->add[0] : NULL);
+                if (rc != 0)
                     return out_of_memory(step, err);
             }
             touch(world, records[i]);
@@ -259,6 +369,9 @@ int umx_phase_apply(struct umx_world *world, const Umx__PlanStep *step, struct u
 {
     if (step->change == NULL)
         return umx_fail(err, UMX_ERR_INTERNAL, step->id, "the step has no change");
+    int rc = umx_records_apply(world, step->predicted, step->removed, err);
+    if (rc != 0)
+        return rc;
     switch (step->change->kind) {
     case UMX__CHANGE__KIND__ADD:
         return apply_add(world, step, err);
@@ -273,6 +386,6 @@ int umx_phase_apply(struct umx_world *world, const Umx__PlanStep *step, struct u
     case UMX__CHANGE__KIND__GATE:
     case UMX__CHANGE__KIND__WAIT:
     default:
-        return 0; /* what a person does shows in the next reading only */
+        return 0; /* what a person does is what the step promises */
     }
 }

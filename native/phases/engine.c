@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "phases/groups.h"
 #include "phases/phase.h"
 
 static bool has_side(const Umx__Forest *forest, Umx__Forest__Side side)
@@ -209,6 +210,35 @@ static int predict(struct umx_world *world, const struct umx_steps *steps, size_
     return rc;
 }
 
+/* Conditions of the phases' expressions that only the world decides; a phase has decided the others itself. */
+static void resolve_groups(const Umx__World *world, struct umx_steps *out, size_t first)
+{
+    for (size_t i = first; i < out->count; i++) {
+        const char *words[2];
+        Umx__PlanStep *step = out->items[i];
+        size_t count = umx_forest_conditions(world, step->forest, words);
+        if (step->groups == NULL)
+            continue;
+        step->groups = umx_groups_resolve(step->groups, words, count, out->arena);
+        if (step->groups == NULL)
+            out->failed = 1;
+    }
+}
+
+/* All bad rows at once: whoever filled in the file corrects it once. */
+static int refuse_rows(const struct umx_steps *out, struct umx_error *err)
+{
+    struct umx_text lines = {0};
+
+    for (size_t i = 0; i < out->rejected_count; i++)
+        umx_text_addf(&lines, "%s%s", i > 0 ? "; " : "", out->rejected[i]);
+    char count[48];
+    snprintf(count, sizeof count, "%zu row%s of the input", out->rejected_count, out->rejected_count == 1 ? "" : "s");
+    int rc = umx_fail(err, UMX_ERR_INPUT_ROWS, count, "%s", umx_text_string(&lines));
+    umx_text_free(&lines);
+    return rc;
+}
+
 static int plan_phase(const struct umx_phase *phase, struct umx_world *world, const struct umx_pair *pairs,
                       size_t pair_count, const struct umx_options *options, struct umx_steps *out,
                       struct umx_error *err)
@@ -226,9 +256,13 @@ static int plan_phase(const struct umx_phase *phase, struct umx_world *world, co
             rc = require_read(umx_find_forest(records, pairs[i].lync), phase->lync_tables, err);
         if (rc == 0)
             rc = phase->plan(records, &pairs[i], options, out, err);
+        if (rc == 0)
+            resolve_groups(records, out, begin);
         if (rc == 0 && !out->failed)
             rc = predict(world, out, begin, err);
     }
+    if (rc == 0 && out->rejected_count > 0)
+        rc = refuse_rows(out, err);
     if (rc == 0 && phase->finish != NULL && !out->failed) {
         size_t begin = out->count;
         rc = phase->finish(records, pairs, pair_count, options, first, out, err);
@@ -264,4 +298,27 @@ int umx_phases_plan(const struct umx_world *world, const struct umx_phase *const
         rc = umx_fail(err, UMX_ERR_MEMORY, "plan", NULL);
     umx_world_free(next);
     return rc;
+}
+
+/* ---- proposals */
+
+int umx_phases_propose(const Umx__World *world, const struct umx_phase *const *wanted, size_t phase_count,
+                       const struct umx_pair *pairs, size_t pair_count, const struct umx_options *options,
+                       struct umx_proposal *out, struct umx_error *err)
+{
+    int rc = umx_options_check(options, NULL, 0, err);
+
+    out->input = umx_reflect_new(&umx__input__descriptor, out->arena);
+    if (rc == 0 && out->input == NULL)
+        rc = umx_fail(err, UMX_ERR_MEMORY, "proposal", NULL);
+    if (rc == 0)
+        rc = choose_pairs(world, pairs, pair_count, out->arena, &pairs, &pair_count, err);
+    for (size_t p = 0; rc == 0 && p < (wanted != NULL ? phase_count : UMX_PHASE_COUNT); p++) {
+        const struct umx_phase *phase = wanted != NULL ? wanted[p] : &umx_phases()[p];
+        if (phase->propose == NULL && wanted != NULL)
+            rc = umx_fail(err, UMX_ERR_PHASE_NO_ROWS, phase->slug, NULL);
+        for (size_t i = 0; rc == 0 && phase->propose != NULL && i < pair_count; i++)
+            rc = phase->propose(world, &pairs[i], options, out, err);
+    }
+    return rc == 0 && out->failed ? umx_fail(err, UMX_ERR_MEMORY, "proposal", NULL) : rc;
 }

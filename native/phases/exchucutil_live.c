@@ -155,7 +155,8 @@ void umx_uc_check_read(const struct umx_view *view, const struct umx_phase_check
     }
     for (size_t i = 0; i < view->world->n_proof; i++) {
         const Umx__Proof *proof = view->world->proof[i];
-        if (umx_forests_proof_is(proof, UMX__PROOF__KIND__DIRECTORY, lync, exchange) && !out_of_scope(&uc, proof->server))
+        if (umx_forests_proof_is(proof, UMX__PROOF__KIND__DIRECTORY, lync, exchange) &&
+            !out_of_scope(&uc, proof->server))
             umx_forests_count_proof(&proofs, view->world, proof);
     }
     const Umx__Proof *shown = proofs.failed != NULL   ? proofs.failed

@@ -94,23 +94,31 @@ bool umx_stale(const Umx__World *world, bool has_collected_at, int64_t collected
 /* Text or "" for NULL. */
 const char *umx_or_empty(const char *text);
 
-/* ---- the phases that have checks */
+/* ---- the phases; each is the folder's files of its name */
 
-extern const struct umx_phase_check umx_forests_checks[];
-extern const struct umx_phase_option umx_forests_options[];
-int umx_forests_check(const Umx__World *world, const struct umx_pair *pair, const struct umx_options *options,
-                      struct umx_findings *out, struct umx_error *err);
-int umx_forests_plan(const Umx__World *world, const struct umx_pair *pair, const struct umx_options *options,
-                     struct umx_steps *out, struct umx_error *err);
+#define UMX_PHASE_PARTS(name)                                                                                          \
+    extern const struct umx_phase_check umx_##name##_checks[];                                                         \
+    extern const struct umx_phase_option umx_##name##_options[];                                                       \
+    int umx_##name##_check(const Umx__World *world, const struct umx_pair *pair, const struct umx_options *options,    \
+                           struct umx_findings *out, struct umx_error *err);                                           \
+    int umx_##name##_plan(const Umx__World *world, const struct umx_pair *pair, const struct umx_options *options,     \
+                          struct umx_steps *out, struct umx_error *err);                                               \
+    int umx_##name##_finish(const Umx__World *world, const struct umx_pair *pairs, size_t pair_count,                  \
+                            const struct umx_options *options, size_t first, struct umx_steps *out,                    \
+                            struct umx_error *err);                                                                    \
+    int umx_##name##_propose(const Umx__World *world, const struct umx_pair *pair, const struct umx_options *options,  \
+                             struct umx_proposal *out, struct umx_error *err);
 
-extern const struct umx_phase_check umx_exchucutil_checks[];
-extern const struct umx_phase_option umx_exchucutil_options[];
-int umx_exchucutil_check(const Umx__World *world, const struct umx_pair *pair, const struct umx_options *options,
-                         struct umx_findings *out, struct umx_error *err);
-int umx_exchucutil_plan(const Umx__World *world, const struct umx_pair *pair, const struct umx_options *options,
-                        struct umx_steps *out, struct umx_error *err);
-int umx_exchucutil_finish(const Umx__World *world, const struct umx_pair *pairs, size_t pair_count,
-                          const struct umx_options *options, size_t first, struct umx_steps *out,
-                          struct umx_error *err);
+UMX_PHASE_PARTS(forests)
+UMX_PHASE_PARTS(certificates)
+UMX_PHASE_PARTS(dial_plans)
+UMX_PHASE_PARTS(dial_plan_security)
+UMX_PHASE_PARTS(um_servers)
+UMX_PHASE_PARTS(sip_addresses)
+UMX_PHASE_PARTS(exchucutil)
+UMX_PHASE_PARTS(lync_dial_plans)
+UMX_PHASE_PARTS(ocsumutil)
+UMX_PHASE_PARTS(enterprise_voice)
+UMX_PHASE_PARTS(um_mailboxes)
 
 #endif

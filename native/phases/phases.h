@@ -22,10 +22,11 @@ struct umx_pair {
     const char *lync;
 };
 
-/* Options of a plan or check: KEY=VALUE of one phase, from --set SLUG.KEY=VALUE. */
+/* Options of a plan or check: KEY=VALUE of one phase, from --set SLUG.KEY=VALUE; and the rows of its input. */
 struct umx_options {
     const char *const *texts; /* SLUG.KEY=VALUE */
     size_t count;
+    const Umx__Input *input; /* NULL: no rows */
 };
 
 /* Results grow in the arena. */
@@ -45,6 +46,15 @@ struct umx_steps {
     const char **notes; /* what the plan leaves alone, and why */
     size_t note_count;
     size_t note_capacity;
+    char **rejected; /* rows of the input that cannot be carried out, and why */
+    size_t rejected_count;
+    int failed;
+};
+
+/* Proposed rows grow in the arena. */
+struct umx_proposal {
+    struct umx_arena *arena;
+    Umx__Input *input;
     int failed;
 };
 
@@ -98,6 +108,9 @@ struct umx_phase {
      * nothing. Adds nothing when no step needs it. */
     int (*finish)(const Umx__World *world, const struct umx_pair *pairs, size_t pair_count,
                   const struct umx_options *options, size_t first, struct umx_steps *out, struct umx_error *err);
+    /* Rows that an administrator would decide, proposed from what is there (`umx plan template`). NULL: no rows. */
+    int (*propose)(const Umx__World *world, const struct umx_pair *pair, const struct umx_options *options,
+                   struct umx_proposal *out, struct umx_error *err);
     /* Directory tables that planning reads on each side, space-separated: they must have been read completely. */
     const char *exchange_tables;
     const char *lync_tables;
@@ -129,6 +142,11 @@ Umx__PhaseState *umx_phase_state(const struct umx_phase *phase, const struct umx
 int umx_phases_plan(const struct umx_world *world, const struct umx_phase *const *phases, size_t phase_count,
                     const struct umx_pair *pairs, size_t pair_count, const struct umx_options *options,
                     struct umx_steps *out, struct umx_error *err);
+
+/* Proposes rows for the phases (NULL: all that take rows), each pair in turn. out->input is made. */
+int umx_phases_propose(const Umx__World *world, const struct umx_phase *const *phases, size_t phase_count,
+                       const struct umx_pair *pairs, size_t pair_count, const struct umx_options *options,
+                       struct umx_proposal *out, struct umx_error *err);
 
 /* Changes the world as the step predicts. */
 int umx_phase_apply(struct umx_world *world, const Umx__PlanStep *step, struct umx_error *err);

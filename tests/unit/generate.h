@@ -190,6 +190,8 @@ static inline struct generate_types generate_all_types(void)
         &umx__query_arguments__descriptor,
         &umx__check_arguments__descriptor,
         &umx__plan_create_arguments__descriptor,
+        &umx__plan_template_arguments__descriptor,
+        &umx__plan_export_arguments__descriptor,
         &umx__plan_arguments__descriptor,
         &umx__plan_decision_arguments__descriptor,
         &umx__plan_start_arguments__descriptor,

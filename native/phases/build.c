@@ -1,0 +1,212 @@
+#include "phases/build.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "phases/records.h"
+
+static void *sub_message(struct umx_steps *out, const ProtobufCMessageDescriptor *type)
+{
+    void *made = umx_reflect_new(type, out->arena);
+
+    if (made == NULL)
+        out->failed = 1;
+    return made;
+}
+
+static Umx__PlanStep *new_step(struct umx_steps *out, const char *slug, Umx__Forest__Side side, const char *forest,
+                               const char *target, Umx__Change__Kind kind)
+{
+    const struct umx_phase *phase = umx_phase(slug);
+    Umx__PlanStep *step = umx_steps_add(out, slug, side, forest, kind);
+
+    if (step == NULL)
+        return NULL;
+    step->target = umx_steps_copy(out, target);
+    step->groups = umx_steps_copy(out, side == UMX__FOREST__SIDE__LYNC ? phase->groups_lync : phase->groups_exchange);
+    return step;
+}
+
+Umx__PlanStep *umx_step_action(struct umx_steps *out, const char *slug, Umx__Forest__Side side, const char *forest,
+                               const char *server, const char *action, const char *identity)
+{
+    Umx__PlanStep *step = new_step(out, slug, side, forest, server, UMX__CHANGE__KIND__ACTION);
+    Umx__ActionChange *change = sub_message(out, &umx__action_change__descriptor);
+
+    if (step == NULL || change == NULL)
+        return NULL;
+    change->server = umx_steps_copy(out, server);
+    change->action = umx_steps_copy(out, action);
+    change->identity = umx_steps_copy(out, identity);
+    step->change->action = change;
+    return step;
+}
+
+Umx__PlanStep *umx_step_gate(struct umx_steps *out, const char *slug, Umx__Forest__Side side, const char *forest,
+                             const char *target, const char *reason)
+{
+    Umx__PlanStep *step = new_step(out, slug, side, forest, target, UMX__CHANGE__KIND__GATE);
+    Umx__GateChange *change = sub_message(out, &umx__gate_change__descriptor);
+
+    if (step == NULL || change == NULL)
+        return NULL;
+    change->reason = umx_steps_copy(out, reason);
+    step->change->gate = change;
+    return step;
+}
+
+Umx__PlanStep *umx_step_wait(struct umx_steps *out, const char *slug, Umx__Forest__Side side, const char *forest,
+                             const char *what, const char *server, int32_t timeout)
+{
+    Umx__PlanStep *step = new_step(out, slug, side, forest, server != NULL ? server : forest, UMX__CHANGE__KIND__WAIT);
+    Umx__WaitChange *change = sub_message(out, &umx__wait_change__descriptor);
+
+    if (step == NULL || change == NULL)
+        return NULL;
+    change->what = umx_steps_copy(out, what);
+    change->server = umx_steps_copy(out, server);
+    change->has_timeout = 1;
+    change->timeout = timeout;
+    step->change->wait = change;
+    step->undo = umx_steps_copy(out, "nothing to undo");
+    return step;
+}
+
+const char *umx_item(struct umx_steps *out, ...)
+{
+    json_t *object = json_object();
+    const char *name, *text = NULL;
+    va_list args;
+
+    va_start(args, out);
+    while ((name = va_arg(args, const char *)) != NULL) {
+        const char *value = va_arg(args, const char *);
+        if (value != NULL && json_object_set_new(object, name, json_string(value)) != 0)
+            out->failed = 1;
+    }
+    va_end(args);
+    char *dumped = object != NULL ? json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    if (dumped != NULL)
+        text = umx_steps_copy(out, dumped);
+    else
+        out->failed = 1;
+    free(dumped);
+    json_decref(object);
+    return text;
+}
+
+void umx_step_item(struct umx_steps *out, Umx__PlanStep *step, const char *item, const char *undo)
+{
+    if (step == NULL)
+        return;
+    umx_steps_push(out, &step->change->action->item, &step->change->action->n_item, item);
+    if (undo != NULL)
+        umx_steps_push(out, &step->change->action->undo_item, &step->change->action->n_undo_item, undo);
+}
+
+void umx_step_command(struct umx_steps *out, Umx__PlanStep *gate, const char *command)
+{
+    if (gate != NULL)
+        umx_steps_push(out, &gate->change->gate->command, &gate->change->gate->n_command, command);
+}
+
+void umx_step_gate_check(struct umx_steps *out, Umx__PlanStep *gate, const char *check)
+{
+    if (gate != NULL)
+        umx_steps_push(out, &gate->change->gate->check, &gate->change->gate->n_check, check);
+}
+
+/* ---- promises */
+
+static void push_record(struct umx_steps *out, Umx__World **part, ProtobufCMessage *record)
+{
+    if (*part == NULL)
+        *part = sub_message(out, &umx__world__descriptor);
+    if (record == NULL || *part == NULL || !umx_records_push(out->arena, *part, record))
+        out->failed = 1;
+}
+
+static void remember(struct umx_steps *out, Umx__PlanStep *step, const Umx__World *world,
+                     const ProtobufCMessage *record, bool whole)
+{
+    const struct umx_table *table = umx_reflect_table_of(record->descriptor);
+    size_t from = 0;
+    const ProtobufCMessage *now = umx_record_find(world, table, record, &from);
+
+    if (now != NULL)
+        push_record(out, &step->original, umx_record_masked(table, now, whole ? now : record, out->arena));
+}
+
+void umx_step_promise(struct umx_steps *out, Umx__PlanStep *step, const Umx__World *world,
+                      const ProtobufCMessage *record)
+{
+    if (step == NULL)
+        return;
+    push_record(out, &step->predicted, umx_reflect_copy(record, out->arena));
+    remember(out, step, world, record, false);
+}
+
+void umx_step_remove(struct umx_steps *out, Umx__PlanStep *step, const Umx__World *world,
+                     const ProtobufCMessage *record)
+{
+    if (step == NULL)
+        return;
+    push_record(out, &step->removed,
+                umx_record_masked(umx_reflect_table_of(record->descriptor), record, record, out->arena));
+    remember(out, step, world, record, true);
+}
+
+/* ---- rows */
+
+void umx_steps_reject(struct umx_steps *out, const char *table, int32_t row, const char *format, ...)
+{
+    char text[400];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    umx_steps_push(out, &out->rejected, &out->rejected_count, umx_steps_say(out, "%s row %d: %s", table, row, text));
+}
+
+#define PROPOSE(function, type, list, count)                                                                           \
+    void function(struct umx_proposal *out, const type *row)                                                           \
+    {                                                                                                                  \
+        type *copy = umx_reflect_copy(&row->base, out->arena);                                                         \
+        type **made = umx_arena_alloc(out->arena, (out->input->count + 1) * sizeof *made);                             \
+                                                                                                                       \
+        if (copy == NULL || made == NULL) {                                                                            \
+            out->failed = 1;                                                                                           \
+            return;                                                                                                    \
+        }                                                                                                              \
+        if (out->input->count > 0)                                                                                     \
+            memcpy(made, out->input->list, out->input->count * sizeof *made);                                          \
+        made[out->input->count++] = copy;                                                                              \
+        out->input->list = made;                                                                                       \
+    }
+
+PROPOSE(umx_propose_dial_plan, Umx__InputDialPlan, dial_plan, n_dial_plan)
+PROPOSE(umx_propose_auto_attendant, Umx__InputAutoAttendant, auto_attendant, n_auto_attendant)
+PROPOSE(umx_propose_contact, Umx__InputContact, contact, n_contact)
+static PROPOSE(add_user, Umx__InputUser, user, n_user)
+
+    void umx_propose_user(struct umx_proposal *out, const Umx__InputUser *row)
+{
+    for (size_t i = 0; i < out->input->n_user; i++) {
+        Umx__InputUser *known = out->input->user[i];
+        if (!umx_text_equal(known->user, row->user) || !umx_text_equal(known->forest, row->forest))
+            continue;
+        char **const into[] = {&known->lync_forest,  &known->sip_address, &known->line,  &known->lync_dial_plan,
+                               &known->voice_policy, &known->extension,   &known->policy};
+        char *const from[] = {row->lync_forest,  row->sip_address, row->line,  row->lync_dial_plan,
+                              row->voice_policy, row->extension,   row->policy};
+        for (size_t k = 0; k < sizeof from / sizeof from[0]; k++)
+            if (*into[k] == NULL && from[k] != NULL && (*into[k] = umx_arena_string(out->arena, from[k])) == NULL)
+                out->failed = 1;
+        return;
+    }
+    add_user(out, row);
+}

@@ -1,0 +1,46 @@
+/*
+ * How the phases build steps that are no directory writes (actions of an agent, gates, waits), their promises, the
+ * refusal of bad input rows, and proposals of rows. Everything lives in the arena of the result; out->failed is set
+ * when it is full, and the functions then return NULL or do nothing.
+ */
+#ifndef UMX_PHASES_BUILD_H
+#define UMX_PHASES_BUILD_H
+
+#include "phases/phase.h"
+
+/* A step whose groups are the phase's for that side. summary is a format for umx_steps_say. */
+Umx__PlanStep *umx_step_action(struct umx_steps *out, const char *slug, Umx__Forest__Side side, const char *forest,
+                               const char *server, const char *action, const char *identity);
+Umx__PlanStep *umx_step_gate(struct umx_steps *out, const char *slug, Umx__Forest__Side side, const char *forest,
+                             const char *target, const char *reason);
+Umx__PlanStep *umx_step_wait(struct umx_steps *out, const char *slug, Umx__Forest__Side side, const char *forest,
+                             const char *what, const char *server, int32_t timeout);
+
+/* An item of an action: a JSON object of strings from name, value, ..., NULL. A value may be a reference @step.field.
+ * Values that are NULL are left out. */
+const char *umx_item(struct umx_steps *out, ...) __attribute__((sentinel));
+/* Appends the item and what takes it back (NULL: nothing does). */
+void umx_step_item(struct umx_steps *out, Umx__PlanStep *step, const char *item, const char *undo);
+void umx_step_command(struct umx_steps *out, Umx__PlanStep *gate, const char *command);
+void umx_step_gate_check(struct umx_steps *out, Umx__PlanStep *gate, const char *check);
+
+/* The step promises the record (copied): key and fields that are set. What the world has of it now becomes the step's
+ * `original`. */
+void umx_step_promise(struct umx_steps *out, Umx__PlanStep *step, const Umx__World *world,
+                      const ProtobufCMessage *record);
+/* The step takes the record away; its key is enough. */
+void umx_step_remove(struct umx_steps *out, Umx__PlanStep *step, const Umx__World *world,
+                     const ProtobufCMessage *record);
+
+/* A row of the input cannot be carried out; the fold then refuses the plan and names all such rows. */
+void umx_steps_reject(struct umx_steps *out, const char *table, int32_t row, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Appends a copy of a proposed row. */
+void umx_propose_dial_plan(struct umx_proposal *out, const Umx__InputDialPlan *row);
+void umx_propose_auto_attendant(struct umx_proposal *out, const Umx__InputAutoAttendant *row);
+/* A user who is proposed already gets the columns that are still empty. */
+void umx_propose_user(struct umx_proposal *out, const Umx__InputUser *row);
+void umx_propose_contact(struct umx_proposal *out, const Umx__InputContact *row);
+
+#endif
