@@ -119,6 +119,123 @@ void umx_step_gate_check(struct umx_steps *out, Umx__PlanStep *gate, const char 
         umx_steps_push(out, &gate->change->gate->check, &gate->change->gate->n_check, check);
 }
 
+/* ---- directory writes */
+
+Umx__PlanStep *umx_step_write(struct umx_steps *out, const char *slug, Umx__Forest__Side side, const char *forest,
+                              Umx__Change__Kind kind, const char *dn, const ProtobufCBinaryData *guid)
+{
+    Umx__PlanStep *step = new_step(out, slug, side, forest, dn, kind);
+
+    if (step == NULL)
+        return NULL;
+    step->change->dn = umx_steps_copy(out, dn);
+    step->before->has_exists = step->after->has_exists = 1;
+    step->before->exists = kind != UMX__CHANGE__KIND__ADD;
+    step->after->exists = kind != UMX__CHANGE__KIND__DELETE;
+    if (guid == NULL || guid->len == 0)
+        return step;
+    step->change->object_guid.data = (uint8_t *)umx_arena_copy(out->arena, guid->data, guid->len);
+    step->change->object_guid.len = guid->len;
+    step->change->has_object_guid = 1;
+    if (step->change->object_guid.data == NULL)
+        out->failed = 1;
+    return step;
+}
+
+const char *umx_step_child_dn(struct umx_steps *out, const char *name, const char *parent)
+{
+    struct umx_text text = {0};
+
+    umx_text_adds(&text, "CN=");
+    umx_text_add_rdn(&text, name);
+    umx_text_addf(&text, ",%s", parent);
+    const char *dn = umx_steps_copy(out, umx_text_string(&text));
+    if (text.failed)
+        out->failed = 1;
+    umx_text_free(&text);
+    return dn;
+}
+
+static void add_to(struct umx_steps *out, Umx__AttributeValues ***list, size_t *count, const char *name,
+                   const char *value)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (umx_text_equal((*list)[i]->name, name)) {
+            umx_steps_push(out, &(*list)[i]->value, &(*list)[i]->n_value, value);
+            return;
+        }
+    umx_steps_attribute(out, list, count, name, value);
+}
+
+void umx_step_attribute(struct umx_steps *out, Umx__PlanStep *step, const char *attribute, const char *value)
+{
+    if (step == NULL)
+        return;
+    add_to(out, &step->change->attribute, &step->change->n_attribute, attribute, value);
+    add_to(out, &step->after->attribute, &step->after->n_attribute, attribute, value);
+}
+
+static Umx__AttributeChange *change_of(struct umx_steps *out, Umx__PlanStep *step, const char *attribute)
+{
+    Umx__Change *change = step->change;
+
+    for (size_t i = 0; i < change->n_modify; i++)
+        if (umx_text_equal(change->modify[i]->name, attribute))
+            return change->modify[i];
+    Umx__AttributeChange *made = sub_message(out, &umx__attribute_change__descriptor);
+    Umx__AttributeChange **list = umx_arena_alloc(out->arena, (change->n_modify + 1) * sizeof *list);
+    if (made == NULL || list == NULL) {
+        out->failed = 1;
+        return NULL;
+    }
+    made->name = umx_steps_copy(out, attribute);
+    if (change->n_modify > 0)
+        memcpy(list, change->modify, change->n_modify * sizeof *list);
+    list[change->n_modify++] = made;
+    change->modify = list;
+    return made;
+}
+
+void umx_step_replace(struct umx_steps *out, Umx__PlanStep *step, const char *attribute, const char *old,
+                      const char *value)
+{
+    Umx__AttributeChange *change = step != NULL ? change_of(out, step, attribute) : NULL;
+
+    if (change == NULL)
+        return;
+    if (old != NULL)
+        umx_steps_push(out, &change->remove, &change->n_remove, old);
+    if (value != NULL)
+        umx_steps_push(out, &change->add, &change->n_add, value);
+    umx_steps_attribute(out, &step->before->attribute, &step->before->n_attribute, attribute, old);
+    umx_steps_attribute(out, &step->after->attribute, &step->after->n_attribute, attribute, value);
+}
+
+/* No images: what else the attribute holds is nobody's business, and the values of the change are compared. */
+void umx_step_add_value(struct umx_steps *out, Umx__PlanStep *step, const char *attribute, const char *value,
+                        bool linked)
+{
+    Umx__AttributeChange *change = step != NULL ? change_of(out, step, attribute) : NULL;
+
+    if (change == NULL)
+        return;
+    change->has_linked = 1;
+    change->linked = linked;
+    umx_steps_push(out, &change->add, &change->n_add, value);
+}
+
+void umx_step_remove_value(struct umx_steps *out, Umx__PlanStep *step, const char *attribute, const char *value,
+                           bool linked)
+{
+    Umx__AttributeChange *change = step != NULL ? change_of(out, step, attribute) : NULL;
+
+    if (change == NULL)
+        return;
+    change->has_linked = 1;
+    change->linked = linked;
+    umx_steps_push(out, &change->remove, &change->n_remove, value);
+}
+
 /* ---- promises */
 
 static void push_record(struct umx_steps *out, Umx__World **part, ProtobufCMessage *record)

@@ -16,6 +16,26 @@ Umx__PlanStep *umx_step_gate(struct umx_steps *out, const char *slug, Umx__Fores
 Umx__PlanStep *umx_step_wait(struct umx_steps *out, const char *slug, Umx__Forest__Side side, const char *forest,
                              const char *what, const char *server, int32_t timeout);
 
+/* ---- directory writes */
+
+/* A step on one object: its name is the target. guid is copied; NULL when the object is not there yet. */
+Umx__PlanStep *umx_step_write(struct umx_steps *out, const char *slug, Umx__Forest__Side side, const char *forest,
+                              Umx__Change__Kind kind, const char *dn, const ProtobufCBinaryData *guid);
+/* `CN=name,parent`, escaped. */
+const char *umx_step_child_dn(struct umx_steps *out, const char *name, const char *parent);
+/* add: one more value of an attribute, in the order of the calls. */
+void umx_step_attribute(struct umx_steps *out, Umx__PlanStep *step, const char *attribute, const char *value);
+/* modify: the one value of an attribute, compare-and-set. old NULL: it is absent now; value NULL: it goes. */
+void umx_step_replace(struct umx_steps *out, Umx__PlanStep *step, const char *attribute, const char *old,
+                      const char *value);
+/* modify: values beside others that do not matter. linked: a DN link, which has no version. */
+void umx_step_add_value(struct umx_steps *out, Umx__PlanStep *step, const char *attribute, const char *value,
+                        bool linked);
+void umx_step_remove_value(struct umx_steps *out, Umx__PlanStep *step, const char *attribute, const char *value,
+                           bool linked);
+
+/* ---- actions, gates, promises */
+
 /* An item of an action: a JSON object of strings from name, value, ..., NULL. A value may be a reference @step.field.
  * Values that are NULL are left out. */
 const char *umx_item(struct umx_steps *out, ...) __attribute__((sentinel));
