@@ -46,6 +46,18 @@ static int emit_entry(struct umx_reading *reading, const char *dn, const struct 
     return status;
 }
 
+int umx_reading_emit_dacl(struct umx_reading *reading, const char *dn, const struct umx_descriptor *dacl,
+                          umx_read_choose *choose, void *user, struct umx_arena *arena, struct umx_error *err)
+{
+    int status = 0;
+    for (size_t i = 0; i < dacl->ace_count && !status; i++) {
+        if (!choose || choose(user, &dacl->aces[i])) {
+            status = emit_entry(reading, dn, &dacl->aces[i], i, arena, err);
+        }
+    }
+    return status;
+}
+
 /* Says so when children may silently not be there: the container hides itself, may not be listed, or does not tell. */
 static void check_listing(struct umx_reading *reading, size_t index, const struct umx_entry *entry,
                           const struct umx_descriptor *dacl)
@@ -119,8 +131,8 @@ static int read_container(struct umx_reading *reading, size_t index, const char 
     if (!status && umx_reading_wants(reading, "container")) {
         status = umx_reading_emit(reading, &record.base, err);
     }
-    for (size_t i = 0; readable && i < dacl.ace_count && !status && umx_reading_wants(reading, "access_entry"); i++) {
-        status = emit_entry(reading, entry.dn, &dacl.aces[i], i, arena, err);
+    if (!status && readable && umx_reading_wants(reading, "access_entry")) {
+        status = umx_reading_emit_dacl(reading, entry.dn, &dacl, NULL, NULL, arena, err);
     }
 out:
     umx_arena_free(arena);

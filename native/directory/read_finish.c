@@ -122,10 +122,10 @@ int umx_read_finish_router(struct umx_reading *reading, const struct umx_entry *
         server->call_router_certificate_thumbprint = router->call_router_certificate_thumbprint;
         server->call_router_dial_plan_dn = router->call_router_dial_plan_dn;
         server->n_call_router_dial_plan_dn = router->n_call_router_dial_plan_dn;
-        if (router->has_changed_at && (!server->has_changed_at || router->changed_at > server->changed_at)) {
-            server->has_changed_at = 1;
-            server->changed_at = router->changed_at;
-        }
+        server->has_call_router_guid = router->has_call_router_guid;
+        server->call_router_guid = router->call_router_guid;
+        server->has_call_router_changed_at = router->has_call_router_changed_at;
+        server->call_router_changed_at = router->call_router_changed_at;
     }
     return 0;
 }
@@ -168,35 +168,5 @@ int umx_read_finish_pool(struct umx_reading *reading, const struct umx_entry *en
             pool->voice_users += reading->homes[i].users;
         }
     }
-    return 0;
-}
-
-int umx_read_finish_user(struct umx_reading *reading, const struct umx_entry *entry, ProtobufCMessage *record,
-                         enum umx_read_fate *fate, struct umx_error *err)
-{
-    enum { ENTERPRISE_VOICE = 128 };
-    const Umx__VoiceUser *user = (const Umx__VoiceUser *)(void *)record;
-    size_t i = 0;
-    reading->record.lync_users++;
-    bool voice = user->has_option_flags && user->option_flags & ENTERPRISE_VOICE;
-    *fate = voice && umx_reading_wants(reading, "voice_user") ? UMX_READ_EMIT : UMX_READ_DROP;
-    if (!voice || !user->home_server_dn) {
-        return 0;
-    }
-    while (i < reading->home_count && !umx_text_dn_equal(reading->homes[i].home_dn, user->home_server_dn)) {
-        i++;
-    }
-    if (i == UMX_READING_POOLS_MAX) {
-        return umx_fail(err, UMX_ERR_DIRECTORY_LIMIT, entry->dn, "users have more than %d home servers",
-                        UMX_READING_POOLS_MAX);
-    }
-    if (i == reading->home_count) {
-        reading->homes[i].home_dn = umx_arena_string(reading->arena, user->home_server_dn);
-        if (!reading->homes[i].home_dn) {
-            return umx_fail(err, UMX_ERR_ARENA_FULL, entry->dn, NULL);
-        }
-        reading->home_count++;
-    }
-    reading->homes[i].users++;
     return 0;
 }

@@ -20,6 +20,5 @@ umx_read_finish umx_read_finish_router;
 umx_read_finish umx_read_finish_hunt_group;
 umx_read_finish umx_read_finish_attendant;
 umx_read_finish umx_read_finish_pool;
-umx_read_finish umx_read_finish_user;
 
 #endif

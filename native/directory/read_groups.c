@@ -55,16 +55,17 @@ static int found_group(void *user, const struct umx_entry *entry, struct umx_are
 }
 
 /* A group that is not there is normal; one that cannot be looked for is not. */
-static int look(struct finding *finding, const struct umx_search *search, struct umx_error *err)
+static int look(struct finding *finding, struct umx_connection *connection, const struct umx_search *search,
+                struct umx_error *err)
 {
     struct umx_error why = {0};
     if (!search->base) {
         return umx_fail(err, UMX_ERR_ARENA_FULL, finding->meaning, NULL);
     }
-    if (!umx_connection_search(finding->reading->connection, search, found_group, finding, &why)) {
+    if (!umx_connection_search(connection, search, found_group, finding, &why)) {
         return 0;
     }
-    if (umx_reading_fatal(finding->reading, &why)) {
+    if (umx_reading_fatal_on(finding->reading, connection, &why)) {
         *err = why;
         return why.status;
     }
@@ -76,7 +77,7 @@ static int look(struct finding *finding, const struct umx_search *search, struct
 
 static int look_by_sid(struct finding *finding, const char *sid, struct umx_error *err)
 {
-    return look(finding,
+    return look(finding, finding->reading->connection,
                 &(struct umx_search){.base = umx_arena_format(finding->reading->arena, "<SID=%s>", sid),
                                      .attributes = attributes},
                 err);
@@ -94,13 +95,17 @@ static int look_by_name(struct finding *finding, const char *name, struct umx_er
         }
     }
     umx_text_adds(&filter, "))");
-    int status = filter.failed ? umx_fail(err, UMX_ERR_MEMORY, name, NULL)
-                               : look(finding,
-                                      &(struct umx_search){.base = finding->reading->record.root_dn,
-                                                           .scope = UMX_SCOPE_SUBTREE,
-                                                           .filter = umx_text_string(&filter),
-                                                           .attributes = attributes},
-                                      err);
+    int status = filter.failed ? umx_fail(err, UMX_ERR_MEMORY, name, NULL) : 0;
+    /* The root domain first: there they are, unless somebody chose another. */
+    for (size_t i = 0; i < finding->reading->open_count && !finding->found && !status; i++) {
+        const struct umx_read_domain *domain = &finding->reading->open[i];
+        status = look(finding, domain->connection,
+                      &(struct umx_search){.base = domain->dn,
+                                           .scope = UMX_SCOPE_SUBTREE,
+                                           .filter = umx_text_string(&filter),
+                                           .attributes = attributes},
+                      err);
+    }
     umx_text_free(&filter);
     return status;
 }
@@ -153,7 +158,7 @@ static int find_group(struct umx_reading *reading, size_t index, const struct um
     const char *dn =
         groups[index].well_known ? well_known_dn(exchange, groups[index].well_known, reading->arena) : NULL;
     if (dn && !status) {
-        status = look(&finding, &(struct umx_search){.base = dn, .attributes = attributes}, err);
+        status = look(&finding, reading->connection, &(struct umx_search){.base = dn, .attributes = attributes}, err);
     }
     if (groups[index].name && !finding.found && !status) {
         finding.found_by = "name";

@@ -9,7 +9,7 @@
 #include "base/reflect.h"
 #include "base/text.h"
 #include "directory/convert.h"
-#include "directory/reading.h"
+#include "directory/read_people.h"
 
 bool umx_reading_wants(const struct umx_reading *reading, const char *table)
 {
@@ -53,6 +53,14 @@ bool umx_reading_fatal(const struct umx_reading *reading, const struct umx_error
            why->id == UMX_ERR_ARENA_FULL;
 }
 
+bool umx_reading_fatal_on(const struct umx_reading *reading, const struct umx_connection *connection,
+                          const struct umx_error *why)
+{
+    bool other = connection != reading->connection;
+    return other ? umx_part_failed(reading->part) || why->status == UMX_E_MEMORY || why->id == UMX_ERR_ARENA_FULL
+                 : umx_reading_fatal(reading, why);
+}
+
 int umx_reading_emit(struct umx_reading *reading, ProtobufCMessage *record, struct umx_error *err)
 {
     umx_convert_set_text(record, "forest", reading->forest);
@@ -89,15 +97,15 @@ char *umx_reading_dn(struct umx_reading *reading, const char *relative, const ch
 static int run(struct umx_reading *reading, struct umx_error *err)
 {
     static int (*const steps[])(struct umx_reading *, struct umx_error *) = {
-        umx_read_forest_begin, umx_read_tables, umx_read_containers, umx_read_groups, umx_read_forest_end,
+        umx_read_forest_begin, umx_read_topology,   umx_read_domains_open, umx_read_people,     umx_read_units,
+        umx_read_tables,       umx_read_containers, umx_read_groups,       umx_read_forest_end,
     };
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        int status = steps[i](reading, err);
-        if (status) {
-            return status;
-        }
+    int status = 0;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && !status; i++) {
+        status = steps[i](reading, err);
     }
-    return umx_part_flush(reading->part, err);
+    umx_read_domains_close(reading);
+    return status ? status : umx_part_flush(reading->part, err);
 }
 
 static int check_tables(const Umx__Read *read, struct umx_error *err)
@@ -111,19 +119,21 @@ static int check_tables(const Umx__Read *read, struct umx_error *err)
     return 0;
 }
 
-int umx_readers_read(struct umx_connection *connection, const Umx__Configure *configure, const Umx__Read *read,
-                     struct umx_part *part, struct umx_error *err)
+int umx_readers_read(const struct umx_readers_source *source, const Umx__Read *read, struct umx_part *part,
+                     struct umx_error *err)
 {
+    const Umx__Configure *configure = source->configure;
     int status = check_tables(read, err);
     struct umx_reading *reading = status ? NULL : calloc(1, sizeof *reading);
     if (!reading) {
         return status ? status : umx_fail(err, UMX_ERR_MEMORY, configure->forest, NULL);
     }
     reading->arena = umx_arena_new(UMX_READING_ARENA);
-    reading->connection = connection;
+    reading->connection = source->connection;
+    reading->asked = source;
     reading->part = part;
     reading->forest = configure->forest;
-    reading->source = umx_connection_root(connection)->host;
+    reading->source = umx_connection_root(source->connection)->host;
     reading->collected_at = umx_clock_now();
     reading->tables = read->table;
     reading->table_count = read->n_table;

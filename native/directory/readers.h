@@ -11,8 +11,17 @@
 #include "directory/part.h"
 #include "umx/v1/worker.pb-c.h"
 
-/* configure: forest, side and group overrides. The forest record is always sent, last. */
-int umx_readers_read(struct umx_connection *connection, const Umx__Configure *configure, const Umx__Read *read,
-                     struct umx_part *part, struct umx_error *err);
+/* Whom to ask, and as whom: the other domains of the forest have domain controllers of their own. */
+struct umx_readers_source {
+    struct umx_connection *connection;
+    const Umx__Configure *configure; /* forest, side and group overrides */
+    const struct umx_directory_account *account;
+    const struct umx_ticket *ticket; /* NULL with simple bind */
+    int64_t deadline;                /* monotonic */
+};
+
+/* The forest record is always sent, last. */
+int umx_readers_read(const struct umx_readers_source *source, const Umx__Read *read, struct umx_part *part,
+                     struct umx_error *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "directory/connection.h"
 #include "directory/part.h"
+#include "directory/readers.h"
 #include "umx/v1/world.pb-c.h"
 
 enum {
@@ -18,12 +19,26 @@ enum {
     UMX_READING_POOLS_MAX = 1024,
     UMX_READING_DOMAINS_MAX = 256,
     UMX_READING_SERVERS_MAX = 4096,
+    UMX_READING_UNITS_MAX = 2000,          /* organizational units whose rights are read */
+    UMX_READING_UNITS_COUNTED_MAX = 4096, /* that have contacts */
 };
 
 /* Voice users counted by the pool that their home server lies below. */
 struct umx_pool_count {
     const char *home_dn; /* as users have it */
     int32_t users;
+};
+
+/* A domain of the forest with a domain controller of its own to ask. */
+struct umx_read_domain {
+    const char *name, *dn;
+    struct umx_connection *connection; /* the reading's own for its domain */
+};
+
+/* Contacts counted by the object that they are directly in. */
+struct umx_unit_count {
+    const char *dn;
+    int32_t contacts;
 };
 
 /* Records sent, by kind. */
@@ -34,6 +49,7 @@ struct umx_sent {
 
 struct umx_reading {
     struct umx_connection *connection;
+    const struct umx_readers_source *asked;
     struct umx_part *part;
     struct umx_arena *arena; /* lives as long as the read */
     const char *forest;
@@ -54,6 +70,10 @@ struct umx_reading {
     size_t domain_count;
     Umx__ExchangeServer *servers[UMX_READING_SERVERS_MAX]; /* wait for their call routers */
     size_t server_count;
+    struct umx_read_domain open[UMX_READING_DOMAINS_MAX]; /* the root domain is the first */
+    size_t open_count;
+    struct umx_unit_count counted[UMX_READING_UNITS_COUNTED_MAX];
+    size_t counted_count;
 };
 
 bool umx_reading_wants(const struct umx_reading *reading, const char *table);
@@ -62,8 +82,18 @@ bool umx_reading_wants(const struct umx_reading *reading, const char *table);
 void umx_reading_incomplete(struct umx_reading *reading, const char *table, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Sends the entries of a DACL whose trustee or kind is wanted (choose NULL: all), in their places. */
+struct umx_descriptor;
+struct umx_ace;
+typedef bool umx_read_choose(void *user, const struct umx_ace *ace);
+int umx_reading_emit_dacl(struct umx_reading *reading, const char *dn, const struct umx_descriptor *dacl,
+                          umx_read_choose *choose, void *user, struct umx_arena *arena, struct umx_error *err);
+
 /* True when the error ends the whole read: no time, no connection, no memory, or the controller is gone. */
 bool umx_reading_fatal(const struct umx_reading *reading, const struct umx_error *why);
+/* The same for a connection that may be to another domain, whose domain controllers do not end the read. */
+bool umx_reading_fatal_on(const struct umx_reading *reading, const struct umx_connection *connection,
+                          const struct umx_error *why);
 
 /* Fills forest, collected_at and source of a record, and sends it. */
 int umx_reading_emit(struct umx_reading *reading, ProtobufCMessage *record, struct umx_error *err);
@@ -76,6 +106,9 @@ char *umx_reading_dn(struct umx_reading *reading, const char *relative, const ch
 
 /* The parts of a read, in this order. Each returns an error only when the read cannot go on. */
 int umx_read_forest_begin(struct umx_reading *reading, struct umx_error *err);
+int umx_read_topology(struct umx_reading *reading, struct umx_error *err);
+int umx_read_people(struct umx_reading *reading, struct umx_error *err);
+int umx_read_units(struct umx_reading *reading, struct umx_error *err);
 int umx_read_tables(struct umx_reading *reading, struct umx_error *err);
 int umx_read_containers(struct umx_reading *reading, struct umx_error *err);
 int umx_read_groups(struct umx_reading *reading, struct umx_error *err);

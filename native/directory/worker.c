@@ -207,7 +207,12 @@ static int serve_read(struct worker *worker, const Umx__WorkerRequest *request, 
     if (!part) {
         return status ? status : umx_fail(err, UMX_ERR_MEMORY, "worker", NULL);
     }
-    status = umx_readers_read(worker->connection, worker->configure, request->read, part, err);
+    const struct umx_readers_source source = {.connection = worker->connection,
+                                              .configure = worker->configure,
+                                              .account = &worker->account,
+                                              .ticket = worker->ticket,
+                                              .deadline = worker->deadline};
+    status = umx_readers_read(&source, request->read, part, err);
     umx_part_free(part);
     return status;
 }

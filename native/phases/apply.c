@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/exum.h"
 #include "base/text.h"
 #include "phases/phase.h"
 #include "phases/records.h"
@@ -195,6 +196,18 @@ static void touch(struct umx_world *world, ProtobufCMessage *record)
     memcpy((char *)record + field->offset, &at, sizeof at);
 }
 
+/* What the reader makes of otherIpPhone. */
+static int derive_contact(struct umx_world *world, ProtobufCMessage *record)
+{
+    Umx__Contact *contact = (Umx__Contact *)(void *)record;
+    struct umx_exum exum;
+
+    contact->has_type = umx_exum_parse(contact->other_ip_phone, &exum);
+    contact->type = exum.more ? UMX__CONTACT__TYPE__AUTO_ATTENDANT : UMX__CONTACT__TYPE__SUBSCRIBER_ACCESS;
+    contact->phone_context = umx_arena_copy(umx_world_arena(world), exum.length > 0 ? exum.context : "", exum.length);
+    return contact->phone_context != NULL ? 0 : -1;
+}
+
 static int out_of_memory(const Umx__PlanStep *step, struct umx_error *err)
 {
     return umx_fail(err, UMX_ERR_MEMORY, step->id, NULL);
@@ -233,6 +246,8 @@ static int apply_add(struct umx_world *world, const Umx__PlanStep *step, struct 
         else if (change->attribute[i]->n_value > 0)
             rc = set_field(world, record, mapped, change->attribute[i]->value[0]);
     }
+    if (rc == 0 && classes[class].fields == contact_fields)
+        rc = derive_contact(world, record);
     if (rc != 0)
         return out_of_memory(step, err);
     touch(world, record);
@@ -278,6 +293,8 @@ static int apply_modify(struct umx_world *world, const Umx__PlanStep *step, stru
                 if (rc != 0)
                     return out_of_memory(step, err);
             }
+            if (classes[c].fields == contact_fields && derive_contact(world, records[i]) != 0)
+                return out_of_memory(step, err);
             touch(world, records[i]);
         }
     }

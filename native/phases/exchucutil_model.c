@@ -71,13 +71,15 @@ static int read_options(struct umx_uc *uc)
 
 static int count_users(const Umx__World *world, const Umx__LyncPool *pool)
 {
+    enum { ENTERPRISE_VOICE = 128 };
     int users = 0;
 
     if (pool->has_voice_users)
         return pool->voice_users;
     for (size_t i = 0; i < world->n_voice_user; i++) {
         const Umx__VoiceUser *user = world->voice_user[i];
-        users += umx_text_equal(user->forest, pool->forest) && user->home_server_dn != NULL && pool->dn != NULL &&
+        users += user->enabled && user->option_flags & ENTERPRISE_VOICE &&
+                 umx_text_equal(user->forest, pool->forest) && user->home_server_dn != NULL && pool->dn != NULL &&
                  umx_text_dn_within(user->home_server_dn, pool->dn);
     }
     return users;

@@ -106,11 +106,18 @@ def test_lync_forest_is_read_whole(fleet):
     assert pools["branch1.lync.test"].branch and not pools["pool1.lync.test"].branch
     assert pools["pool1.lync.test"].version == 0x60000 and pools["pool1.lync.test"].type == 10
     assert world.forest[0].organization_count == 0 and not world.forest[0].incomplete
-    assert world.forest[0].lync_users == 200 and len(world.voice_user) == 180
+    assert world.forest[0].lync_users == 200 and len(world.voice_user) == 200
+    assert sum(1 for u in world.voice_user if u.enabled and u.option_flags & 128) == 180
+    assert all(u.account_disabled == bool(u.originator_sid) and u.sam_account_name for u in world.voice_user)
     assert sorted(world.forest[0].sip_domain) == ["contoso.test", "fabrikam.test", "lync.test"]
     assert all(u.originator_sid.startswith("S-1-5-21-") for u in world.voice_user if u.sip_address.endswith("o.test"))
     assert any("\\, " in u.dn and "Ö" in u.dn.upper() for u in world.voice_user)
-    assert {c.display_name for c in world.contact} == {"Berlin OVA", "Munich OVA"}
+    contacts = {c.display_name: c for c in world.contact}
+    assert set(contacts) == {"Berlin OVA", "Munich OVA"}
+    berlin = contacts["Berlin OVA"]
+    assert (berlin.type, berlin.phone_context, berlin.telephone_number, berlin.option_flags) == (
+        1, "Berlin-SIP.contoso.test", "+493012345600", 384)
+    assert list(berlin.proxy_address) == ["sip:ova.berlin@contoso.test"]
     assert {t.partner for t in world.trust} == {"contoso.test", "fabrikam.test"}
     trust = next(t for t in world.trust if t.partner == "contoso.test")
     assert (trust.direction, trust.type, trust.attributes) == (3, 2, 8)
@@ -118,6 +125,30 @@ def test_lync_forest_is_read_whole(fleet):
     meanings = {g.meaning: g for g in world.admin_group}
     assert meanings["rtc_server_admins"].name == "RTCUniversalServerAdmins"
     assert meanings["enterprise_admins"].sid.endswith("-519")
+
+
+def test_places_for_contacts_and_what_the_lync_groups_may_there(fleet):
+    with Worker(fleet, "lync.test") as worker:
+        world = worker.read()
+    units = {u.dn.split(",")[0]: u for u in world.organizational_unit}
+    assert {"CN=Users", "OU=UM Contacts", "OU=Staff", "OU=Domain Controllers"} <= set(units)
+    assert units["OU=UM Contacts"].contacts == 2 and units["OU=Staff"].contacts == 0
+    assert not any(u.dacl_error for u in units.values())
+    admins = next(g.sid for g in world.admin_group if g.meaning == "rtc_user_admins")
+    entries = [e for e in world.access_entry if e.target_dn == units["OU=UM Contacts"].dn]
+    assert {e.trustee_sid for e in entries} == {admins}
+    assert any(e.mask == 3 and e.object_type for e in entries), "create and delete contacts"
+
+
+def test_mailbox_users(reader):
+    world = reader.read("mailbox_user")
+    users = world.mailbox_user
+    assert len(users) == 100 and sum(u.um_enabled for u in users) == 8
+    for user in users:
+        assert user.sam_account_name and user.sid and user.user_principal_name and len(user.object_guid) == 16
+        assert all(a.lower().startswith(("sip:", "eum:")) for a in user.proxy_address)
+        assert user.um_enabled == user.um_policy_dn.startswith("CN=Berlin-SIP Default Policy,") == bool(user.um_address)
+    assert any(a.startswith("EUM:") for u in users for a in u.proxy_address)
 
 
 def test_2007_groups_and_overrides(fleet, facts):
