@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "phases/phase.h"
 #include "phases/records.h"
+#include "phases/um_server.h"
 
 /* Attributes of the classes that plans write, and the fields that show them. A list holds all values of its attribute
  * that the table keeps. */
@@ -185,12 +186,14 @@ static const char *const *string_of(const ProtobufCMessage *record, const char *
     return (const char *const *)(const void *)((const char *)record + field->offset);
 }
 
-static void touch(struct umx_world *world, ProtobufCMessage *record)
+/* Changed now, by the clock of the forest's domain controller. The object of a call router has a time of its own. */
+static void touch(struct umx_world *world, ProtobufCMessage *record, const char *dn)
 {
-    const ProtobufCFieldDescriptor *field =
-        protobuf_c_message_descriptor_get_field_by_name(record->descriptor, "changed_at");
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(
+        record->descriptor, strcmp(dn, "dn") == 0 ? "changed_at" : "call_router_changed_at");
     protobuf_c_boolean has = 1;
-    int64_t at = umx_world_records(world)->taken_at;
+    int64_t at =
+        umx_world_records(world)->taken_at + umx_forest_clock(umx_world_records(world), *string_of(record, "forest"));
 
     memcpy((char *)record + field->quantifier_offset, &has, sizeof has);
     memcpy((char *)record + field->offset, &at, sizeof at);
@@ -250,7 +253,7 @@ static int apply_add(struct umx_world *world, const Umx__PlanStep *step, struct 
         rc = derive_contact(world, record);
     if (rc != 0)
         return out_of_memory(step, err);
-    touch(world, record);
+    touch(world, record, "dn");
     return umx_world_add(world, record, err);
 }
 
@@ -295,7 +298,7 @@ static int apply_modify(struct umx_world *world, const Umx__PlanStep *step, stru
             }
             if (classes[c].fields == contact_fields && derive_contact(world, records[i]) != 0)
                 return out_of_memory(step, err);
-            touch(world, records[i]);
+            touch(world, records[i], classes[c].dn);
         }
     }
     return 0;
@@ -332,7 +335,7 @@ static int apply_access(struct umx_world *world, const Umx__PlanStep *step, stru
     for (size_t i = records->n_container; i-- > 0;)
         if (umx_text_equal(records->container[i]->forest, step->forest) &&
             umx_text_dn_equal(records->container[i]->dn, step->change->dn))
-            touch(world, &records->container[i]->base);
+            touch(world, &records->container[i]->base, "dn");
     if (!access->add) {
         for (size_t i = records->n_access_entry; i-- > 0;)
             if (of_target(records->access_entry[i], step) && same_entry(records->access_entry[i], access))
@@ -367,17 +370,19 @@ static int apply_action(struct umx_world *world, const Umx__PlanStep *step)
     Umx__World *records = umx_world_edit(world);
     const Umx__ActionChange *action = step->change->action;
 
-    if (action == NULL || !umx_text_equal(action->action, "restart-service"))
+    bool drain = action != NULL && umx_text_equal(action->action, "restart-front-end");
+    if (action == NULL || (!drain && !umx_text_equal(action->action, "restart-service")))
         return 0;
     for (size_t i = 0; i < records->n_service; i++) {
         Umx__Service *service = records->service[i];
-        bool named = false;
-        for (size_t k = 0; k < action->n_item; k++)
+        bool named = drain && umx_text_equal(service->name, "RTCSRV");
+        for (size_t k = 0; !drain && k < action->n_item; k++)
             named = named || umx_text_equal(service->name, action->item[k]);
         if (!named || !umx_text_equal(service->server, action->server))
             continue;
-        service->has_started_at = 1;
-        service->started_at = records->taken_at;
+        service->has_started_at = service->has_state = 1;
+        service->started_at = records->taken_at + umx_server_clock(records, service->server);
+        service->state = UMX__SERVICE__STATE__RUNNING;
     }
     return 0;
 }

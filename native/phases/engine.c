@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "phases/groups.h"
 #include "phases/phase.h"
+#include "phases/restart.h"
 
 static bool has_side(const Umx__Forest *forest, Umx__Forest__Side side)
 {
@@ -266,7 +267,30 @@ static int plan_phase(const struct umx_phase *phase, struct umx_world *world, co
     if (rc == 0 && phase->finish != NULL && !out->failed) {
         size_t begin = out->count;
         rc = phase->finish(records, pairs, pair_count, options, first, out, err);
+        if (rc == 0)
+            resolve_groups(records, out, begin);
         if (rc == 0 && !out->failed)
+            rc = predict(world, out, begin, err);
+    }
+    return rc;
+}
+
+/* Restarts that no later phase of the plan can ask for any more. */
+static int plan_restarts(const bool chosen[UMX_PHASE_COUNT], size_t at, struct umx_world *world,
+                         const struct umx_options *options, struct umx_steps *out, struct umx_error *err)
+{
+    int rc = 0;
+
+    for (enum umx_restart_kind kind = UMX_RESTART_UM; rc == 0 && kind <= UMX_RESTART_FRONT_END; kind++) {
+        size_t begin = out->count;
+        bool later = false;
+        for (size_t p = at + 1; p < UMX_PHASE_COUNT; p++)
+            later = later || (chosen[p] && umx_restart_asks(&umx_phases()[p], kind));
+        if (later)
+            continue;
+        umx_restart_add(umx_world_records(world), options, kind, out);
+        resolve_groups(umx_world_records(world), out, begin);
+        if (!out->failed)
             rc = predict(world, out, begin, err);
     }
     return rc;
@@ -292,8 +316,11 @@ int umx_phases_plan(const struct umx_world *world, const struct umx_phase *const
             chosen[p] = umx_phases()[p].plan != NULL;
     }
     for (size_t p = 0; rc == 0 && p < UMX_PHASE_COUNT; p++)
-        if (chosen[p])
+        if (chosen[p]) {
             rc = plan_phase(&umx_phases()[p], next, pairs, pair_count, options, out, err);
+            if (rc == 0 && !out->failed)
+                rc = plan_restarts(chosen, p, next, options, out, err);
+        }
     if (rc == 0 && out->failed)
         rc = umx_fail(err, UMX_ERR_MEMORY, "plan", NULL);
     umx_world_free(next);

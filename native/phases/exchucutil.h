@@ -7,6 +7,7 @@
 #define UMX_PHASES_EXCHUCUTIL_H
 
 #include "phases/phase.h"
+#include "phases/um_server.h"
 
 enum {
     UMX_UC_POOL_FLOOR = 0x30000,      /* pools older than this are not looked at (2.4) */
@@ -124,5 +125,15 @@ umx_uc_run umx_uc_check_groups, umx_uc_check_scope, umx_uc_check_access, umx_uc_
  * Edition). In the arena; *count 0: not known. */
 const char **umx_uc_front_ends(const Umx__World *world, const struct umx_uc_pool *pool, struct umx_arena *arena,
                                size_t *count);
+
+/* Whether RTCSRV there was started after the last write that Lync reads of this pool (V7.6); FRESH when nothing of the
+ * pool is written. why: a text for `actual`. */
+enum umx_um_fresh umx_uc_front_end_fresh(const struct umx_uc *uc, const struct umx_uc_pool *pool, const char *server,
+                                         struct umx_findings *out, const char **why);
+
+/* Asks for the restart of the Front Ends of all pools in scope (of those that `wanted` takes; NULL: all) after the
+ * steps. */
+int umx_uc_ask_restarts(const struct umx_view *view, const char *slug, bool (*wanted)(const struct umx_uc_pool *pool),
+                        const char *const *after, size_t after_count, struct umx_steps *out, struct umx_error *err);
 
 #endif

@@ -37,49 +37,63 @@ static int64_t newest_write(const struct umx_uc *uc, const struct umx_uc_pool *p
     return newest == 0 ? 0 : newest - (exchange->has_clock_offset ? exchange->clock_offset : 0);
 }
 
-static int64_t clock_of(const Umx__World *world, const char *server)
+enum umx_um_fresh umx_uc_front_end_fresh(const struct umx_uc *uc, const struct umx_uc_pool *pool, const char *server,
+                                         struct umx_findings *out, const char **why)
 {
-    for (size_t i = 0; i < world->n_server; i++)
-        if (umx_text_equal(world->server[i]->server, server) && world->server[i]->has_clock_offset)
-            return world->server[i]->clock_offset;
-    return 0;
+    const Umx__World *world = uc->view->world;
+    const Umx__Service *service = umx_find_service(world, server, "RTCSRV");
+    int64_t written = newest_write(uc, pool);
+    char since[UMX_CLOCK_TEXT];
+
+    *why = "nothing of the pool is written yet";
+    if (written == 0)
+        return UMX_UM_FRESH;
+    if (service == NULL) {
+        *why = umx_say(out, "no agent on %s has reported RTCSRV", server);
+        return UMX_UM_UNKNOWN;
+    }
+    if (umx_stale(world, service->has_collected_at, service->collected_at)) {
+        *why = umx_say(out, "the report of %s is older than %d hours", server, UMX_FACT_AGE_MAX_HOURS);
+        return UMX_UM_UNKNOWN;
+    }
+    if (service->has_state && service->state != UMX__SERVICE__STATE__RUNNING) {
+        *why = "RTCSRV does not run";
+        return UMX_UM_STOPPED;
+    }
+    if (!service->has_started_at) {
+        *why = "its start time was not reported";
+        return UMX_UM_UNKNOWN;
+    }
+    int64_t started = service->started_at - umx_server_clock(world, server);
+    *why = umx_say(out, "runs since %s", umx_clock_format(started, since));
+    return started >= written ? UMX_UM_FRESH : UMX_UM_STALE;
 }
 
 static void check_front_end(const struct umx_uc *uc, const struct umx_phase_check *check,
                             const struct umx_uc_pool *pool, const char *server, int64_t written,
                             struct umx_findings *out)
 {
-    const Umx__World *world = uc->view->world;
-    const Umx__Service *service = umx_find_service(world, server, "RTCSRV");
-    char since[UMX_CLOCK_TEXT];
+    static const Umx__Finding__Status statuses[] = {
+        [UMX_UM_FRESH] = UMX__FINDING__STATUS__PASS,
+        [UMX_UM_STALE] = UMX__FINDING__STATUS__FAIL,
+        [UMX_UM_STOPPED] = UMX__FINDING__STATUS__FAIL,
+        [UMX_UM_UNKNOWN] = UMX__FINDING__STATUS__UNKNOWN,
+    };
     char last[UMX_CLOCK_TEXT];
     struct umx_answer answer = {
-        .status = UMX__FINDING__STATUS__UNKNOWN,
         .forest = uc->view->pair->lync,
         .target = server,
         .expected = umx_say(out, "RTCSRV of pool %s started after the last write (%s)", pool->fqdn,
                             umx_clock_format(written, last)),
     };
 
-    if (service == NULL) {
-        answer.actual = umx_say(out, "no agent on %s has reported RTCSRV", server);
-    } else if (umx_stale(world, service->has_collected_at, service->collected_at)) {
-        answer.actual = umx_say(out, "the report of %s is older than %d hours", server, UMX_FACT_AGE_MAX_HOURS);
-    } else if (service->has_state && service->state != UMX__SERVICE__STATE__RUNNING) {
-        answer.status = UMX__FINDING__STATUS__FAIL;
-        answer.actual = "RTCSRV does not run";
-    } else if (!service->has_started_at) {
-        answer.actual = "its start time was not reported";
-    } else {
-        int64_t started = service->started_at - clock_of(world, server);
-        answer.status = started >= written ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL;
-        answer.actual = umx_say(out, "runs since %s", umx_clock_format(started, since));
-    }
+    answer.status = statuses[umx_uc_front_end_fresh(uc, pool, server, out, &answer.actual)];
     if (answer.status != UMX__FINDING__STATUS__PASS)
         answer.remedy = umx_say(out,
-                                "on %s, one Front End of the pool after another: `Stop-CsWindowsService RTCSRV "
-                                "-Graceful`, then `Start-CsWindowsService RTCSRV`",
-                                server);
+                                "`umx plan create NAME --phase exchucutil --pair %s:%s` restarts it when an agent is "
+                                "connected there; by hand, one Front End of the pool after another: on %s "
+                                "`Stop-CsWindowsService RTCSRV -Graceful`, then `Start-CsWindowsService RTCSRV`",
+                                uc->view->pair->exchange, uc->view->pair->lync, server);
     umx_findings_add(out, uc->view, check, &answer);
 }
 

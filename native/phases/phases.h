@@ -29,6 +29,8 @@ struct umx_options {
     const Umx__Input *input; /* NULL: no rows */
 };
 
+struct umx_restart; /* phases/restart.h */
+
 /* Results grow in the arena. */
 struct umx_findings {
     struct umx_arena *arena;
@@ -48,6 +50,8 @@ struct umx_steps {
     size_t note_capacity;
     char **rejected; /* rows of the input that cannot be carried out, and why */
     size_t rejected_count;
+    struct umx_restart **restarts; /* services that phases want started again */
+    size_t restart_count;
     int failed;
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/reflect.h"
+#include "phases/um_server.h"
 
 /* Tables whose records several agents tell of have no server in their key. */
 static const struct {
@@ -299,11 +300,15 @@ static void touch(const struct umx_world *world, ProtobufCMessage *record)
 {
     const ProtobufCFieldDescriptor *field =
         protobuf_c_message_descriptor_get_field_by_name(record->descriptor, "changed_at");
+    const ProtobufCFieldDescriptor *forest =
+        protobuf_c_message_descriptor_get_field_by_name(record->descriptor, "forest");
     protobuf_c_boolean has = 1;
     int64_t now = umx_world_records(world)->taken_at;
 
     if (field == NULL)
         return;
+    if (forest != NULL) /* by the clock of its domain controller */
+        now += umx_forest_clock(umx_world_records(world), *(const char *const *)at(record, forest->offset));
     memcpy((char *)record + field->quantifier_offset, &has, sizeof has);
     memcpy((char *)record + field->offset, &now, sizeof now);
 }

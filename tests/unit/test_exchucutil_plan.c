@@ -608,6 +608,18 @@ static void test_no_plans_and_no_trust(void **state)
     umx_world_free(world);
 }
 
+static const Umx__PlanStep *find_wait(const struct w_run *run, const char *what, const char *target)
+{
+    for (size_t i = 0; i < run->steps.count; i++) {
+        const Umx__PlanStep *step = run->steps.items[i];
+        if (step->change->wait != NULL && strcmp(step->change->wait->what, what) == 0 &&
+            strstr(step->target, target) != NULL)
+            return step;
+    }
+    return NULL;
+}
+
+/* Front Ends of a pool roll: ready, restart, back and listening, then the next. */
 static void test_restarts_by_agents(void **state)
 {
     struct umx_world *world = world_pair();
@@ -617,6 +629,8 @@ static void test_restarts_by_agents(void **state)
     w_member(world, "pool1.lync.test", "fe1.lync.test", "");
     w_member(world, "pool1.lync.test", "fe2.lync.test", "");
     w_member(world, "pool1.lync.test", "fe3.lync.test", "");
+    W_EDIT(world)->lync_pool_member[0]->has_ready = 1;                 /* the pool is not whole just now */
+    W_EDIT(world)->lync_pool_member[1]->server = w_s("fe1.lync.test"); /* fe2's own agent has no shell */
     w_agent(world, W_LY, "fe1.lync.test", "connected");
     w_agent(world, W_LY, "fe2.lync.test", "connected");
     w_agent(world, W_LY, "fe3.lync.test", "silent");
@@ -625,20 +639,65 @@ static void test_restarts_by_agents(void **state)
         w_service(world, w_text(name, sizeof name, "fe%d.lync.test", i), "RTCSRV", UMX__SERVICE__STATE__RUNNING, 0);
     }
     plan_twice(&run, world, NULL);
+    const Umx__PlanStep *ready = find_wait(&run, "ready", "fe1");
     const Umx__PlanStep *first = find_step(&run, UMX__CHANGE__KIND__ACTION, "fe1");
+    const Umx__PlanStep *back = find_wait(&run, "service", "fe1");
     const Umx__PlanStep *second = find_step(&run, UMX__CHANGE__KIND__ACTION, "fe2");
+    const Umx__PlanStep *second_back = find_wait(&run, "service", "fe2");
     const Umx__PlanStep *third = find_step(&run, UMX__CHANGE__KIND__GATE, "fe3");
-    assert_string_equal(first->change->action->action, "restart-service");
-    assert_string_equal(first->change->action->item[0], "RTCSRV");
+    assert_non_null(ready);
+    assert_true(ready->predicted->lync_pool_member[0]->ready);
+    assert_null(ready->original); /* what it was at planning decides nothing */
+    assert_string_equal(first->change->action->action, "restart-front-end");
+    assert_string_equal(first->change->action->identity, "shell");
+    assert_string_equal(first->change->action->item[0], "{\"service\":\"RTCSRV\"}");
     assert_string_equal(first->change->action->server, "fe1.lync.test");
+    assert_int_equal(back->predicted->service[0]->state, UMX__SERVICE__STATE__RUNNING);
+    assert_int_equal(back->predicted->listener[0]->port, 5061);
+    assert_string_equal(second->change->action->action, "restart-service");
+    assert_string_equal(second->change->action->item[0], "RTCSRV");
     /* One at a time, after replication. */
-    assert_true(depends_on(first, find_step(&run, UMX__CHANGE__KIND__WAIT, W_EX)->id));
-    assert_true(depends_on(second, first->id));
-    assert_true(depends_on(third, second->id));
+    assert_true(depends_on(ready, find_wait(&run, "replication", W_EX)->id));
+    assert_true(depends_on(first, ready->id));
+    assert_true(depends_on(back, first->id));
+    assert_true(depends_on(second, back->id));
+    assert_null(find_wait(&run, "ready", "fe2")); /* nobody says so of fe2 */
+    assert_true(depends_on(third, second_back->id));
+    assert_true(first->irreversible && third->irreversible);
     struct umx_error err = {0};
     assert_int_equal(umx_phase_apply(world, first, &err), 0);
     assert_true(umx_world_records(world)->service[0]->started_at == W_NOW);
     w_end(&run);
+    umx_world_free(world);
+}
+
+/* A plan that stopped before its restarts: the next one has them alone, where an agent can do it. */
+static void test_forgotten_restart(void **state)
+{
+    struct umx_world *world = world_pair();
+    struct umx_error err = {0};
+    struct w_run run;
+
+    (void)state;
+    w_member(world, "pool1.lync.test", "fe1.lync.test", "");
+    w_agent(world, W_LY, "fe1.lync.test", "connected");
+    w_service(world, "fe1.lync.test", "RTCSRV", UMX__SERVICE__STATE__RUNNING, 0);
+    assert_int_equal(w_plan_phases(&run, world, phase7, NULL), 0);
+    for (size_t i = 0; i < run.steps.count; i++)
+        if (run.steps.items[i]->change->action == NULL)
+            assert_int_equal(umx_phase_apply(world, run.steps.items[i], &err), 0);
+    w_end(&run);
+    w_status(world, "exchucutil/front-end-restart", "fe1", W_FAIL);
+    plan_twice(&run, world, NULL);
+    assert_int_equal(run.steps.count, 2);
+    assert_non_null(find_step(&run, UMX__CHANGE__KIND__ACTION, "fe1"));
+    assert_int_equal(umx_phase_apply(world, run.steps.items[0], &err), 0);
+    w_end(&run);
+    w_status(world, "exchucutil/front-end-restart", "fe1", W_PASS);
+    W_EDIT(world)->service[0]->state = UMX__SERVICE__STATE__STOPPED;
+    w_status(world, "exchucutil/front-end-restart", "fe1", W_FAIL);
+    W_EDIT(world)->service[0]->has_collected_at = 1;
+    w_status(world, "exchucutil/front-end-restart", "fe1", W_UNKNOWN);
     umx_world_free(world);
 }
 
@@ -719,6 +778,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_no_plans_and_no_trust),
         cmocka_unit_test(test_restarts_by_agents),
+        cmocka_unit_test(test_forgotten_restart),
         cmocka_unit_test(test_several_exchange_forests),
         cmocka_unit_test(test_one_forest),
     };
