@@ -176,6 +176,13 @@ static const struct umx_phase phases[UMX_PHASE_COUNT] = {
         .groups_exchange = UMX_GROUPS_ORGANIZATION,
         .groups_lync = "same(rtc_server_admins and rtc_user_admins)",
         .documentation = ocsumutil_documentation,
+        .options = umx_ocsumutil_options,
+        .checks = umx_ocsumutil_checks,
+        .check = umx_ocsumutil_check,
+        .plan = umx_ocsumutil_plan,
+        .propose = umx_ocsumutil_propose,
+        .exchange_tables = "dial_plan auto_attendant exchange_server",
+        .lync_tables = "contact lync_pool organizational_unit access_entry admin_group voice_user",
     },
     {
         .number = 10,
