@@ -23,7 +23,6 @@ static void test_registry(void **state)
     assert_null(umx_phase("nothing"));
     assert_non_null(umx_phase("forests")->plan);
     assert_non_null(umx_phase("exchucutil")->plan);
-    assert_null(umx_phase("ocsumutil")->plan);
 }
 
 static void test_check_ids(void **state)
@@ -171,31 +170,6 @@ static void test_unknown_pairs(void **state)
     umx_world_free(world);
 }
 
-static void test_unobservable_phases(void **state)
-{
-    struct umx_world *world = world_pair();
-    struct w_run run;
-
-    (void)state;
-    w_begin(&run, NULL);
-    assert_int_equal(umx_phases_check(umx_world_records(world), NULL, 0, NULL, 0, NULL, &run.findings, &run.err), 0);
-    const Umx__Finding *f = w_finding(&run, "ocsumutil/observable", NULL);
-    assert_int_equal(f->status, W_UNKNOWN);
-    assert_string_equal(f->actual, "this version cannot observe this phase");
-    const struct umx_pair pair = {W_EX, W_LY};
-    size_t unknown = 0;
-    for (int i = 0; i < UMX_PHASE_COUNT; i++)
-        unknown += umx_phase_state(&umx_phases()[i], &pair, &run.findings, run.arena)->state ==
-                   UMX__PHASE_STATE__STATE__UNKNOWN;
-    assert_int_equal(unknown, 9);
-    w_end(&run);
-    static const char *const slugs[] = {"ocsumutil", NULL};
-    assert_int_equal(w_plan_phases(&run, world, slugs, NULL), UMX_E_UNSUPPORTED);
-    assert_int_equal(run.err.id, UMX_ERR_PHASE_NOT_PLANNABLE);
-    w_end(&run);
-    umx_world_free(world);
-}
-
 static void test_one_forest_findings_are_not_repeated(void **state)
 {
     struct umx_world *world = world_pair();
@@ -319,7 +293,6 @@ int main(void)
         cmocka_unit_test(test_an_option_twice),
         cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_unknown_pairs),
-        cmocka_unit_test(test_unobservable_phases),
         cmocka_unit_test(test_one_forest_findings_are_not_repeated),
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_both_phases_fold),
