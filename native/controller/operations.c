@@ -10,6 +10,7 @@ static const struct umx_operation_row rows[] = {
     {"snapshot", ARGUMENTS(no_arguments), UMX_ACCESS_OPERATOR, false, 300, umx_operation_snapshot},
     {"grants.show", ARGUMENTS(grants_arguments), UMX_ACCESS_VIEWER, false, 30, umx_operation_grants},
     {"plan.create", ARGUMENTS(plan_create_arguments), UMX_ACCESS_OPERATOR, true, 300, umx_operation_plan_create},
+    {"plan.template", ARGUMENTS(plan_template_arguments), UMX_ACCESS_VIEWER, false, 300, umx_operation_plan_template},
     {"plan.list", ARGUMENTS(no_arguments), UMX_ACCESS_VIEWER, false, 30, umx_operation_plan_list},
     {"plan.show", ARGUMENTS(plan_arguments), UMX_ACCESS_VIEWER, false, 30, umx_operation_plan_show},
     {"plan.submit", ARGUMENTS(plan_arguments), UMX_ACCESS_OPERATOR, true, 30, umx_operation_plan_submit},

@@ -13,6 +13,7 @@ umx_operation_function umx_operation_query;
 umx_operation_function umx_operation_check;
 umx_operation_function umx_operation_snapshot;
 umx_operation_function umx_operation_grants;
+umx_operation_function umx_operation_plan_template;
 
 /* operations_plan.c */
 umx_operation_function umx_operation_plan_create;

@@ -1,4 +1,4 @@
-/* Operations that look: status, agents, query, check, snapshot, grants. */
+/* Operations that look: status, agents, check, proposals of rows, snapshot, grants. */
 #include "controller/operations.h"
 
 #include <stdio.h>
@@ -85,6 +85,52 @@ static int select_pairs(char *const *texts, size_t count, const Umx__World *reco
     return 0;
 }
 
+/* Forests of the pairs asked for, by their names in the configuration: the others need not be read. *names is NULL when
+ * no pair is named. */
+static int forests_of_pairs(const struct umx_operation *operation, char *const *texts, size_t count, char ***names,
+                            size_t *name_count, struct umx_error *err)
+{
+    *names = NULL;
+    *name_count = 0;
+    if (count == 0)
+        return 0;
+    *names = umx_arena_alloc(operation->arena, 2 * count * sizeof **names);
+    for (size_t i = 0; *names != NULL && i < 2 * count; i++) {
+        const char *text = texts[i / 2], *colon = strchr(text, ':');
+        const char *name = colon == NULL ? NULL
+                           : i % 2 == 0  ? umx_arena_copy(operation->arena, text, (size_t)(colon - text))
+                                         : colon + 1;
+        const struct umx_forest_config *forest =
+            name != NULL ? umx_config_forest(operation->controller->config, name) : NULL;
+        bool there = false;
+        if (forest == NULL)
+            return umx_fail(err, UMX_ERR_PAIR_UNKNOWN, text, NULL);
+        for (size_t k = 0; k < *name_count; k++)
+            there = there || strcmp((*names)[k], forest->name) == 0;
+        if (!there)
+            (*names)[(*name_count)++] = forest->name;
+    }
+    return *names != NULL ? 0 : umx_fail(err, UMX_ERR_ARENA_FULL, "pairs", NULL);
+}
+
+/* A fresh reading of the forests of these pairs (all when none is named), and the pairs and problems in it. */
+static int observe_pairs(struct umx_operation *operation, char *const *texts, size_t count, struct umx_world **world,
+                         struct selection *selection, struct umx_error *err)
+{
+    char **names;
+    size_t name_count;
+    int status = forests_of_pairs(operation, texts, count, &names, &name_count, err);
+
+    if (status == 0)
+        status = umx_operation_progress(operation, "reading the forests", 0, 0, err);
+    if (status == 0)
+        status =
+            umx_observe(operation->controller->observer, names, name_count, umx_operation_left(operation), world, err);
+    if (status == 0)
+        status = select_pairs(texts, count, umx_world_records(*world), operation->arena, selection, err);
+    return status == 0 ? warn_unread(operation, umx_world_records(*world), err) : status;
+}
+
 int umx_operation_check(struct umx_operation *operation, struct umx_error *err)
 {
     const Umx__CheckArguments *arguments = (const Umx__CheckArguments *)operation->arguments;
@@ -96,17 +142,9 @@ int umx_operation_check(struct umx_operation *operation, struct umx_error *err)
 
     int status = select_phases(arguments->phase, arguments->n_phase, &selection, err);
     if (status == 0)
-        status = umx_operation_progress(operation, "reading the forests", 0, 0, err);
+        status = observe_pairs(operation, arguments->pair, arguments->n_pair, &world, &selection, err);
     if (status == 0)
-        status = umx_observe(operation->controller->observer, NULL, 0, umx_operation_left(operation), &world, err);
-    if (status != 0)
-        return status;
-    const Umx__World *records = umx_world_records(world);
-    status = select_pairs(arguments->pair, arguments->n_pair, records, operation->arena, &selection, err);
-    if (status == 0)
-        status = warn_unread(operation, records, err);
-    if (status == 0)
-        status = umx_phases_check(records, selection.phases, selection.phase_count, selection.pairs,
+        status = umx_phases_check(umx_world_records(world), selection.phases, selection.phase_count, selection.pairs,
                                   selection.pair_count, &options, &findings, err);
     for (size_t i = 0; status == 0 && i < findings.count; i++) {
         if (findings.items[i]->status >= 1 && findings.items[i]->status <= 5)
@@ -121,6 +159,48 @@ int umx_operation_check(struct umx_operation *operation, struct umx_error *err)
         umx_operation_end_json(operation, "counts", umx_text_string(&json));
         umx_text_free(&json);
     }
+    umx_world_free(world);
+    return status;
+}
+
+/* ---- plan.template: rows that an administrator would decide, as items of the tables of Input */
+
+static int send_rows(struct umx_operation *operation, const Umx__Input *input, struct umx_error *err)
+{
+    int status = 0;
+
+    for (size_t i = 0; status == 0 && i < input->n_dial_plan; i++)
+        status = umx_operation_item(operation, "dial_plan", &input->dial_plan[i]->base, err);
+    for (size_t i = 0; status == 0 && i < input->n_auto_attendant; i++)
+        status = umx_operation_item(operation, "auto_attendant", &input->auto_attendant[i]->base, err);
+    for (size_t i = 0; status == 0 && i < input->n_user; i++)
+        status = umx_operation_item(operation, "user", &input->user[i]->base, err);
+    for (size_t i = 0; status == 0 && i < input->n_contact; i++)
+        status = umx_operation_item(operation, "contact", &input->contact[i]->base, err);
+    return status;
+}
+
+int umx_operation_plan_template(struct umx_operation *operation, struct umx_error *err)
+{
+    const Umx__PlanTemplateArguments *arguments = (const Umx__PlanTemplateArguments *)operation->arguments;
+    const struct umx_options options = {(const char *const *)arguments->set, arguments->n_set, NULL};
+    struct umx_proposal proposal = {.arena = operation->arena};
+    struct selection selection = {0};
+    struct umx_world *world = NULL;
+    int status = arguments->n_phase > 0 ? select_phases(arguments->phase, arguments->n_phase, &selection, err) : 0;
+
+    /* A phase that takes no rows is refused before the forests are read. */
+    for (size_t i = 0; status == 0 && i < selection.phase_count; i++)
+        if (selection.phases[i]->propose == NULL)
+            status = umx_fail(err, UMX_ERR_PHASE_NO_ROWS, selection.phases[i]->slug, NULL);
+    if (status == 0)
+        status = observe_pairs(operation, arguments->pair, arguments->n_pair, &world, &selection, err);
+    if (status == 0)
+        status =
+            umx_phases_propose(umx_world_records(world), arguments->n_phase > 0 ? selection.phases : NULL,
+                               selection.phase_count, selection.pairs, selection.pair_count, &options, &proposal, err);
+    if (status == 0)
+        status = send_rows(operation, proposal.input, err);
     umx_world_free(world);
     return status;
 }

@@ -95,6 +95,7 @@ struct umx_phase {
     int number;
     const char *slug;
     const char *title;
+    const char *rows;  /* tables of Input it takes rows of, space-separated; NULL: none */
     const char *sides; /* exchange, lync, both */
     const char *writes;
     const char *groups_exchange; /* expressions of spec 0.6 over AdminGroup meanings; "" when the side needs nobody */

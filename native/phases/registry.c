@@ -1,9 +1,12 @@
 /* The table of the eleven phases (design 5). Groups are spec 0.6, documentation is spec 0.7. */
 #include <stddef.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "phases/groups.h"
 #include "phases/phase.h"
+
+enum { ROWS_MAX = 4 }; /* tables of Input */
 
 #define LINK(number) "https://go.microsoft.com/fwlink/p/?LinkId=" #number
 
@@ -102,6 +105,7 @@ static const struct umx_phase phases[UMX_PHASE_COUNT] = {
         .number = 3,
         .slug = "dial-plans",
         .title = "SIP URI dial plan",
+        .rows = "dial_plan auto_attendant",
         .sides = "exchange",
         .writes = "Exchange shell through an agent",
         .groups_exchange =
@@ -134,6 +138,7 @@ static const struct umx_phase phases[UMX_PHASE_COUNT] = {
         .number = 6,
         .slug = "sip-addresses",
         .title = "SIP addresses on mailboxes",
+        .rows = "user",
         .sides = "both",
         .writes = "sip: values by directory; EUM values by Exchange shell",
         .groups_exchange = UMX_GROUPS_RECIPIENT,
@@ -171,6 +176,7 @@ static const struct umx_phase phases[UMX_PHASE_COUNT] = {
         .number = 9,
         .slug = "ocsumutil",
         .title = "ocsumutil.exe",
+        .rows = "contact",
         .sides = "lync",
         .writes = "directory: Subscriber Access and Auto Attendant contacts",
         .groups_exchange = UMX_GROUPS_ORGANIZATION,
@@ -188,6 +194,7 @@ static const struct umx_phase phases[UMX_PHASE_COUNT] = {
         .number = 10,
         .slug = "enterprise-voice",
         .title = "PSTN, policies, users",
+        .rows = "user",
         .sides = "lync",
         .writes = "Lync shell for users; gates for the rest",
         .groups_exchange = UMX_GROUPS_ORGANIZATION,
@@ -198,6 +205,7 @@ static const struct umx_phase phases[UMX_PHASE_COUNT] = {
         .number = 11,
         .slug = "um-mailboxes",
         .title = "enable users for UM",
+        .rows = "user",
         .sides = "both",
         .writes = "Exchange shell; then a directory-synchronisation gate",
         .groups_exchange = UMX_GROUPS_RECIPIENT,
@@ -254,6 +262,12 @@ void umx_phase_info(const struct umx_phase *phase, struct umx_arena *arena, Umx_
     for (size_t i = 0; i < documents; i++)
         complete =
             push(arena, &info->documentation, &info->n_documentation, documents, phase->documentation[i]) && complete;
+    for (const char *word = umx_or_empty(phase->rows); *word != '\0' && complete;) {
+        size_t length = strcspn(word, " ");
+        const char *table = umx_arena_format(arena, "%.*s", (int)length, word);
+        complete = push(arena, &info->rows, &info->n_rows, ROWS_MAX, table);
+        word += length + strspn(word + length, " ");
+    }
     while (phase->options != NULL && phase->options[options].key != NULL)
         options++;
     for (size_t i = 0; i < options; i++) {
