@@ -23,10 +23,27 @@ static const struct umx_option create_options[] = {
     {"--phase", "PHASE", true, true, "a phase to plan; they are planned in their order"},
     {"--pair", "EXCHANGE:LYNC", true, false, "only this pair of forests; without it all pairs"},
     {"--set", "PHASE.KEY=VALUE", true, false, "an option of a phase (see `umx phases PHASE`)"},
+    {"--input", "FILE", true, false, "rows to carry out, JSON or CSV (see `umx plan template`)"},
+    {"--table", "TABLE", false, false, "what the rows of a CSV file are, where its columns fit several tables"},
     {"--ticket", "TEXT", false, false, "number of the change in your own records"},
     {"--not-before", "TIME", false, false, "begin of the change window: 2026-01-31T22:00:00Z, or from now like 8h"},
     {"--not-after", "TIME", false, false, "end of the change window: no step is started later"},
     {"--max-failures", "N", false, false, "stop after this many failed steps"},
+    END,
+};
+
+static const struct umx_option template_options[] = {
+    {"--phase", "PHASE", true, false, "a phase that takes rows (see `umx phases`); without it all of them"},
+    {"--pair", "EXCHANGE:LYNC", true, false, "only this pair of forests; without it all pairs"},
+    {"--set", "PHASE.KEY=VALUE", true, false, "an option of a phase (see `umx phases PHASE`)"},
+    {"--table", "TABLE", false, false, "only these rows: dial_plan, auto_attendant, user or contact"},
+    {"--separator", "CHAR", false, false, "between the cells of CSV: , (default), or ; where Excel wants that"},
+    END,
+};
+
+static const struct umx_option export_options[] = {
+    {"--html", NULL, false, false, "one page for a change ticket, complete in itself, instead of JSON"},
+    {"--out", "FILE", false, false, "write to this file; it is replaced only when it is complete"},
     END,
 };
 
@@ -60,6 +77,8 @@ static const struct umx_option start_options[] = {
 
 static const struct umx_option confirm_options[] = {
     {"--comment", "TEXT", false, false, "what was done; needed over a check that is unknown"},
+    {"--value", "NAME=TEXT", true, false, "what the gate asks for, as a text"},
+    {"--file", "NAME=PATH", true, false, "the same, the content of a file: an issued certificate"},
     END,
 };
 
@@ -113,10 +132,16 @@ static const struct umx_command commands[] = {
      "Compares record by record. What changes with every reading (times of the read, process ids, update sequence "
      "numbers) is left out. Needs no controller.",
      "umx snapshot diff before.umx after.umx", false},
+    {"plan template", "", umx_command_plan_template, "propose the rows that you decide about, as a file",
+     template_options,
+     "Reads the forests and proposes rows: users with extension and policy, contacts, dial plans. Correct them, then "
+     "give "
+     "the file to `umx plan create --input`. JSON without -o; -o csv for a spreadsheet. Lists in a cell are joined by "
+     ";.",
+     "umx plan template --phase um-mailboxes -o csv > users.csv", false},
     {"plan create", "NAME", umx_command_plan_create, "make a plan; shows its preview, writes nothing", create_options,
      "Reads the forests, plans the phases in their order, each in the world that the ones before it will have made, "
-     "and "
-     "keeps the result as a draft.",
+     "and keeps the result as a draft. Bad rows of --input are all named, with their line.",
      "umx plan create pair-eu --phase exchucutil --pair exchange.test:lync.test --ticket CHG-1042", false},
     {"plan list", "", umx_command_plan_list, "all plans and their state", NULL, NULL, "umx plan list", false},
     {"plan show", "NAME", umx_command_plan_show, "a plan, its approvals and its steps", show_options, NULL,
@@ -137,7 +162,8 @@ static const struct umx_command commands[] = {
      "follows it.",
      "umx plan start pair-eu", false},
     {"plan confirm", "NAME STEP", umx_command_plan_confirm, "say that a gate's work is done", confirm_options,
-     "The checks of the gate must pass.", "umx plan confirm pair-eu s7 --comment 'trust made'", false},
+     "The checks of the gate must pass. What the gate asks for (an issued certificate) is given by name.",
+     "umx plan confirm pair-eu s7 --file certificate=um1.cer --comment 'issued by our CA'", false},
     {"plan watch", "NAME", umx_command_plan_watch, "follow a plan until it rests", NULL,
      "Exit code 1 when it rests failed, cancelled or suspended.", "umx plan watch pair-eu", false},
     {"plan suspend", "NAME", umx_command_plan_suspend, "stop at the next step, to go on later", NULL, NULL,
@@ -148,8 +174,10 @@ static const struct umx_command commands[] = {
      "umx plan cancel pair-eu", false},
     {"plan undo", "NAME", umx_command_plan_undo, "make the plan that undoes another", undo_options,
      "Undo is a plan like any other: it is previewed, approved and started.", "umx plan undo pair-eu", false},
-    {"plan export", "NAME", umx_command_plan_export, "plan, bytes and journal as one JSON document", NULL,
-     "Always JSON, whatever -o says.", "umx plan export pair-eu > pair-eu.json", false},
+    {"plan export", "NAME", umx_command_plan_export, "plan, bytes and journal: JSON, or a page of HTML", export_options,
+     "JSON without --html, whatever -o says. The page has the plan, what it changes, who approved it and why they may, "
+     "the journal and the values before and after; it needs no network and no script.",
+     "umx plan export pair-eu --html --out CHG-1042.html", false},
     {"plan delete", "NAME", umx_command_plan_delete, "remove a plan that was never started", NULL,
      "Its entries stay in the journal.", "umx plan delete pair-eu", false},
     {"audit", "", umx_command_audit, "the journal: who did what, when", audit_options, NULL, "umx audit --plan pair-eu",

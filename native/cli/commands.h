@@ -16,6 +16,7 @@ UMX_COMMAND(tables);
 UMX_COMMAND(check);
 UMX_COMMAND(snapshot_save);
 UMX_COMMAND(snapshot_diff);
+UMX_COMMAND(plan_template);
 UMX_COMMAND(plan_create);
 UMX_COMMAND(plan_list);
 UMX_COMMAND(plan_show);

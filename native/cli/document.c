@@ -24,6 +24,7 @@ static const struct {
     {"query", {"rows", "silent", NULL}},
     {"check", {"findings", NULL}},
     {"snapshot.diff", {"changes", NULL}},
+    {"plan.template", {"dial_plan", "auto_attendant", "user", "contact", NULL}},
     {"plan.create", PLAN},
     {"plan.show", PLAN},
     {"plan.submit", PLAN},

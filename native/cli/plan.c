@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/plan_rows.h"
 #include "cli/plan_view.h"
 #include "cli/value.h"
 
@@ -52,23 +53,31 @@ static json_t *named(const struct umx_args *args)
 UMX_COMMAND(plan_create)
 {
     json_t *arguments = named(args);
+    struct umx_input input = {0};
     int status;
 
     umx_json_list(arguments, "phase", args, "--phase");
     umx_json_list(arguments, "pair", args, "--pair");
     umx_json_list(arguments, "set", args, "--set");
+    status = umx_plan_rows_read(cli, args, &input, err);
+    if (status == 0 && input.root != NULL)
+        json_object_set(arguments, "input", input.root);
     umx_json_text(arguments, "ticket", umx_args_value(args, "--ticket"));
-    status = umx_json_time(arguments, "not_before_at", umx_args_value(args, "--not-before"), "--not-before", err);
+    if (status == 0)
+        status = umx_json_time(arguments, "not_before_at", umx_args_value(args, "--not-before"), "--not-before", err);
     if (status == 0)
         status = umx_json_time(arguments, "not_after_at", umx_args_value(args, "--not-after"), "--not-after", err);
     if (status == 0)
         status =
             umx_json_number(arguments, "max_failures", umx_args_value(args, "--max-failures"), "--max-failures", err);
-    if (status != 0) {
+    if (status == 0)
+        status = act(cli, "plan.create", arguments, umx_plan_view, err);
+    else
         json_decref(arguments);
-        return status;
-    }
-    return act(cli, "plan.create", arguments, umx_plan_view, err);
+    if (status < 0 && err->id == UMX_ERR_INPUT_ROWS)
+        umx_plan_rows_name(cli, &input);
+    umx_input_close(&input);
+    return status;
 }
 
 static void view_list(struct umx_cli *cli, const struct umx_document *document)
@@ -111,6 +120,11 @@ UMX_COMMAND(plan_confirm)
     json_t *arguments = json_pack("{s:s,s:s}", "name", umx_args_operand(args, 0), "step", umx_args_operand(args, 1));
 
     umx_json_text(arguments, "comment", umx_args_value(args, "--comment"));
+    int status = umx_plan_values(arguments, args, err);
+    if (status != 0) {
+        json_decref(arguments);
+        return status;
+    }
     return act(cli, "plan.confirm", arguments, umx_plan_view_state, err);
 }
 
@@ -146,20 +160,4 @@ static void view_nothing(struct umx_cli *cli, const struct umx_document *documen
 UMX_COMMAND(plan_delete)
 {
     return umx_output_call(cli, "plan.delete", named(args), view_nothing, err);
-}
-
-/* The export is a document of its own: it is written as it is, whatever -o says. */
-UMX_COMMAND(plan_export)
-{
-    struct umx_document document = {0};
-    int status = umx_call(cli, "plan.export", named(args), NULL, &document, err);
-    const json_t *export = json_object_get(document.root, "export");
-
-    if (status == 0 && !json_is_object(export))
-        status = umx_fail(err, UMX_ERR_ANSWER_INVALID, "plan.export", NULL);
-    if (status == 0 &&
-        (json_dumpf(export, cli->out, JSON_INDENT(2)) != 0 || fputc('\n', cli->out) == EOF || fflush(cli->out) != 0))
-        status = umx_fail(err, UMX_ERR_FILE_UNWRITABLE, "standard output", NULL);
-    umx_document_close(&document);
-    return status;
 }

@@ -26,7 +26,7 @@ static const struct umx_operation_row rows[] = {
     {"plan.resume", ARGUMENTS(plan_arguments), UMX_ACCESS_OPERATOR, true, 120, umx_operation_plan_resume},
     {"plan.cancel", ARGUMENTS(plan_arguments), UMX_ACCESS_OPERATOR, true, 60, umx_operation_plan_cancel},
     {"plan.undo", ARGUMENTS(plan_undo_arguments), UMX_ACCESS_OPERATOR, true, 300, umx_operation_plan_undo},
-    {"plan.export", ARGUMENTS(plan_arguments), UMX_ACCESS_AUDITOR, false, 60, umx_operation_plan_export},
+    {"plan.export", ARGUMENTS(plan_export_arguments), UMX_ACCESS_AUDITOR, false, 60, umx_operation_plan_export},
     {"plan.delete", ARGUMENTS(plan_arguments), UMX_ACCESS_OPERATOR, true, 30, umx_operation_plan_delete},
     {"audit", ARGUMENTS(audit_arguments), UMX_ACCESS_AUDITOR, false, 60, umx_operation_audit},
     {"audit.verify", ARGUMENTS(no_arguments), UMX_ACCESS_AUDITOR, false, 300, umx_operation_audit_verify},

@@ -36,9 +36,11 @@ _umx_value() # OPTION - values of an option; fails when it takes none
     -o) _umx_words table json jsonl csv ;;
     --phase | --to-phase) _umx_words $(_umx_column phases) ;;
     --plan) _umx_words $(_umx_plans) ;;
-    --identity | --snapshot | --certificate | --key | --ca | --out) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+    --table) _umx_words dial_plan auto_attendant user contact ;;
+    --separator) _umx_words , ';' ;;
+    --identity | --snapshot | --certificate | --key | --ca | --out | --input) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     --controller | --pair | --set | --ticket | --comment | --not-before | --not-after | --max-failures | --forest | \
-        --expires | --hash | --fingerprint | --name | --timeout | --after | --limit) ;;
+        --value | --file | --expires | --hash | --fingerprint | --name | --timeout | --after | --limit) ;;
     *) return 1 ;;
     esac
 }
@@ -47,13 +49,15 @@ _umx_options() # COMMAND - its own options
 {
     case $1 in
     query) echo --timeout ;;
-    check) echo --phase --pair --snapshot --all ;;
-    "plan create") echo --phase --pair --set --ticket --not-before --not-after --max-failures ;;
+    check) echo --phase --pair --set --snapshot --all ;;
+    "plan template") echo --phase --pair --set --table --separator ;;
+    "plan create") echo --phase --pair --set --input --table --ticket --not-before --not-after --max-failures ;;
     "plan show") echo --diff ;;
     "plan approve") echo --forest --expires --ticket --comment --hash --break-glass ;;
     "plan deny" | "plan withdraw") echo --forest --ticket --comment --hash ;;
     "plan start") echo --phase ;;
-    "plan confirm") echo --comment ;;
+    "plan confirm") echo --comment --value --file ;;
+    "plan export") echo --html --out ;;
     "plan undo") echo --to-phase --name ;;
     audit) echo --plan --after --limit ;;
     login) echo --forest --certificate --key --ca --fingerprint --out ;;
@@ -71,7 +75,7 @@ _umx()
             skip=0
         elif [[ $word == -* ]]; then
             case $word in
-            --progress | --help | --version | --all | --diff | --break-glass) ;;
+            --progress | --help | --version | --all | --diff | --break-glass | --html) ;;
             *) skip=1 ;;
             esac
         else
@@ -93,14 +97,14 @@ _umx()
     fi
     case ${#plain[@]}:${plain[0]-} in
     0:*) _umx_words status agents query tables check phases snapshot plan audit grants login help ;;
-    1:plan) _umx_words create list show submit approve deny withdraw start confirm watch suspend resume cancel undo export delete ;;
+    1:plan) _umx_words template create list show submit approve deny withdraw start confirm watch suspend resume cancel undo export delete ;;
     1:snapshot) _umx_words save diff ;;
     1:grants) _umx_words show ;;
     1:audit) _umx_words verify ;;
     1:tables) _umx_words $(_umx_column tables) ;;
     1:phases) _umx_words $(_umx_column phases) ;;
     1:help) _umx_words status agents query tables check phases snapshot plan audit grants login ;;
-    2:plan) [[ ${plain[1]} == create || ${plain[1]} == list ]] || _umx_words $(_umx_plans) ;;
+    2:plan) [[ ${plain[1]} == template || ${plain[1]} == create || ${plain[1]} == list ]] || _umx_words $(_umx_plans) ;;
     [23]:snapshot) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     esac
 }
