@@ -144,7 +144,11 @@ int umx_engine_audit(struct umx_engine *engine, const char *plan, int64_t after,
 /* Recomputes the chain, and the signature of each approval in it. first_bad is 0 when it is intact. */
 int umx_engine_verify(struct umx_engine *engine, int64_t *entries, bool *intact, int64_t *first_bad,
                       struct umx_error *err);
-/* {"plan":{...},"hash":"...","bytes":"hex","entries":[...]} */
+/* The plan's own entries, oldest first: those of an earlier plan of the same name are not among them. head: of the
+ * whole journal. */
+int umx_engine_entries(struct umx_engine *engine, const char *name, struct umx_arena *arena, Umx__Journal ***entries,
+                       size_t *count, struct umx_journal_head *head, struct umx_error *err);
+/* {"plan":{...},"hash":"...","bytes":"hex","entries":[...],"head":{"sequence":N,"hash":"hex"}} */
 int umx_engine_export(struct umx_engine *engine, const char *name, struct umx_text *json, struct umx_error *err);
 
 /* ---- its life; each refuses with PLAN_STATE_WRONG in other states */

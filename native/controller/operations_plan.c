@@ -2,13 +2,16 @@
 #include "controller/operations.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "controller/engine.h"
+#include "controller/report.h"
 
 enum {
     WATCH_TURN = 2,    /* seconds between two looks whether the watcher is still there */
     WATCHERS_MAX = 16, /* half of the threads for calls */
+    HTML_PART = 512 * 1024,
 };
 
 static struct umx_engine_caller caller_of(const struct umx_operation *operation)
@@ -37,26 +40,69 @@ static void end_state(struct umx_operation *operation, const Umx__PlanSummary *s
     umx_operation_end_string(operation, "author", summary->author);
 }
 
+static void end_strings(struct umx_operation *operation, const char *key, char *const *values, size_t count)
+{
+    struct umx_text json = {0};
+
+    umx_text_adds(&json, "[");
+    for (size_t i = 0; i < count; i++) {
+        umx_text_adds(&json, i > 0 ? "," : "");
+        umx_reflect_json_string(&json, values[i]);
+    }
+    umx_text_adds(&json, "]");
+    umx_operation_end_json(operation, key, umx_text_string(&json));
+    umx_text_free(&json);
+}
+
+static void end_time(struct umx_operation *operation, const char *key, bool set, int64_t at)
+{
+    char text[UMX_CLOCK_TEXT];
+
+    umx_operation_end_string(operation, key, set && at != 0 ? umx_clock_format(at, text) : NULL);
+}
+
+/* What the plan was made with: its window, phases, options, and how many rows of each table. */
+static void end_plan(struct umx_operation *operation, const Umx__Plan *plan)
+{
+    struct umx_text pairs = {0}, rows = {0};
+
+    end_time(operation, "created_at", plan->has_created_at, plan->created_at);
+    end_time(operation, "not_before_at", plan->has_not_before_at, plan->not_before_at);
+    end_time(operation, "not_after_at", plan->has_not_after_at, plan->not_after_at);
+    end_strings(operation, "phases", plan->phase, plan->n_phase);
+    end_strings(operation, "options", plan->option, plan->n_option);
+    umx_text_adds(&pairs, "[");
+    for (size_t i = 0; i < plan->n_pair; i++) {
+        umx_text_adds(&pairs, i > 0 ? ",{\"exchange\":" : "{\"exchange\":");
+        umx_reflect_json_string(&pairs, plan->pair[i]->exchange);
+        umx_text_adds(&pairs, ",\"lync\":");
+        umx_reflect_json_string(&pairs, plan->pair[i]->lync);
+        umx_text_adds(&pairs, "}");
+    }
+    umx_text_adds(&pairs, "]");
+    umx_operation_end_json(operation, "pairs", umx_text_string(&pairs));
+    if (plan->input != NULL)
+        umx_text_addf(&rows, "{\"dial_plan\":%zu,\"auto_attendant\":%zu,\"user\":%zu,\"contact\":%zu}",
+                      plan->input->n_dial_plan, plan->input->n_auto_attendant, plan->input->n_user,
+                      plan->input->n_contact);
+    umx_operation_end_json(operation, "rows", rows.length > 0 ? umx_text_string(&rows) : "null");
+    umx_text_free(&pairs);
+    umx_text_free(&rows);
+}
+
 /* Every operation that changes a plan answers with what `plan show` answers, so that nobody has to ask again. */
 static int show(struct umx_operation *operation, const char *name, struct umx_error *err)
 {
     struct umx_engine_view view;
     int status = umx_engine_show(operation->controller->engine, name, operation->arena, &view, err);
-    struct umx_text forests = {0};
 
     if (status != 0)
         return status;
     end_state(operation, view.summary);
-    umx_text_adds(&forests, "[");
-    for (size_t i = 0; i < view.summary->n_forest; i++) {
-        umx_text_adds(&forests, i > 0 ? "," : "");
-        umx_reflect_json_string(&forests, view.summary->forest[i]);
-    }
-    umx_text_adds(&forests, "]");
-    umx_operation_end_json(operation, "forests", umx_text_string(&forests));
-    umx_text_free(&forests);
+    end_strings(operation, "forests", view.summary->forest, view.summary->n_forest);
     umx_operation_end_string(operation, "undo_of", view.summary->undo_of);
     umx_operation_end_string(operation, "ticket", view.summary->ticket);
+    end_plan(operation, view.plan);
     umx_operation_end_string(operation, "deployment", view.plan->deployment);
     umx_operation_end_integer(operation, "last_sequence", view.last_sequence);
     for (size_t i = 0; status == 0 && i < view.approval_count; i++)
@@ -237,11 +283,58 @@ int umx_operation_plan_watch(struct umx_operation *operation, struct umx_error *
     return status;
 }
 
+/* The page goes in parts, so that no message becomes too large; they are cut between characters. */
+static int send_html(struct umx_operation *operation, const struct umx_text *html, struct umx_error *err)
+{
+    int status = html->failed ? umx_fail(err, UMX_ERR_MEMORY, "export", NULL) : 0;
+
+    for (size_t at = 0, length; status == 0 && at < html->length; at += length) {
+        struct umx_text part = {0}, json = {0};
+        length = html->length - at < HTML_PART ? html->length - at : HTML_PART;
+        while (at + length < html->length && ((unsigned char)html->data[at + length] & 0xc0U) == 0x80U)
+            length--;
+        umx_text_add(&part, html->data + at, length);
+        umx_reflect_json_string(&json, umx_text_string(&part));
+        status = part.failed || json.failed ? umx_fail(err, UMX_ERR_MEMORY, "export", NULL)
+                                            : umx_operation_item_json(operation, "html", umx_text_string(&json), err);
+        umx_text_free(&json);
+        umx_text_free(&part);
+    }
+    return status;
+}
+
+static int export_html(struct umx_operation *operation, const char *name, struct umx_error *err)
+{
+    struct umx_engine *engine = operation->controller->engine;
+    struct umx_engine_view view;
+    struct umx_report report = {.view = &view, .made_at = umx_clock_now()};
+    Umx__Journal **entries = NULL;
+    int status = umx_engine_show(engine, name, operation->arena, &view, err);
+
+    if (status == 0)
+        status = umx_engine_entries(engine, name, operation->arena, &entries, &report.entry_count, &report.head, err);
+    if (status != 0)
+        return status;
+    struct umx_text html = {0};
+    report.entries = entries;
+    umx_report_html(&report, &html);
+    status = send_html(operation, &html, err);
+    umx_text_free(&html);
+    return status;
+}
+
 int umx_operation_plan_export(struct umx_operation *operation, struct umx_error *err)
 {
+    const Umx__PlanExportArguments *arguments = (const Umx__PlanExportArguments *)operation->arguments;
+    const char *name = arguments->name != NULL ? arguments->name : "";
+    const char *format = arguments->format != NULL ? arguments->format : "json";
     struct umx_text json = {0};
-    int status = umx_engine_export(operation->controller->engine, plan_name(operation), &json, err);
 
+    if (strcmp(format, "html") == 0)
+        return export_html(operation, name, err);
+    if (strcmp(format, "json") != 0)
+        return umx_fail(err, UMX_ERR_JSON_VALUE_INVALID, "format", "`%s` is neither json nor html", format);
+    int status = umx_engine_export(operation->controller->engine, name, &json, err);
     if (status == 0)
         umx_operation_end_json(operation, "export", umx_text_string(&json));
     umx_text_free(&json);

@@ -280,6 +280,27 @@ static int export_entry(void *user, const Umx__Journal *entry)
     return 0;
 }
 
+int umx_engine_entries(struct umx_engine *engine, const char *name, struct umx_arena *arena, Umx__Journal ***entries,
+                       size_t *count, struct umx_journal_head *head, struct umx_error *err)
+{
+    struct umx_journal_plan stored;
+    size_t first = 0;
+    int status = umx_journal_plan(engine->journal, name, arena, &stored, err);
+
+    if (status == 0)
+        status = umx_journal_read(engine->journal, name, 0, 0, arena, entries, count, err);
+    if (status != 0)
+        return status;
+    for (size_t i = 0; i < *count; i++)
+        if ((*entries)[i]->kind == UMX__JOURNAL__KIND__CREATED && (*entries)[i]->plan_hash != NULL &&
+            strcmp((*entries)[i]->plan_hash, stored.hash) == 0)
+            first = i;
+    *entries += first;
+    *count -= first;
+    umx_journal_head(engine->journal, head);
+    return 0;
+}
+
 int umx_engine_export(struct umx_engine *engine, const char *name, struct umx_text *json, struct umx_error *err)
 {
     struct umx_arena *arena = umx_arena_new(UMX_PLAN_ARENA);
@@ -299,7 +320,11 @@ int umx_engine_export(struct umx_engine *engine, const char *name, struct umx_te
         umx_text_add_hex(json, stored.bytes, stored.length);
         umx_text_adds(json, "\",\"entries\":[");
         status = umx_journal_each(engine->journal, name, 0, 0, export_entry, &export, err);
-        umx_text_adds(json, "]}");
+        struct umx_journal_head head;
+        umx_journal_head(engine->journal, &head);
+        umx_text_addf(json, "],\"head\":{\"sequence\":%lld,\"hash\":\"", (long long)head.sequence);
+        umx_text_add_hex(json, head.hash, sizeof head.hash);
+        umx_text_adds(json, "\"}}");
     }
     if (status == 0 && json->failed)
         status = umx_fail(err, UMX_ERR_MEMORY, name, NULL);
