@@ -1,25 +1,35 @@
 /*
- * A batch of items for an agent, and what its results add up to.
+ * A batch of items for an agent: those of a step that have no result yet, as many as an agent takes at once.
  */
 #ifndef UMX_CONTROLLER_BATCH_H
 #define UMX_CONTROLLER_BATCH_H
 
 #include "controller/engine_private.h"
 
+enum {
+    UMX_BATCH_ITEMS_MAX = 256,        /* what an agent takes */
+    UMX_BATCH_BYTES_MAX = 160 * 1024, /* of items: the message of an agent's stream has room for more */
+};
+
+struct umx_batch {
+    Umx__ActionBatch message;
+    size_t *place; /* of each item, in the step */
+};
+
 struct umx_batch_result {
     size_t good;
     size_t failed;
-    size_t not_done;      /* of the failed ones: the agent was only asked, and says that it did nothing */
-    const char *json;     /* the results as an array, for the journal */
-    const char *problems; /* the failed items and their reasons */
+    size_t not_done;  /* the agent was only asked, and says that it did nothing */
+    size_t uncertain; /* neither yes nor no */
+    const char *json; /* good and failed ones as an array, items counted in the step: for the journal */
 };
 
 /* The id is made of the plan's hash, the step and the attempt: the same attempt is the same batch, after a crash too.
- * batch->batch stays NULL when the arena is full. */
-void umx_batch_fill(Umx__ActionBatch *batch, const char *plan_hash, const Umx__PlanStep *step, int attempt,
-                    struct umx_arena *arena);
+ * No item when none is open. False: the arena is full. */
+bool umx_batch_fill(struct umx_batch *batch, const char *plan_hash, const Umx__PlanStep *step, int attempt,
+                    const char *results, struct umx_arena *arena);
 /* Without the engine's mutex. Fewer results than items count as no answer. */
-int umx_batch_send(struct umx_engine *engine, const char *server, const Umx__ActionBatch *batch,
+int umx_batch_send(struct umx_engine *engine, const char *server, const struct umx_batch *batch,
                    struct umx_arena *arena, struct umx_batch_result *out, struct umx_error *err);
 
 #endif

@@ -10,6 +10,7 @@
 /* The order is that of enum umx_engine_point, then that of Journal.Kind. */
 static const char *const points[] = {
     PAIR("apply"),        PAIR("act"),
+    PAIR("collect"),
     PAIR("created"),      PAIR("submitted"),
     PAIR("approval"),     PAIR("started"),
     PAIR("intent"),       PAIR("effect"),

@@ -40,6 +40,8 @@ int umx_engine_append(struct umx_engine *engine, struct umx_plan_state *plan, Um
         return status;
     umx_engine_crash(point, true);
     status = umx_states_fold(engine, entry, err);
+    if (engine->ports.grown != NULL)
+        engine->ports.grown(engine->ports.user);
     pthread_cond_broadcast(&engine->changed);
     return status;
 }
@@ -170,6 +172,8 @@ static int copy_options(struct umx_engine *engine, const struct umx_engine_optio
     own->retry_first = or_default(options->retry_first, 5 * UMX_SECOND);
     own->retry_last = or_default(options->retry_last, 5 * UMX_MINUTE);
     own->poll_interval = or_default(options->poll_interval, 2 * UMX_SECOND);
+    own->promise_deadline = or_default(options->promise_deadline, 5 * UMX_MINUTE);
+    own->away_deadline = or_default(options->away_deadline, 5 * UMX_MINUTE);
     return 0;
 }
 

@@ -78,6 +78,19 @@ struct umx_engine_ports {
      * NULL. */
     int (*kept_head)(void *user, struct umx_journal_head *head, struct umx_error *err);
 
+    /* The agent of this server (NULL: of any server of the forest) is connected. May be NULL: it is then tried. */
+    bool (*connected)(void *user, const char *forest, const char *server);
+
+    /* What the agent of the server (NULL: every connected agent of the forest) says now of these tables
+     * (NULL-terminated), added to the world. UMX_ERR_AGENT_UNKNOWN: it is not connected. May be NULL: nobody can see
+     * agents' tables. */
+    int (*collect)(void *user, const char *forest, const char *server, const char *const *tables, int64_t deadline,
+                   struct umx_world *world, struct umx_error *err);
+
+    /* Entries were added to the journal. Called with the engine's mutex held: it must neither block nor call back. May
+     * be NULL. */
+    void (*grown)(void *user);
+
     /* Has what a wait of kind `service` or `visible` waits for come true? UMX_E_UNSUPPORTED: nobody here can tell; the
      * step then waits for an operator's confirmation. May be NULL (the same). */
     int (*ready)(void *user, const Umx__PlanStep *step, bool *ready, struct umx_error *err);
@@ -95,8 +108,10 @@ struct umx_engine_options {
     int64_t settle_delay;  /* between two probes that must both say not-done; 0: 5 s, negative: none */
     int64_t retry_first;   /* first pause of the background probes, doubled up to retry_last; 0: 5 s and 5 min */
     int64_t retry_last;
-    int64_t poll_interval; /* between two looks of a waiting step; 0: 2 s */
-    bool no_background;    /* tests: no probing thread; recovery does nothing until umx_engine_resume */
+    int64_t poll_interval;    /* between two looks of a waiting step; 0: 2 s; doubled for each, up to 15 s */
+    int64_t promise_deadline; /* for what a step promises to come true after its effect; 0: 5 min */
+    int64_t away_deadline;    /* for an agent that is not connected, before the plan suspends; 0: 5 min */
+    bool no_background;       /* tests: no probing thread; recovery does nothing until umx_engine_resume */
 };
 
 /* Who calls: as the transport proved it. The certificate is the one of the TLS session, DER. */

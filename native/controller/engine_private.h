@@ -34,9 +34,16 @@ struct umx_step_state {
     int64_t intended_at; /* of the newest intent */
     Umx__Intent *intent; /* the newest one */
     ProtobufCBinaryData object_guid;
-    const char *result; /* detail of the effect: an action's results as JSON */
+    const char *result; /* an action's results by item (results.c); a gate's values, a JSON object */
     const char *error;  /* id of the error, then its text */
     const char *detail;
+    bool commented; /* a gate confirmed with a comment: what nobody can see is believed */
+
+    /* runtime: monotonic times, 0 when a run begins */
+    int64_t hold_until; /* nothing is done about the step before */
+    int64_t pause;
+    int64_t since;      /* the first look at what is waited for or verified */
+    int64_t away_since; /* its agent was found missing */
 };
 
 struct umx_plan_state {
@@ -127,6 +134,7 @@ int umx_engine_wrong_state(struct umx_engine *engine, struct umx_plan_state *pla
 enum umx_engine_point {
     UMX_POINT_APPLY,
     UMX_POINT_ACT,
+    UMX_POINT_COLLECT, /* looking at what a step promises */
     UMX_POINT_JOURNAL, /* + kind of entry */
 };
 /* "engine:apply:before" and so on. */
@@ -166,6 +174,47 @@ bool umx_image_has_entry(const Umx__ObjectState *state, const Umx__AccessChange 
 /* A copy of the step in which every value `@step.field` is replaced by what that step gave. Mutex held. */
 int umx_references_resolve(struct umx_plan_state *plan, const Umx__PlanStep *step, struct umx_arena *arena,
                            Umx__PlanStep **out, struct umx_error *err);
+
+/* The same for what the copy promises: values that its own effect gave are known then. Mutex held. */
+int umx_references_promise(struct umx_plan_state *plan, Umx__PlanStep *copy, struct umx_arena *arena,
+                           struct umx_error *err);
+
+/* ---- results.c: what became of each item of an action. A JSON array of ActionResult, `item` counted in the step. */
+
+enum umx_item_state { UMX_ITEM_OPEN, UMX_ITEM_GOOD, UMX_ITEM_FAILED };
+
+/* One state an item; items without a result are open. json may be NULL. False: it is no such array. */
+bool umx_results_states(const char *json, uint8_t *states, size_t count);
+/* The newer results in place of the older ones of the same items. NULL: arena full, or no such array. */
+const char *umx_results_merge(const char *older, const char *newer, struct umx_arena *arena);
+/* Without the items that failed: they are tried again. */
+const char *umx_results_forget_failed(const char *json, struct umx_arena *arena);
+/* The failed items and their reasons, some of them. */
+const char *umx_results_problems(const char *json, struct umx_arena *arena);
+/* A string that an item's result (any item's: -1) has under a name, or that a JSON object has. NULL: none. */
+char *umx_results_field(const char *json, long item, const char *field, struct umx_arena *arena);
+
+/* ---- promise.c: what steps promise, against what is there. No lock. */
+
+/* What could be seen of the steps' promises. */
+struct umx_promise_reading {
+    struct umx_world *world; /* the tables that the promises speak of; free it */
+    struct umx_text blind;   /* a line for each place that could not be looked at; free it */
+    size_t blind_count;
+    const char *away;     /* a server whose agent is not connected, or NULL: the reason then is that */
+    bool failed;          /* a place is there and did not answer: worth another try */
+    struct place *places; /* in the caller's arena */
+    size_t place_count;
+};
+bool umx_promise_has(const Umx__PlanStep *step);
+/* Reads what the promises (resolved) and the originals of the steps speak of. A place that cannot be looked at is no
+ * error. */
+int umx_promise_read(struct umx_engine *engine, Umx__PlanStep *const *steps, size_t count, struct umx_arena *arena,
+                     struct umx_promise_reading *out, struct umx_error *err);
+void umx_promise_forget(struct umx_promise_reading *reading);
+/* The records of a part whose place could be looked at; NULL gives NULL. */
+int umx_promise_seen(const struct umx_promise_reading *reading, const Umx__PlanStep *step, const Umx__World *part,
+                     struct umx_arena *arena, Umx__World **out, struct umx_error *err);
 
 /* ---- directory.c: requests to a forest. No lock. */
 
@@ -210,6 +259,8 @@ void umx_run_halt(struct umx_run *run, Umx__Journal__Kind how, const char *actor
 void umx_run_reap(struct umx_engine *engine, bool all);
 /* Whether a plan is running in the forest. Mutex held. */
 bool umx_run_uses(const struct umx_engine *engine, const char *forest);
+/* Whether nothing new may begin. Mutex held. */
+bool umx_run_halted(const struct umx_run *run);
 /* The change window at this moment. */
 int umx_run_window(const struct umx_plan_state *plan, struct umx_error *err);
 

@@ -49,6 +49,11 @@ void umx_run_halt(struct umx_run *run, Umx__Journal__Kind how, const char *actor
     pthread_cond_broadcast(&run->engine->changed);
 }
 
+bool umx_run_halted(const struct umx_run *run)
+{
+    return run == NULL || run->halted;
+}
+
 int umx_run_window(const struct umx_plan_state *plan, struct umx_error *err)
 {
     const int64_t now = umx_clock_now();
@@ -131,6 +136,8 @@ static const struct umx_step_state *doomed_by(struct umx_plan_state *plan, const
 
 static bool is_ready(struct umx_plan_state *plan, const struct umx_step_state *step)
 {
+    if (step->hold_until != 0 && umx_clock_monotonic() < step->hold_until)
+        return false;
     if (step->state == UMX__PLAN_STEP__STATE__DONE)
         return true;
     if (step->state != UMX__PLAN_STEP__STATE__PENDING)
@@ -364,6 +371,10 @@ int umx_run_begin(struct umx_engine *engine, struct umx_plan_state *plan, struct
     umx_run_reap(engine, false);
     run->engine = engine;
     run->plan = plan;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        struct umx_step_state *step = &plan->steps[i];
+        step->hold_until = step->pause = step->since = step->away_since = 0;
+    }
     run->decisions_seen = decisions(run);
     int status = make_lanes(run, err);
     if (status != 0) {

@@ -45,34 +45,13 @@ static char *guid_text(struct umx_arena *arena, const ProtobufCBinaryData *guid)
     return text;
 }
 
-/* The first result that has the field as a string: an array of ActionResult, whose details are JSON objects. */
-static char *field_of(struct umx_arena *arena, const char *json, const char *field)
-{
-    json_t *root = json_loads(json, 0, NULL);
-    char *value = NULL;
-    size_t i;
-    json_t *item;
-
-    json_array_foreach(root, i, item)
-    {
-        const char *detail = json_string_value(json_object_get(item, "detail"));
-        json_t *inner = detail != NULL ? json_loads(detail, 0, NULL) : NULL;
-        const char *found = json_string_value(json_object_get(inner, field));
-        if (found != NULL && value == NULL)
-            value = umx_arena_string(arena, found);
-        json_decref(inner);
-    }
-    json_decref(root);
-    return value;
-}
-
 static int look_up(struct resolving *r, const struct umx_step_state *step, const char *field, char **out)
 {
     *out = NULL;
     if (strcmp(field, "guid") == 0 && step->object_guid.len > 0)
         *out = guid_text(r->arena, &step->object_guid);
     else if (step->result != NULL)
-        *out = field_of(r->arena, step->result, field);
+        *out = umx_results_field(step->result, -1, field, r->arena);
     if (*out == NULL)
         return umx_fail(r->err, UMX_ERR_REFERENCE_UNRESOLVED, r->plan->name, "@%s.%s", step->step->id, field);
     return 0;
@@ -154,6 +133,15 @@ static int resolve_message(struct resolving *r, ProtobufCMessage *message)
     return status;
 }
 
+static int resolve_parts(struct resolving *r, ProtobufCMessage *const *parts, size_t count)
+{
+    int status = 0;
+
+    for (size_t i = 0; status == 0 && i < count; i++)
+        status = parts[i] != NULL ? resolve_message(r, parts[i]) : 0;
+    return status;
+}
+
 int umx_references_resolve(struct umx_plan_state *plan, const Umx__PlanStep *step, struct umx_arena *arena,
                            Umx__PlanStep **out, struct umx_error *err)
 {
@@ -167,10 +155,18 @@ int umx_references_resolve(struct umx_plan_state *plan, const Umx__PlanStep *ste
         (*out)->before != NULL ? &(*out)->before->base : NULL,
         (*out)->after != NULL ? &(*out)->after->base : NULL,
     };
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        int status = parts[i] != NULL ? resolve_message(&r, parts[i]) : 0;
-        if (status != 0)
-            return status;
-    }
-    return 0;
+    return resolve_parts(&r, parts, sizeof parts / sizeof *parts);
+}
+
+int umx_references_promise(struct umx_plan_state *plan, Umx__PlanStep *copy, struct umx_arena *arena,
+                           struct umx_error *err)
+{
+    struct resolving r = {plan, arena, err};
+    ProtobufCMessage *const parts[] = {
+        copy->predicted != NULL ? &copy->predicted->base : NULL,
+        copy->removed != NULL ? &copy->removed->base : NULL,
+        copy->original != NULL ? &copy->original->base : NULL,
+    };
+
+    return resolve_parts(&r, parts, sizeof parts / sizeof *parts);
 }

@@ -234,7 +234,26 @@ static void on_started(struct fold *f)
     begin_running(f);
 }
 
-/* Failed steps are tried again; one whose change was made and did not read back as planned is only verified again. */
+/* Whether every item of an action has been done. */
+static bool all_done(struct fold *f, const struct umx_step_state *step)
+{
+    const Umx__ActionChange *action = step->step->change->action;
+    size_t count = action != NULL ? action->n_item : 0;
+    uint8_t *states = malloc(count + 1);
+    bool all = states != NULL;
+
+    if (states == NULL)
+        f->failed = true;
+    else
+        umx_results_states(step->result, states, count);
+    for (size_t i = 0; all && i < count; i++)
+        all = states[i] == UMX_ITEM_GOOD;
+    free(states);
+    return all;
+}
+
+/* Failed steps are tried again; one whose change was made and did not read back as planned is only verified again. Of
+ * an action only the items that failed are tried again. */
 static void on_resumed(struct fold *f)
 {
     begin_running(f);
@@ -242,7 +261,12 @@ static void on_resumed(struct fold *f)
         struct umx_step_state *step = &f->plan->steps[i];
         if (step->state != UMX__PLAN_STEP__STATE__FAILED && step->state != UMX__PLAN_STEP__STATE__SKIPPED)
             continue;
-        bool made = step->effected && step->step->kind != UMX__CHANGE__KIND__ACTION;
+        bool made = step->effected;
+        if (made && step->step->kind == UMX__CHANGE__KIND__ACTION) {
+            made = all_done(f, step);
+            step->result = umx_results_forget_failed(step->result, f->plan->arena);
+            f->failed = f->failed || step->result == NULL;
+        }
         step->state = made ? UMX__PLAN_STEP__STATE__DONE : UMX__PLAN_STEP__STATE__PENDING;
         step->error = NULL;
         step->detail = NULL;
@@ -257,6 +281,7 @@ static void on_intent(struct fold *f)
     step->waits = step->step->kind == UMX__CHANGE__KIND__GATE || step->step->kind == UMX__CHANGE__KIND__WAIT;
     step->attempts++;
     step->intended_at = f->entry->written_at;
+    step->since = step->pause = step->hold_until = 0;
     step->intent = NULL;
     if (f->entry->intent == NULL)
         return;
@@ -269,6 +294,7 @@ static void effect(struct fold *f)
 {
     f->step->state = UMX__PLAN_STEP__STATE__DONE;
     f->step->effected = true;
+    f->step->since = f->step->pause = f->step->hold_until = 0;
     f->plan->effect_at = f->entry->written_at;
     keep_guid(f);
 }
@@ -276,7 +302,13 @@ static void effect(struct fold *f)
 static void on_effect(struct fold *f)
 {
     effect(f);
-    f->step->result = keep(f, f->entry->detail);
+    if (f->step->step->kind != UMX__CHANGE__KIND__ACTION) {
+        f->step->result = keep(f, f->entry->detail);
+        return;
+    }
+    f->step->result = umx_results_merge(f->step->result, f->entry->detail, f->plan->arena);
+    if (f->step->result == NULL)
+        f->failed = true;
 }
 
 static void on_verified(struct fold *f)
@@ -333,6 +365,10 @@ static void on_confirmed(struct fold *f)
     f->step->state = UMX__PLAN_STEP__STATE__DONE;
     f->step->waits = false;
     f->step->effected = f->step->step->kind == UMX__CHANGE__KIND__GATE;
+    f->step->commented = f->entry->detail != NULL && f->entry->detail[0] != '\0';
+    f->step->since = f->step->pause = f->step->hold_until = 0;
+    if (f->entry->result != NULL)
+        f->step->result = keep(f, f->entry->result);
 }
 
 static void on_suspended(struct fold *f)

@@ -185,7 +185,9 @@ static inline struct stage *stage_make(const char *path, enum umx_engine_policy 
                                                  .settle_delay = -1,
                                                  .retry_first = 20 * UMX_MILLISECOND,
                                                  .retry_last = 50 * UMX_MILLISECOND,
-                                                 .poll_interval = 10 * UMX_MILLISECOND};
+                                                 .poll_interval = 10 * UMX_MILLISECOND,
+                                                 .promise_deadline = 400 * UMX_MILLISECOND,
+                                                 .away_deadline = 200 * UMX_MILLISECOND};
     stage->exchange = person_make("S-1-5-21-1-1001", fake_forests[0]);
     stage->lync = person_make("S-1-5-21-2-1001", fake_forests[1]);
     stage->nobody = person_make("S-1-5-21-1-1099", fake_forests[0]);
