@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/head.h"
 #include "agent/session_internal.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -29,6 +30,7 @@ struct life {
     int64_t report_interval;
     uint64_t stamp;
     bool behind;
+    struct umx_agent_head head;
 };
 
 /* A random time below limit. */
@@ -107,6 +109,14 @@ static void take_targets(struct umx_session *session, const Umx__Welcome *welcom
         session_collect(session, umx_collector_find("proof"), false, 0);
 }
 
+static void take_head(struct life *life, const Umx__JournalHead *told)
+{
+    struct umx_error err = {0};
+
+    if (umx_agent_head_keep(life->session->config->state, &life->head, told, &err) != 0)
+        umx_log_error("agent", &err);
+}
+
 static void take_welcome(struct life *life, const Umx__Welcome *welcome)
 {
     struct umx_session *session = life->session;
@@ -116,6 +126,7 @@ static void take_welcome(struct life *life, const Umx__Welcome *welcome)
         seconds = welcome->report_interval;
     life->report_interval = (seconds != 0 ? seconds : UMX_AGENT_REPORT_INTERVAL) * UMX_SECOND;
     take_targets(session, welcome);
+    take_head(life, welcome->journal_head);
     if (life->attached_at != 0)
         return; /* a later Welcome only brings other targets */
     life->attached_at = umx_clock_monotonic();
@@ -157,6 +168,8 @@ static int take(struct life *life, const uint8_t *bytes, size_t length, struct u
             take_collect(session, message->collect);
         else if (message->message_case == UMX__TO_AGENT__MESSAGE_ACTION)
             session_act(session, message->action);
+        else if (message->message_case == UMX__TO_AGENT__MESSAGE_JOURNAL_HEAD)
+            take_head(life, message->journal_head);
         else if (message->message_case == UMX__TO_AGENT__MESSAGE_ACCEPTED) {
             pthread_mutex_lock(&session->mutex);
             umx_spool_accepted(&session->spool, message->accepted);
@@ -251,6 +264,7 @@ static int connect_stream(struct life *life, struct umx_error *err)
 {
     struct umx_session *session = life->session;
     Umx__Hello hello = UMX__HELLO__INIT;
+    Umx__JournalHead head = UMX__JOURNAL_HEAD__INIT;
     Umx__ToController message = UMX__TO_CONTROLLER__INIT;
     char server[UMX_FQDN_MAX];
     char version[] = UMX_VERSION;
@@ -268,6 +282,12 @@ static int connect_stream(struct life *life, struct umx_error *err)
     hello.protocol = UMX_AGENT_PROTOCOL;
     hello.recorded = session->host->identity.recorded;
     hello.clock_at = umx_clock_now();
+    if (life->head.sequence > 0) {
+        head.has_sequence = head.has_hash = 1;
+        head.sequence = life->head.sequence;
+        head.hash = (ProtobufCBinaryData){.len = sizeof life->head.hash, .data = life->head.hash};
+        hello.journal_head = &head;
+    }
     message.message_case = UMX__TO_CONTROLLER__MESSAGE_HELLO;
     message.hello = &hello;
     if ((status = umx_reflect_pack(&message.base, &bytes, &length, err)) != 0)
@@ -434,6 +454,8 @@ int umx_session_run(const struct umx_agent_config *config, struct umx_host *host
             .report_interval = interval * UMX_SECOND,
             .report_at = now,
         };
+        if (umx_agent_head_load(config->state, &life.head, &why) != 0)
+            umx_log_error("agent", &why);
         live(&life);
     }
     end(session);

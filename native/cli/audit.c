@@ -37,6 +37,9 @@ static void view_verify(struct umx_cli *cli, const struct umx_document *document
     else
         fprintf(cli->out, "BROKEN at entry %lld of %lld\n", umx_value_integer(document->root, "first_bad"),
                 umx_value_integer(document->root, "entries"));
+    const json_t *witnesses = umx_document_array(document, "witnesses");
+    for (size_t i = 0; i < json_array_size(witnesses); i++)
+        fprintf(cli->out, "  %s\n", json_string_value(json_array_get(witnesses, i)));
 }
 
 UMX_COMMAND(audit_verify)

@@ -40,6 +40,7 @@ static const struct {
     {"plan.list", {"plans", NULL}},
     {"plan.watch", {"entries", NULL}},
     {"audit", {"entries", NULL}},
+    {"audit.verify", {"witnesses", NULL}},
     {"grants.show", {"grants", NULL}},
     {"phases", {"phases", NULL}},
     {"phase", {"phases", "checks", NULL}},

@@ -172,6 +172,7 @@ static int copy_options(struct umx_engine *engine, const struct umx_engine_optio
     own->retry_first = or_default(options->retry_first, 5 * UMX_SECOND);
     own->retry_last = or_default(options->retry_last, 5 * UMX_MINUTE);
     own->poll_interval = or_default(options->poll_interval, 2 * UMX_SECOND);
+    own->collect_deadline = or_default(options->collect_deadline, 2 * UMX_MINUTE);
     own->promise_deadline = or_default(options->promise_deadline, 5 * UMX_MINUTE);
     own->away_deadline = or_default(options->away_deadline, 5 * UMX_MINUTE);
     return 0;

@@ -49,6 +49,12 @@ struct umx_engine_forest {
     size_t domain_controller_count;
 };
 
+/* Somebody who remembers the journal's head. */
+struct umx_engine_witness {
+    const char *server;
+    struct umx_journal_head head;
+};
+
 /* The outside. Each port may be called from several threads at once. Deadlines are durations in microseconds. */
 struct umx_engine_ports {
     void *user;
@@ -77,6 +83,10 @@ struct umx_engine_ports {
     /* The journal's head as it was kept elsewhere, so that a missing end shows; sequence 0: nothing was kept. May be
      * NULL. */
     int (*kept_head)(void *user, struct umx_journal_head *head, struct umx_error *err);
+
+    /* Heads of the journal that others were told of before this controller started. May be NULL. */
+    int (*witnesses)(void *user, struct umx_arena *arena, struct umx_engine_witness **out, size_t *count,
+                     struct umx_error *err);
 
     /* The agent of this server (NULL: of any server of the forest) is connected. May be NULL: it is then tried. */
     bool (*connected)(void *user, const char *forest, const char *server);
@@ -109,6 +119,7 @@ struct umx_engine_options {
     int64_t retry_first;   /* first pause of the background probes, doubled up to retry_last; 0: 5 s and 5 min */
     int64_t retry_last;
     int64_t poll_interval;    /* between two looks of a waiting step; 0: 2 s; doubled for each, up to 15 s */
+    int64_t collect_deadline; /* for an agent to collect tables; 0: 2 min */
     int64_t promise_deadline; /* for what a step promises to come true after its effect; 0: 5 min */
     int64_t away_deadline;    /* for an agent that is not connected, before the plan suspends; 0: 5 min */
     bool no_background;       /* tests: no probing thread; recovery does nothing until umx_engine_resume */
@@ -156,9 +167,10 @@ int umx_engine_wait(struct umx_engine *engine, const char *name, int64_t after, 
 /* Entries after a sequence number, of one plan or all (NULL), at most limit (0: 10000). */
 int umx_engine_audit(struct umx_engine *engine, const char *plan, int64_t after, int32_t limit, struct umx_arena *arena,
                      Umx__Journal ***entries, size_t *count, struct umx_error *err);
-/* Recomputes the chain, and the signature of each approval in it. first_bad is 0 when it is intact. */
+/* Recomputes the chain, and the signature of each approval in it, and compares it with what agents were told. first_bad
+ * is 0 when it is intact. lines (may be NULL) gets a line for each agent that was told something else. */
 int umx_engine_verify(struct umx_engine *engine, int64_t *entries, bool *intact, int64_t *first_bad,
-                      struct umx_error *err);
+                      struct umx_text *lines, struct umx_error *err);
 /* The plan's own entries, oldest first: those of an earlier plan of the same name are not among them. head: of the
  * whole journal. */
 int umx_engine_entries(struct umx_engine *engine, const char *name, struct umx_arena *arena, Umx__Journal ***entries,

@@ -111,6 +111,43 @@ static int act(void *user, const char *server, const Umx__ActionBatch *batch, in
     return umx_fleet_act(controller->fleet, server, batch, deadline, arena, results, count, err);
 }
 
+static int witnesses(void *user, struct umx_arena *arena, struct umx_engine_witness **out, size_t *count,
+                     struct umx_error *err)
+{
+    struct umx_controller *controller = user;
+    struct umx_fleet_witness *heard = NULL;
+    int status = umx_fleet_witnesses(controller->fleet, arena, &heard, count, err);
+
+    *out = status == 0 ? umx_arena_alloc(arena, (*count + 1) * sizeof **out) : NULL;
+    if (status == 0 && *out == NULL)
+        status = umx_fail(err, UMX_ERR_ARENA_FULL, "agents", NULL);
+    for (size_t i = 0; status == 0 && i < *count; i++)
+        (*out)[i] = (struct umx_engine_witness){heard[i].server, heard[i].head};
+    return status;
+}
+
+static bool connected(void *user, const char *forest, const char *server)
+{
+    struct umx_controller *controller = user;
+
+    return umx_fleet_connected(controller->fleet, forest, server);
+}
+
+static int collect(void *user, const char *forest, const char *server, const char *const *tables, int64_t deadline,
+                   struct umx_world *world, struct umx_error *err)
+{
+    struct umx_controller *controller = user;
+
+    return umx_fleet_collect(controller->fleet, forest, server, tables, deadline, world, err);
+}
+
+static void grown(void *user)
+{
+    struct umx_controller *controller = user;
+
+    umx_fleet_journal_grown(controller->fleet);
+}
+
 const struct umx_engine_ports *umx_controller_ports(struct umx_controller *controller)
 {
     static struct umx_engine_ports ports;
@@ -120,6 +157,10 @@ const struct umx_engine_ports *umx_controller_ports(struct umx_controller *contr
                                       .call = call,
                                       .release_writer = release_writer,
                                       .act = act,
+                                      .witnesses = witnesses,
+                                      .connected = connected,
+                                      .collect = collect,
+                                      .grown = grown,
                                       .kept_head = kept_head};
     return &ports;
 }

@@ -211,6 +211,9 @@ bool umx_promise_has(const Umx__PlanStep *step);
  * error. */
 int umx_promise_read(struct umx_engine *engine, Umx__PlanStep *const *steps, size_t count, struct umx_arena *arena,
                      struct umx_promise_reading *out, struct umx_error *err);
+/* Only whether the places of what a step promises can be looked at: agents are there. Nothing is read. */
+int umx_promise_places(struct umx_engine *engine, Umx__PlanStep *step, struct umx_arena *arena,
+                       struct umx_promise_reading *out, struct umx_error *err);
 void umx_promise_forget(struct umx_promise_reading *reading);
 /* The records of a part whose place could be looked at; NULL gives NULL. */
 int umx_promise_seen(const struct umx_promise_reading *reading, const Umx__PlanStep *step, const Umx__World *part,

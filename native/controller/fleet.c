@@ -79,6 +79,8 @@ int fleet_send_welcome(struct fleet_session *session)
 {
     struct umx_fleet *fleet = session->fleet;
     Umx__Welcome welcome = UMX__WELCOME__INIT;
+    Umx__JournalHead head = UMX__JOURNAL_HEAD__INIT;
+    struct umx_journal_head space;
     Umx__ToAgent message = UMX__TO_AGENT__INIT;
 
     welcome.controller = fleet->controller->identity;
@@ -88,6 +90,8 @@ int fleet_send_welcome(struct fleet_session *session)
     welcome.proof = fleet->proofs;
     welcome.has_clock_at = 1;
     welcome.clock_at = umx_clock_now();
+    welcome.journal_head = &head;
+    fleet_head_fill(fleet, &head, &space);
     message.message_case = UMX__TO_AGENT__MESSAGE_WELCOME;
     message.welcome = &welcome;
     return fleet_send(session, &message);

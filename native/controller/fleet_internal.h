@@ -1,5 +1,5 @@
 /* What the files of the fleet share: fleet.c (agents, answers), fleet_stream.c (one stream), fleet_writer.c (the
- * store). */
+ * store), fleet_collect.c (tables asked for now), fleet_head.c (the journal's head with the agents). */
 #ifndef UMX_CONTROLLER_FLEET_INTERNAL_H
 #define UMX_CONTROLLER_FLEET_INTERNAL_H
 
@@ -39,7 +39,8 @@ struct fleet_agent {
     int64_t connected_at;
     int64_t last_report_at;
     int64_t expires_at;
-    struct fleet_session *session; /* NULL: silent */
+    struct fleet_session *session;   /* NULL: silent */
+    struct umx_journal_head witness; /* sequence 0: it knew none */
     struct fleet_table tables[FLEET_TABLES];
     size_t table_count;
 };
@@ -66,7 +67,26 @@ struct fleet_job {
     int64_t generation;
     uint8_t digest[FLEET_DIGEST];
     struct umx_world *rows;
-    size_t bytes; /* of the rows */
+    size_t bytes;  /* of the rows */
+    int64_t query; /* the collection that it answers, or 0 */
+};
+
+/* A table that was asked of one agent. */
+struct fleet_asked {
+    struct fleet_session *session;
+    const struct umx_table *table;
+    bool rows; /* its digest was not known: any rows answer now */
+    bool done;
+};
+
+/* A collection that waits for its answers. */
+struct fleet_collection {
+    struct fleet_collection *next;
+    int64_t query;
+    struct fleet_asked *asked;
+    size_t count;
+    size_t open;
+    char why[256]; /* of the first that failed */
 };
 
 /* An action batch that waits for its results. */
@@ -87,6 +107,10 @@ struct umx_fleet {
     pthread_cond_t changed;
     struct fleet_agent *agents;
     struct fleet_wait *waits;
+    struct fleet_collection *collections;
+    int64_t last_query;
+    int64_t head_due; /* monotonic: the journal's head is told then; 0: nobody needs to hear of it */
+    int64_t head_told;
     struct umx_arena *proof_arena;
     Umx__ProofTarget **proofs;
     size_t proof_count;
@@ -107,6 +131,21 @@ int fleet_send_welcome(struct fleet_session *session);
 int fleet_enqueue(struct umx_fleet *fleet, struct fleet_job *job);
 /* Counts only for batches that were sent on the same stream: an agent does not answer for another one. */
 void fleet_action_result(struct fleet_session *session, const Umx__ActionResult *result);
+
+/* ---- fleet_collect.c: with the mutex held */
+/* The table's rows are stored as the agent has them. query 0: nobody asked. */
+void fleet_collection_answered(struct fleet_session *session, const struct umx_table *table, int64_t query, bool rows);
+/* The rows were asked for, since their digest is not known. */
+void fleet_collection_resent(struct fleet_session *session, const struct umx_table *table, int64_t query);
+void fleet_collection_failed(struct fleet_session *session, const struct umx_table *table, int64_t query,
+                             const char *why);
+void fleet_collection_gone(struct fleet_session *session);
+
+/* ---- fleet_head.c: with the mutex held */
+void fleet_head_fill(struct umx_fleet *fleet, Umx__JournalHead *head, struct umx_journal_head *space);
+void fleet_head_heard(struct fleet_agent *agent, const Umx__JournalHead *head);
+/* Tells every agent when it is time; the monotonic time of the next call, 0: none. */
+int64_t fleet_head_tell(struct umx_fleet *fleet);
 
 void *fleet_writer_main(void *fleet);
 

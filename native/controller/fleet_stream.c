@@ -65,6 +65,7 @@ static int take_hello(struct fleet_session *session, const Umx__Hello *hello, st
         /* The newest stream wins: a reconnecting agent arrives before its old connection is found dead. */
         if (agent->session != NULL) {
             old = agent->session->stream;
+            fleet_collection_gone(agent->session);
             agent->session->agent = NULL;
             umx_fail(&replaced, UMX_ERR_CANCELLED, agent->uri, "the agent attached again from %s", session->peer);
             umx_rpc_stream_close(old, &replaced);
@@ -78,6 +79,7 @@ static int take_hello(struct fleet_session *session, const Umx__Hello *hello, st
         umx_text_copy(agent->version, sizeof agent->version, hello->version != NULL ? hello->version : "");
         umx_text_copy(agent->peer, sizeof agent->peer, session->peer);
         session->agent = agent;
+        fleet_head_heard(agent, hello->journal_head);
         fleet_send_welcome(session);
     }
     pthread_mutex_unlock(&fleet->mutex);
@@ -145,6 +147,7 @@ static int complete_report(struct fleet_session *session, const Umx__Report *rep
     umx_text_copy(job->server, sizeof job->server, session->identity.fqdn);
     job->table = session->table;
     job->generation = report->generation;
+    job->query = report->query;
     memcpy(job->digest, report->digest.data, FLEET_DIGEST);
     job->rows = session->rows;
     session->rows = NULL;
@@ -177,6 +180,9 @@ static void take_unchanged(struct fleet_session *session, const struct umx_table
     if (!accepted.resend) {
         known->generation = report->generation;
         session->agent->last_report_at = umx_clock_now();
+        fleet_collection_answered(session, table, report->query, false);
+    } else {
+        fleet_collection_resent(session, table, report->query);
     }
     fleet_send(session, &message);
     pthread_mutex_unlock(&session->fleet->mutex);
@@ -192,6 +198,10 @@ static int take_report(struct fleet_session *session, const Umx__Report *report,
                         report->table != NULL ? report->table : "no table");
     if (report->error != NULL && report->error[0] != '\0') {
         umx_log(UMX_LOG_WARNING, "fleet", "%s: %s: %s", session->identity.fqdn, table->name, report->error);
+        pthread_mutex_lock(&session->fleet->mutex);
+        if (report->query != 0)
+            fleet_collection_failed(session, table, report->query, report->error);
+        pthread_mutex_unlock(&session->fleet->mutex);
         return 0;
     }
     if (report->digest.len != FLEET_DIGEST)
@@ -277,6 +287,7 @@ static void closed(void *state)
     for (struct fleet_wait *wait = fleet->waits; wait != NULL; wait = wait->next)
         if (wait->session == session)
             wait->gone = true;
+    fleet_collection_gone(session);
     pthread_cond_broadcast(&fleet->changed);
     pthread_mutex_unlock(&fleet->mutex);
     drop_rows(session);

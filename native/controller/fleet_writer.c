@@ -1,6 +1,7 @@
 /* Storing reports: one thread, groups of reports in one transaction, accepted when they are durable. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -88,8 +89,10 @@ static void accept_job(struct umx_fleet *fleet, const struct fleet_job *job)
     accepted.generation = job->generation;
     message.message_case = UMX__TO_AGENT__MESSAGE_ACCEPTED;
     message.accepted = &accepted;
-    if (agent->session != NULL)
-        fleet_send(agent->session, &message);
+    if (agent->session == NULL)
+        return;
+    fleet_send(agent->session, &message);
+    fleet_collection_answered(agent->session, job->table, job->query, true);
 }
 
 static void forest_of(struct umx_fleet *fleet, const struct fleet_job *job, char *forest, size_t size)
@@ -131,6 +134,18 @@ static void store_group(struct umx_fleet *fleet, struct fleet_job *group)
     pthread_mutex_unlock(&fleet->mutex);
 }
 
+/* A report, or the time to tell the agents of the journal. */
+static void wait_for_work(struct umx_fleet *fleet)
+{
+    int64_t due = fleet_head_tell(fleet);
+    struct timespec until = {.tv_sec = (time_t)(due / UMX_SECOND), .tv_nsec = (long)(due % UMX_SECOND) * 1000};
+
+    if (due == 0)
+        pthread_cond_wait(&fleet->changed, &fleet->mutex);
+    else
+        pthread_cond_timedwait(&fleet->changed, &fleet->mutex, &until);
+}
+
 void *fleet_writer_main(void *user)
 {
     struct umx_fleet *fleet = user;
@@ -138,7 +153,7 @@ void *fleet_writer_main(void *user)
     for (;;) {
         pthread_mutex_lock(&fleet->mutex);
         while (fleet->jobs == NULL && !fleet->stopping)
-            pthread_cond_wait(&fleet->changed, &fleet->mutex);
+            wait_for_work(fleet);
         struct fleet_job *group = take_group(fleet);
         pthread_mutex_unlock(&fleet->mutex);
         if (group == NULL)

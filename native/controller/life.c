@@ -1,35 +1,32 @@
 /*
- * What operators do with a plan after it is made: submit, start, confirm, suspend, resume, cancel, delete.
+ * What operators do with a plan after it is made: submit, start, suspend, resume, cancel, delete.
  */
 #include <string.h>
 
-#include "controller/engine_private.h"
-#include "phases/phases.h"
+#include "controller/verb.h"
+
+const char *umx_verb_actor(const struct umx_verb *verb)
+{
+    const struct umx_engine_caller *caller = verb->caller;
+
+    return caller != NULL && caller->identity != NULL ? caller->identity->uri : NULL;
+}
 
 static const char *actor_of(const struct umx_engine_caller *caller)
 {
     return caller != NULL && caller->identity != NULL ? caller->identity->uri : NULL;
 }
 
-/* Every function here: take the mutex, find the plan and have it alone, run the verb, give both back. */
-struct verb {
-    struct umx_engine *engine;
-    struct umx_plan_state *plan;
-    const struct umx_engine_caller *caller;
-    const void *arguments;
-    struct umx_error *err;
-};
-
 static int64_t claim_deadline(const struct umx_engine *engine)
 {
     return 2 * engine->options.call_deadline + UMX_MINUTE;
 }
 
-static int with_plan(struct umx_engine *engine, const char *name, const struct umx_engine_caller *caller,
-                     const void *arguments, int (*run)(struct verb *verb), struct umx_error *err)
+int umx_verb_run(struct umx_engine *engine, const char *name, const struct umx_engine_caller *caller,
+                 const void *arguments, int (*run)(struct umx_verb *verb), struct umx_error *err)
 {
     struct umx_error local = {0};
-    struct verb verb = {engine, NULL, caller, arguments, err != NULL ? err : &local};
+    struct umx_verb verb = {engine, NULL, caller, arguments, err != NULL ? err : &local};
     int status;
 
     pthread_mutex_lock(&engine->mutex);
@@ -44,14 +41,14 @@ static int with_plan(struct umx_engine *engine, const char *name, const struct u
     return status;
 }
 
-static int note(const struct verb *v, Umx__Journal__Kind kind)
+static int note(const struct umx_verb *v, Umx__Journal__Kind kind)
 {
-    return umx_engine_note(v->engine, v->plan, kind, NULL, actor_of(v->caller), NULL, NULL, v->err);
+    return umx_engine_note(v->engine, v->plan, kind, NULL, umx_verb_actor(v), NULL, NULL, v->err);
 }
 
 /* ---- submit, delete */
 
-static int submit(struct verb *v)
+static int submit(struct umx_verb *v)
 {
     if (v->plan->base != UMX__PLAN_SUMMARY__STATE__DRAFT)
         return umx_engine_wrong_state(v->engine, v->plan, "draft", v->err);
@@ -61,10 +58,10 @@ static int submit(struct verb *v)
 int umx_engine_submit(struct umx_engine *engine, const char *name, const struct umx_engine_caller *caller,
                       struct umx_error *err)
 {
-    return with_plan(engine, name, caller, NULL, submit, err);
+    return umx_verb_run(engine, name, caller, NULL, submit, err);
 }
 
-static int delete_plan(struct verb *v)
+static int delete_plan(struct umx_verb *v)
 {
     const struct umx_plan_state *plan = v->plan;
 
@@ -78,7 +75,7 @@ static int delete_plan(struct verb *v)
 int umx_engine_delete(struct umx_engine *engine, const char *name, const struct umx_engine_caller *caller,
                       struct umx_error *err)
 {
-    return with_plan(engine, name, caller, NULL, delete_plan, err);
+    return umx_verb_run(engine, name, caller, NULL, delete_plan, err);
 }
 
 /* ---- start and resume */
@@ -106,7 +103,7 @@ static bool same_target(const Umx__PlanStep *a, const Umx__PlanStep *b)
            (b->kind == UMX__CHANGE__KIND__DELETE && umx_text_dn_within(a->change->dn, b->change->dn));
 }
 
-static int check_overlap(const struct verb *v)
+static int check_overlap(const struct umx_verb *v)
 {
     for (size_t p = 0; p < v->engine->plan_count; p++) {
         const struct umx_plan_state *other = v->engine->plans[p];
@@ -123,7 +120,7 @@ static int check_overlap(const struct verb *v)
 }
 
 /* Chosen phases must exist, and what their steps need must be chosen too or be there already. */
-static int check_selection(const struct verb *v, char *const *phases, size_t count)
+static int check_selection(const struct umx_verb *v, char *const *phases, size_t count)
 {
     struct umx_plan_state *plan = v->plan;
 
@@ -152,7 +149,7 @@ static int check_selection(const struct verb *v, char *const *phases, size_t cou
 }
 
 /* What every beginning needs; the directory is asked last. */
-static int check_beginning(const struct verb *v)
+static int check_beginning(const struct umx_verb *v)
 {
     const struct umx_plan_state *plan = v->plan;
 
@@ -173,7 +170,7 @@ static int check_beginning(const struct verb *v)
 }
 
 /* A start that was refused leaves no writer behind. */
-static void release_writers(const struct verb *v)
+static void release_writers(const struct umx_verb *v)
 {
     const struct umx_engine_ports *ports = &v->engine->ports;
 
@@ -187,7 +184,7 @@ static void release_writers(const struct verb *v)
 }
 
 /* found: the state in which the verb found the plan. Cancelling and suspending do not wait for their turn. */
-static int begin(const struct verb *v, Umx__PlanSummary__State found, Umx__Journal__Kind kind, char **phases,
+static int begin(const struct umx_verb *v, Umx__PlanSummary__State found, Umx__Journal__Kind kind, char **phases,
                  size_t count)
 {
     Umx__Journal entry = UMX__JOURNAL__INIT;
@@ -202,7 +199,7 @@ static int begin(const struct verb *v, Umx__PlanSummary__State found, Umx__Journ
                      ? check_beginning(v)
                      : umx_engine_wrong_state(v->engine, v->plan, "as it was when this began", v->err);
     if (status == 0)
-        status = umx_engine_append(v->engine, v->plan, &entry, actor_of(v->caller), v->err);
+        status = umx_engine_append(v->engine, v->plan, &entry, umx_verb_actor(v), v->err);
     if (status == 0)
         status = umx_run_begin(v->engine, v->plan, v->err);
     if (status != 0)
@@ -210,7 +207,7 @@ static int begin(const struct verb *v, Umx__PlanSummary__State found, Umx__Journ
     return status;
 }
 
-static int start(struct verb *v)
+static int start(struct umx_verb *v)
 {
     const Umx__PlanStartArguments *arguments = v->arguments;
     struct umx_plan_state *plan = v->plan;
@@ -231,10 +228,10 @@ static int start(struct verb *v)
 int umx_engine_start(struct umx_engine *engine, const Umx__PlanStartArguments *arguments,
                      const struct umx_engine_caller *caller, struct umx_error *err)
 {
-    return with_plan(engine, arguments->name, caller, arguments, start, err);
+    return umx_verb_run(engine, arguments->name, caller, arguments, start, err);
 }
 
-static int resume(struct verb *v)
+static int resume(struct umx_verb *v)
 {
     struct umx_plan_state *plan = v->plan;
     const Umx__PlanSummary__State found = plan->base;
@@ -257,7 +254,7 @@ static int resume(struct verb *v)
 int umx_engine_resume(struct umx_engine *engine, const char *name, const struct umx_engine_caller *caller,
                       struct umx_error *err)
 {
-    return with_plan(engine, name, caller, NULL, resume, err);
+    return umx_verb_run(engine, name, caller, NULL, resume, err);
 }
 
 /* ---- suspend and cancel: at once, without a turn, so that nothing that takes long can keep an operator from it */
@@ -297,82 +294,4 @@ int umx_engine_cancel(struct umx_engine *engine, const char *name, const struct 
                       struct umx_error *err)
 {
     return stop(engine, name, caller, UMX__JOURNAL__KIND__CANCELLED, err);
-}
-
-/* ---- confirm */
-
-/* Runs the checks that the gate names over a fresh reading. */
-static int check_gate(const struct verb *v, const Umx__PlanStep *step, bool commented)
-{
-    const Umx__Plan *plan = v->plan->plan;
-    const Umx__GateChange *gate = step->change->gate;
-    const struct umx_phase *phase = umx_phase(step->phase != NULL ? step->phase : "");
-    struct umx_world *world = NULL;
-    struct umx_arena *arena = umx_arena_new(UMX_WORK_ARENA);
-    struct umx_findings findings = {.arena = arena};
-    const struct umx_options options = {(const char *const *)plan->option, plan->n_option, plan->input};
-    struct umx_pair *pairs = arena != NULL ? umx_arena_alloc(arena, (plan->n_pair + 1) * sizeof *pairs) : NULL;
-
-    if (gate == NULL || gate->n_check == 0 || phase == NULL || pairs == NULL) {
-        bool unchecked = gate != NULL && gate->n_check > 0; /* it names checks, and nobody can run them */
-        umx_arena_free(arena);
-        return unchecked ? umx_fail(v->err, UMX_ERR_INTERNAL, step->id, "its checks cannot be run") : 0;
-    }
-    for (size_t i = 0; i < plan->n_pair; i++)
-        pairs[i] = (struct umx_pair){plan->pair[i]->exchange, plan->pair[i]->lync};
-    pthread_mutex_unlock(&v->engine->mutex);
-    int status = v->engine->ports.read_world(v->engine->ports.user, (const char *const *)plan->forest, plan->n_forest,
-                                             NULL, &world, v->err);
-    if (status == 0)
-        status =
-            umx_phases_check(umx_world_records(world), &phase, 1, pairs, plan->n_pair, &options, &findings, v->err);
-    pthread_mutex_lock(&v->engine->mutex);
-    for (size_t i = 0; status == 0 && i < findings.count; i++) {
-        const Umx__Finding *finding = findings.items[i];
-        bool named = false;
-        for (size_t k = 0; k < gate->n_check; k++)
-            named = named || strcmp(gate->check[k], finding->id) == 0;
-        bool bad = finding->status == UMX__FINDING__STATUS__FAIL ||
-                   (finding->status == UMX__FINDING__STATUS__UNKNOWN && !commented);
-        if (named && bad)
-            status = umx_fail(v->err, UMX_ERR_GATE_CHECK_FAILED, finding->id, "%s: expected %s, found %s",
-                              finding->target != NULL ? finding->target : "",
-                              finding->expected != NULL ? finding->expected : "",
-                              finding->actual != NULL ? finding->actual : "");
-    }
-    umx_world_free(world);
-    umx_arena_free(arena);
-    return status;
-}
-
-static int confirm(struct verb *v)
-{
-    const Umx__PlanConfirmArguments *arguments = v->arguments;
-    struct umx_step_state *step = umx_states_step(v->plan, arguments->step);
-    bool commented = arguments->comment != NULL && arguments->comment[0] != '\0';
-
-    if (step == NULL)
-        return umx_fail(v->err, UMX_ERR_STEP_UNKNOWN, arguments->step != NULL ? arguments->step : v->plan->name, NULL);
-    if (!step->waits || step->state != UMX__PLAN_STEP__STATE__INTENDED)
-        return umx_fail(v->err, UMX_ERR_STEP_NOT_CONFIRMABLE, step->step->id, NULL);
-    if (v->plan->base != UMX__PLAN_SUMMARY__STATE__RUNNING && v->plan->base != UMX__PLAN_SUMMARY__STATE__SUSPENDED)
-        return umx_engine_wrong_state(v->engine, v->plan, "running or suspended", v->err);
-    /* Only a forest's own administrators know that something was done in it. */
-    if (!umx_text_equal(v->caller->identity->forest, step->step->forest))
-        return umx_fail(v->err, UMX_ERR_APPROVER_NOT_OF_FOREST, step->step->id,
-                        "the step is of %s, and %s was vouched for by %s", step->step->forest, v->caller->identity->uri,
-                        v->caller->identity->forest);
-    int status = check_gate(v, step->step, commented);
-    if (status == 0 && step->state != UMX__PLAN_STEP__STATE__INTENDED)
-        status = umx_fail(v->err, UMX_ERR_STEP_NOT_CONFIRMABLE, step->step->id, NULL);
-    if (status == 0)
-        status = umx_engine_note(v->engine, v->plan, UMX__JOURNAL__KIND__CONFIRMED, step->step->id, actor_of(v->caller),
-                                 NULL, arguments->comment, v->err);
-    return status;
-}
-
-int umx_engine_confirm(struct umx_engine *engine, const Umx__PlanConfirmArguments *arguments,
-                       const struct umx_engine_caller *caller, struct umx_error *err)
-{
-    return with_plan(engine, arguments->name, caller, arguments, confirm, err);
 }

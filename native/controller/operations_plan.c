@@ -359,8 +359,18 @@ int umx_operation_audit_verify(struct umx_operation *operation, struct umx_error
     int64_t entries = 0;
     int64_t first_bad = 0;
     bool intact = false;
-    int status = umx_engine_verify(operation->controller->engine, &entries, &intact, &first_bad, err);
+    struct umx_text lines = {0};
+    int status = umx_engine_verify(operation->controller->engine, &entries, &intact, &first_bad, &lines, err);
 
+    for (char *line = lines.data, *end; status == 0 && line != NULL && (end = strchr(line, '\n')) != NULL;
+         line = end + 1) {
+        struct umx_text json = {0};
+        *end = '\0';
+        umx_reflect_json_string(&json, line);
+        status = umx_operation_item_json(operation, "witnesses", umx_text_string(&json), err);
+        umx_text_free(&json);
+    }
+    umx_text_free(&lines);
     if (status != 0)
         return status;
     umx_operation_end_integer(operation, "entries", entries);

@@ -245,6 +245,36 @@ int umx_promise_read(struct umx_engine *engine, Umx__PlanStep *const *steps, siz
     return status;
 }
 
+static bool there(struct umx_engine *engine, const struct place *place)
+{
+    const struct umx_engine_ports *ports = &engine->ports;
+
+    if (!place->agents)
+        return true;
+    if (ports->collect == NULL)
+        return false;
+    return ports->connected == NULL ||
+           ports->connected(ports->user, place->forest, place->server[0] != '\0' ? place->server : NULL);
+}
+
+int umx_promise_places(struct umx_engine *engine, Umx__PlanStep *step, struct umx_arena *arena,
+                       struct umx_promise_reading *out, struct umx_error *err)
+{
+    struct places places = places_new(arena);
+    struct umx_error why = {0};
+
+    memset(out, 0, sizeof *out);
+    if (places.items == NULL)
+        return umx_fail(err, UMX_ERR_MEMORY, "promise", NULL);
+    want_part(&places, step, step->predicted);
+    want_part(&places, step, step->removed);
+    umx_fail(&why, UMX_ERR_AGENT_UNKNOWN, "agent", "no agent is connected there");
+    for (size_t i = 0; i < places.count; i++)
+        if (!there(engine, &places.items[i]))
+            blind(out, &places.items[i], &why);
+    return 0;
+}
+
 void umx_promise_forget(struct umx_promise_reading *reading)
 {
     umx_world_free(reading->world);

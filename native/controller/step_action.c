@@ -127,8 +127,10 @@ enum umx_step_result umx_work_run_action(struct umx_work *w)
         if (!connected)
             return umx_work_away(w, server, "its agent is not connected");
     }
-    w->state->away_since = w->state->pause = 0;
     if (umx_engine_note(w->engine, w->plan, UMX__JOURNAL__KIND__INTENT, w->id, NULL, NULL, NULL, w->err) != 0)
         return UMX_STEP_SUSPENDS;
-    return send_batch(w, false) == 0 ? UMX_STEP_GOES_ON : not_sent(w);
+    if (send_batch(w, false) != 0)
+        return not_sent(w);
+    w->state->away_since = 0;
+    return UMX_STEP_GOES_ON;
 }

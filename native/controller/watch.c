@@ -1,12 +1,10 @@
 /*
- * Looking at plans and the journal: list, show, wait, audit, verify, export.
+ * Looking at plans and the journal: list, show, wait, audit, export.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/statement.h"
 #include "controller/engine_private.h"
-#include "rpc/signature.h"
 
 enum { AUDIT_LIMIT = 10000 };
 
@@ -202,59 +200,6 @@ int umx_engine_audit(struct umx_engine *engine, const char *plan, int64_t after,
 {
     return umx_journal_read(engine->journal, plan != NULL && plan[0] != '\0' ? plan : NULL, after,
                             limit > 0 ? limit : AUDIT_LIMIT, arena, entries, count, err);
-}
-
-struct signatures {
-    const char *deployment;
-    int64_t first_bad;
-};
-
-/* The chain shows that an entry is what was written; the signature shows that it was the operator who decided. */
-static int check_entry(void *user, const Umx__Journal *entry)
-{
-    struct signatures *signatures = user;
-    const Umx__Approval *approval = entry->approval;
-    struct umx_text text = {0};
-    struct umx_error why = {0};
-
-    if (entry->kind != UMX__JOURNAL__KIND__APPROVAL || approval == NULL || signatures->first_bad != 0)
-        return 0;
-    const struct umx_statement statement = {
-        .deployment = signatures->deployment,
-        .plan_hash = approval->plan_hash,
-        .forest = approval->forest,
-        .decision = approval->decision,
-        .expires_at = approval->has_expires_at ? approval->expires_at : 0,
-        .ticket = approval->ticket,
-        .comment = approval->comment,
-    };
-    if (umx_statement_write(&statement, &text, &why) != 0 ||
-        umx_signature_verify(approval->certificate.data, approval->certificate.len, text.data, text.length,
-                             approval->signature.data, approval->signature.len, &why) != 0)
-        signatures->first_bad = entry->sequence;
-    umx_text_free(&text);
-    return 0;
-}
-
-int umx_engine_verify(struct umx_engine *engine, int64_t *entries, bool *intact, int64_t *first_bad,
-                      struct umx_error *err)
-{
-    struct signatures signatures = {engine->options.deployment, 0};
-    struct umx_journal_head kept = {0};
-    int status = 0;
-
-    *intact = false;
-    *first_bad = 0;
-    if (engine->ports.kept_head != NULL)
-        status = engine->ports.kept_head(engine->ports.user, &kept, err);
-    if (status == 0)
-        status = umx_journal_verify(engine->journal, kept.sequence > 0 ? &kept : NULL, entries, first_bad, err);
-    if (status == 0 && *first_bad == 0)
-        status = umx_journal_each(engine->journal, NULL, 0, 0, check_entry, &signatures, err);
-    if (status == 0 && *first_bad == 0)
-        *first_bad = signatures.first_bad;
-    *intact = status == 0 && *first_bad == 0;
-    return status;
 }
 
 /* ---- export */

@@ -220,16 +220,29 @@ int umx_state_unpack(const struct umx_table *table, sqlite3_stmt *row, int colum
 int umx_state_load(struct umx_state *state, const struct umx_table *table, struct umx_world *world,
                    struct umx_error *err)
 {
+    return umx_state_load_of(state, table, NULL, NULL, world, err);
+}
+
+int umx_state_load_of(struct umx_state *state, const struct umx_table *table, const char *key_column,
+                      const char *key_value, struct umx_world *world, struct umx_error *err)
+{
     struct umx_text sql = {0};
     sqlite3_stmt *row = NULL;
     int rc = SQLITE_DONE;
 
     if (table->derived)
         return umx_fail(err, UMX_ERR_INTERNAL, table->name, "a derived table is not stored");
-    umx_text_addf(&sql, "SELECT _record FROM _%s ORDER BY rowid", table->name);
+    if (key_column != NULL && protobuf_c_message_descriptor_get_field_by_name(table->record, key_column) == NULL)
+        return umx_fail(err, UMX_ERR_INTERNAL, table->name, "it has no column %s", key_column);
+    umx_text_addf(&sql, "SELECT _record FROM _%s", table->name);
+    if (key_column != NULL)
+        umx_text_addf(&sql, " WHERE %s = ? COLLATE NOCASE", key_column);
+    umx_text_adds(&sql, " ORDER BY rowid");
     pthread_mutex_lock(&state->mutex);
     int status = sql.failed ? umx_fail(err, UMX_ERR_MEMORY, "state", NULL)
                             : umx_database_prepare(state->db, umx_text_string(&sql), &row, err);
+    if (status == UMX_OK && key_column != NULL)
+        sqlite3_bind_text(row, 1, key_value, -1, SQLITE_STATIC);
     while (status == UMX_OK && (rc = sqlite3_step(row)) == SQLITE_ROW) {
         struct umx_arena *arena = NULL;
         ProtobufCMessage *record;

@@ -43,6 +43,10 @@ int umx_state_replace(struct umx_state *state, const struct umx_table *table, co
 int umx_state_load(struct umx_state *state, const struct umx_table *table, struct umx_world *world,
                    struct umx_error *err);
 
+/* Only those whose column key_column (for example server) is key_value, without regard to case. */
+int umx_state_load_of(struct umx_state *state, const struct umx_table *table, const char *key_column,
+                      const char *key_value, struct umx_world *world, struct umx_error *err);
+
 /* Adds the stored records of all tables of World, as they were at one time. */
 int umx_state_load_all(struct umx_state *state, struct umx_world *world, struct umx_error *err);
 

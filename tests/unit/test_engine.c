@@ -73,7 +73,7 @@ static void test_life(void **state)
     assert_int_equal(s->fake->released, 2);
     int64_t entries, bad;
     bool intact;
-    assert_int_equal(umx_engine_verify(s->engine, &entries, &intact, &bad, &s->err), 0);
+    assert_int_equal(umx_engine_verify(s->engine, &entries, &intact, &bad, NULL, &s->err), 0);
     assert_true(intact);
     assert_int_equal(bad, 0);
     assert_true(entries > 10);

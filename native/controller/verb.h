@@ -1,0 +1,22 @@
+/*
+ * What an operator does to one plan: take the mutex, find the plan and have it alone, run the verb, give both back.
+ */
+#ifndef UMX_CONTROLLER_VERB_H
+#define UMX_CONTROLLER_VERB_H
+
+#include "controller/engine_private.h"
+
+struct umx_verb {
+    struct umx_engine *engine;
+    struct umx_plan_state *plan;
+    const struct umx_engine_caller *caller;
+    const void *arguments; /* the operation's own message */
+    struct umx_error *err; /* never NULL */
+};
+
+int umx_verb_run(struct umx_engine *engine, const char *name, const struct umx_engine_caller *caller,
+                 const void *arguments, int (*run)(struct umx_verb *verb), struct umx_error *err);
+/* Identity URI of the caller, or NULL. */
+const char *umx_verb_actor(const struct umx_verb *verb);
+
+#endif
