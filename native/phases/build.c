@@ -286,7 +286,11 @@ void umx_steps_reject(struct umx_steps *out, const char *table, int32_t row, con
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    umx_steps_push(out, &out->rejected, &out->rejected_count, umx_steps_say(out, "%s row %d: %s", table, row, text));
+    const char *line = umx_steps_say(out, "%s row %d: %s", table, row, text);
+    for (size_t i = 0; i < out->rejected_count; i++)
+        if (strcmp(out->rejected[i], line) == 0)
+            return; /* another pair of the forest has said it */
+    umx_steps_push(out, &out->rejected, &out->rejected_count, line);
 }
 
 #define PROPOSE(function, type, list, count)                                                                           \

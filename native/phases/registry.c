@@ -112,6 +112,12 @@ static const struct umx_phase phases[UMX_PHASE_COUNT] = {
             UMX_GROUPS_ORGANIZATION " or (um_management if exchange_2010 else organization_administrators)",
         .groups_lync = NONE,
         .documentation = dial_plans_documentation,
+        .checks = umx_dial_plans_checks,
+        .check = umx_dial_plans_check,
+        .plan = umx_dial_plans_plan,
+        .finish = umx_dial_plans_finish,
+        .propose = umx_dial_plans_propose,
+        .exchange_tables = "dial_plan mailbox_policy auto_attendant exchange_server",
     },
     {
         .number = 4,

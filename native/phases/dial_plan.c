@@ -1,0 +1,268 @@
+#include "phases/dial_plan.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+enum { UM_VERSION_LAST_MAJOR = 15, UM_VERSION_LAST_MINOR = 1 }; /* 2016; 2019 (15.2) has no UM (G6) */
+
+/* ---- agents */
+
+struct version {
+    int32_t major, minor, build;
+};
+
+static const Umx__ExchangeServer *find_exchange_server(const Umx__World *world, const char *forest, const char *server)
+{
+    for (size_t i = 0; i < world->n_exchange_server; i++)
+        if (umx_text_equal(world->exchange_server[i]->forest, forest) &&
+            umx_text_equal(world->exchange_server[i]->server, server))
+            return world->exchange_server[i];
+    return NULL;
+}
+
+static bool in_topology(const Umx__World *world, const char *forest, const char *server)
+{
+    for (size_t i = 0; i < world->n_lync_pool_member; i++)
+        if (umx_text_equal(world->lync_pool_member[i]->member, server))
+            return true;
+    for (size_t i = 0; i < world->n_lync_pool; i++)
+        if (umx_text_equal(world->lync_pool[i]->forest, forest) && umx_text_equal(world->lync_pool[i]->pool, server))
+            return true;
+    return false;
+}
+
+/* The agent's own word about its machine counts first; the directory knows servers whose report is not here yet. */
+static bool runs(const Umx__World *world, const Umx__Agent *agent, Umx__Server__Product product,
+                 struct version *version)
+{
+    for (size_t i = 0; i < world->n_server; i++) {
+        const Umx__Server *server = world->server[i];
+        if (!umx_text_equal(server->server, agent->server) || !server->has_product)
+            continue;
+        *version = (struct version){server->version_major, server->version_minor, server->version_build};
+        return server->product == product;
+    }
+    if (product == UMX__SERVER__PRODUCT__LYNC)
+        return in_topology(world, agent->forest, agent->server);
+    const Umx__ExchangeServer *server = find_exchange_server(world, agent->forest, agent->server);
+    if (server == NULL)
+        return false;
+    *version = (struct version){server->version_major, server->version_minor, server->version_build};
+    return true;
+}
+
+static bool has_um(const struct version *version)
+{
+    return version->major < UM_VERSION_LAST_MAJOR ||
+           (version->major == UM_VERSION_LAST_MAJOR && version->minor <= UM_VERSION_LAST_MINOR);
+}
+
+static bool newer(const struct version *a, const struct version *b)
+{
+    return a->major != b->major   ? a->major > b->major
+           : a->minor != b->minor ? a->minor > b->minor
+                                  : a->build > b->build;
+}
+
+const char *umx_shell_agent(const Umx__World *world, const char *forest, Umx__Server__Product product)
+{
+    const char *best = NULL;
+    struct version best_version = {0};
+
+    for (size_t i = 0; i < world->n_agent; i++) {
+        const Umx__Agent *agent = world->agent[i];
+        struct version version = {0};
+        if (!umx_text_equal(agent->forest, forest) || !umx_text_equal(agent->state, "connected") ||
+            !runs(world, agent, product, &version) || (product == UMX__SERVER__PRODUCT__EXCHANGE && !has_um(&version)))
+            continue;
+        if (best != NULL && !newer(&version, &best_version))
+            continue;
+        best = agent->server;
+        best_version = version;
+    }
+    return best;
+}
+
+/* ---- plans and servers */
+
+bool umx_plan_is_sip(const Umx__DialPlan *plan)
+{
+    return plan->has_uri_type && plan->uri_type == UMX__DIAL_PLAN__URI_TYPE__SIP_NAME;
+}
+
+const Umx__DialPlan *umx_next_sip_plan(const Umx__World *world, const char *forest, size_t *i)
+{
+    while (*i < world->n_dial_plan) {
+        const Umx__DialPlan *plan = world->dial_plan[(*i)++];
+        if (umx_text_equal(plan->forest, forest) && umx_plan_is_sip(plan))
+            return plan;
+    }
+    return NULL;
+}
+
+const Umx__DialPlan *umx_find_plan(const Umx__World *world, const char *forest, const char *name)
+{
+    for (size_t i = 0; i < world->n_dial_plan; i++)
+        if (umx_text_equal(world->dial_plan[i]->forest, forest) && umx_text_equal(world->dial_plan[i]->name, name))
+            return world->dial_plan[i];
+    return NULL;
+}
+
+const char *umx_plan_name(const Umx__DialPlan *plan)
+{
+    return umx_or_empty(plan->name)[0] != '\0' ? plan->name : umx_or_empty(plan->dn);
+}
+
+bool umx_plan_linked(const Umx__ExchangeServer *server, const Umx__DialPlan *plan, bool router)
+{
+    char *const *links = router ? server->call_router_dial_plan_dn : server->dial_plan_dn;
+    size_t count = router ? server->n_call_router_dial_plan_dn : server->n_dial_plan_dn;
+
+    if (!umx_text_equal(server->forest, plan->forest))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (umx_text_dn_equal(links[i], plan->dn))
+            return true;
+    return false;
+}
+
+const char *umx_server_name(const Umx__ExchangeServer *server)
+{
+    return server->server != NULL ? server->server : umx_or_empty(server->name);
+}
+
+/* ---- numbers and names */
+
+bool umx_is_digits(const char *text, size_t min, size_t max)
+{
+    size_t length = text != NULL ? strspn(text, "0123456789") : 0;
+
+    return text != NULL && text[length] == '\0' && length >= min && length <= max;
+}
+
+bool umx_is_e164(const char *number)
+{
+    return number != NULL && number[0] == '+' && number[1] != '0' && umx_is_digits(number + 1, 2, 15);
+}
+
+size_t umx_characters(const char *text)
+{
+    size_t count = 0;
+
+    for (const unsigned char *p = (const unsigned char *)umx_or_empty(text); *p != '\0'; p++)
+        count += (*p & 0xC0) == 0x80 ? 0 : *p >= 0xF0 ? 2 : 1;
+    return count;
+}
+
+const char *umx_shell_quote(struct umx_steps *out, const char *text)
+{
+    struct umx_text quoted = {0};
+
+    umx_text_adds(&quoted, "'");
+    for (const char *p = umx_or_empty(text); *p != '\0'; p++)
+        umx_text_add(&quoted, *p == '\'' ? "''" : p, *p == '\'' ? 2 : 1);
+    umx_text_adds(&quoted, "'");
+    const char *copy = umx_steps_copy(out, umx_text_string(&quoted));
+    if (quoted.failed)
+        out->failed = 1;
+    umx_text_free(&quoted);
+    return copy != NULL ? copy : "";
+}
+
+const char *umx_shell_quote_list(struct umx_steps *out, char *const *texts, size_t count)
+{
+    const char *list = "";
+
+    for (size_t i = 0; i < count; i++)
+        list = umx_steps_say(out, "%s%s%s", list, i > 0 ? "," : "", umx_shell_quote(out, texts[i]));
+    return list;
+}
+
+const char *umx_join_lines(struct umx_steps *out, char *const *texts, size_t count)
+{
+    const char *list = "";
+
+    for (size_t i = 0; i < count; i++)
+        list = umx_steps_say(out, "%s%s%s", list, i > 0 ? "\n" : "", texts[i]);
+    return list;
+}
+
+/* ---- media encryption */
+
+const char *const umx_encryption_words[UMX_ENCRYPTION_COUNT] = {
+    [UMX_ENCRYPTION_UNKNOWN] = "unknown",
+    [UMX_ENCRYPTION_REFUSED] = "DoNotSupportEncryption",
+    [UMX_ENCRYPTION_SUPPORTED] = "SupportEncryption",
+    [UMX_ENCRYPTION_REQUIRED] = "RequireEncryption",
+};
+
+const char *const umx_security_words[4] = {
+    [0] = "not set",
+    [UMX__DIAL_PLAN__VOIP_SECURITY__SIP_SECURED] = "SIPSecured",
+    [UMX__DIAL_PLAN__VOIP_SECURITY__UNSECURED] = "Unsecured",
+    [UMX__DIAL_PLAN__VOIP_SECURITY__SECURED] = "Secured",
+};
+
+static enum umx_encryption level_of(const char *word)
+{
+    for (int i = UMX_ENCRYPTION_REFUSED; i < UMX_ENCRYPTION_COUNT; i++)
+        if (umx_text_equal(umx_encryption_words[i], word))
+            return (enum umx_encryption)i;
+    return UMX_ENCRYPTION_UNKNOWN;
+}
+
+/* Which of two levels leaves less choice. */
+static int weight(enum umx_encryption level)
+{
+    return level == UMX_ENCRYPTION_REQUIRED    ? 3
+           : level == UMX_ENCRYPTION_REFUSED   ? 2
+           : level == UMX_ENCRYPTION_SUPPORTED ? 1
+                                               : 0;
+}
+
+struct umx_media umx_lync_media(const Umx__World *world, const char *forest)
+{
+    struct umx_media media = {.level = UMX_ENCRYPTION_UNKNOWN};
+    bool refused = false;
+
+    for (size_t i = 0; i < world->n_lync_policy; i++) {
+        const Umx__LyncPolicy *policy = world->lync_policy[i];
+        if (!umx_text_equal(policy->forest, forest) || !umx_text_equal(policy->kind, "media") || policy->n_value == 0)
+            continue;
+        if (umx_stale(world, policy->has_collected_at, policy->collected_at)) {
+            media.stale = true;
+            continue;
+        }
+        enum umx_encryption level = level_of(policy->value[0]);
+        refused = refused || level == UMX_ENCRYPTION_REFUSED;
+        if (weight(level) <= weight(media.level))
+            continue;
+        media.level = level;
+        media.source = umx_or_empty(policy->identity);
+    }
+    media.mixed = refused && media.level == UMX_ENCRYPTION_REQUIRED;
+    return media;
+}
+
+bool umx_lacks_secured(const Umx__World *world, const char *forest, const Umx__DialPlan *plan)
+{
+    enum { ROLE_UM = 16 };
+
+    for (size_t i = 0; i < world->n_exchange_server; i++) {
+        const Umx__ExchangeServer *server = world->exchange_server[i];
+        bool rtm = server->has_version_major && server->version_major == 8 && server->has_version_minor &&
+                   server->version_minor == 0;
+        bool serves = plan != NULL ? umx_plan_linked(server, plan, false)
+                                   : umx_text_equal(server->forest, forest) && (server->roles & ROLE_UM) != 0;
+        if (rtm && serves)
+            return true;
+    }
+    return false;
+}
+
+Umx__DialPlan__VoipSecurity umx_security_for(enum umx_encryption level)
+{
+    return level == UMX_ENCRYPTION_REFUSED ? UMX__DIAL_PLAN__VOIP_SECURITY__SIP_SECURED
+                                           : UMX__DIAL_PLAN__VOIP_SECURITY__SECURED;
+}

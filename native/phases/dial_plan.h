@@ -1,0 +1,76 @@
+/*
+ * What several phases ask about UM dial plans, the numbers and names in them, and who can run a shell for them.
+ * Section numbers are those of the specification.
+ */
+#ifndef UMX_PHASES_DIAL_PLAN_H
+#define UMX_PHASES_DIAL_PLAN_H
+
+#include "phases/phase.h"
+
+enum {
+    UMX_PLAN_NAME_MAX = 64,         /* characters of cn (4.3) */
+    UMX_PLAN_NAME_POLICY_MAX = 49,  /* characters that leave room for " Default Policy" (V3.6) */
+    UMX_PLAN_DIGITS_MAX = 20,       /* digits of an extension (V3.3) */
+    UMX_PLAN_SIMPLE_NAME_MAX = 256, /* characters of a Lync dial plan's SimpleName (X8) */
+};
+
+/* FQDN of a server of the product in the forest on which an agent is connected, newest version first: newer shells know
+ * every cmdlet of the older ones. Exchange 2019 has no UM and never counts. NULL: there is none. */
+const char *umx_shell_agent(const Umx__World *world, const char *forest, Umx__Server__Product product);
+
+bool umx_plan_is_sip(const Umx__DialPlan *plan);
+/* SIP plans of an Exchange forest, one after another; *i begins at 0. NULL: no more. */
+const Umx__DialPlan *umx_next_sip_plan(const Umx__World *world, const char *forest, size_t *i);
+/* The plan of that name in the forest, of any URI type. */
+const Umx__DialPlan *umx_find_plan(const Umx__World *world, const char *forest, const char *name);
+/* Name for people: the plan's name, or its DN. */
+const char *umx_plan_name(const Umx__DialPlan *plan);
+/* Whether the server's UM service (router false) or its call router (true) is linked to the plan. */
+bool umx_plan_linked(const Umx__ExchangeServer *server, const Umx__DialPlan *plan, bool router);
+/* FQDN, or the name where the directory has none. */
+const char *umx_server_name(const Umx__ExchangeServer *server);
+
+/* `^\+[1-9][0-9]{1,14}$` */
+bool umx_is_e164(const char *number);
+/* Only digits, between min and max of them. */
+bool umx_is_digits(const char *text, size_t min, size_t max);
+/* Characters of UTF-8 text, as the directory counts them: one that lies beyond U+FFFF counts as two. */
+size_t umx_characters(const char *text);
+/* A string of the PowerShell language in the arena: in single quotes, those inside doubled. */
+const char *umx_shell_quote(struct umx_steps *out, const char *text);
+/* A list of such strings, separated by commas. */
+const char *umx_shell_quote_list(struct umx_steps *out, char *const *texts, size_t count);
+/* A list as items of actions write it: values joined by a line feed. "" when it is empty. */
+const char *umx_join_lines(struct umx_steps *out, char *const *texts, size_t count);
+
+/* ---- VoIP security against Lync's media encryption (the matrix of P4, V4.2) */
+
+enum umx_encryption {
+    UMX_ENCRYPTION_UNKNOWN,
+    UMX_ENCRYPTION_REFUSED, /* DoNotSupportEncryption */
+    UMX_ENCRYPTION_SUPPORTED,
+    UMX_ENCRYPTION_REQUIRED,
+    UMX_ENCRYPTION_COUNT,
+};
+
+struct umx_media {
+    enum umx_encryption level; /* the one that decides: required before refused before supported */
+    bool mixed;                /* one part of Lync requires what another one refuses */
+    bool stale;                /* what was reported is too old to say something */
+    const char *source;        /* identity of the media configuration that decides, NULL when unknown */
+};
+
+/* What the agents of a Lync forest report (Get-CsMediaConfiguration). */
+struct umx_media umx_lync_media(const Umx__World *world, const char *forest);
+/* "RequireEncryption" ... as Lync writes it. */
+extern const char *const umx_encryption_words[UMX_ENCRYPTION_COUNT];
+/* "SIPSecured" ... as Exchange writes it, by Umx__DialPlan__VoipSecurity; index 0: not set. */
+extern const char *const umx_security_words[4];
+
+/* Whether a server that is linked to the plan (NULL: any of the forest's UM servers) is 2007 RTM, which has no
+ * `Secured` (P4). */
+bool umx_lacks_secured(const Umx__World *world, const char *forest, const Umx__DialPlan *plan);
+/* What a plan has to be for a level, where nothing else decides. */
+Umx__DialPlan__VoipSecurity umx_security_for(enum umx_encryption level);
+
+#endif
