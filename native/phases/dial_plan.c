@@ -86,21 +86,6 @@ const char *umx_shell_agent(const Umx__World *world, const char *forest, Umx__Se
 
 /* ---- plans and servers */
 
-bool umx_plan_is_sip(const Umx__DialPlan *plan)
-{
-    return plan->has_uri_type && plan->uri_type == UMX__DIAL_PLAN__URI_TYPE__SIP_NAME;
-}
-
-const Umx__DialPlan *umx_next_sip_plan(const Umx__World *world, const char *forest, size_t *i)
-{
-    while (*i < world->n_dial_plan) {
-        const Umx__DialPlan *plan = world->dial_plan[(*i)++];
-        if (umx_text_equal(plan->forest, forest) && umx_plan_is_sip(plan))
-            return plan;
-    }
-    return NULL;
-}
-
 const Umx__DialPlan *umx_find_plan(const Umx__World *world, const char *forest, const char *name)
 {
     for (size_t i = 0; i < world->n_dial_plan; i++)
@@ -112,24 +97,6 @@ const Umx__DialPlan *umx_find_plan(const Umx__World *world, const char *forest, 
 const char *umx_plan_name(const Umx__DialPlan *plan)
 {
     return umx_or_empty(plan->name)[0] != '\0' ? plan->name : umx_or_empty(plan->dn);
-}
-
-bool umx_plan_linked(const Umx__ExchangeServer *server, const Umx__DialPlan *plan, bool router)
-{
-    char *const *links = router ? server->call_router_dial_plan_dn : server->dial_plan_dn;
-    size_t count = router ? server->n_call_router_dial_plan_dn : server->n_dial_plan_dn;
-
-    if (!umx_text_equal(server->forest, plan->forest))
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (umx_text_dn_equal(links[i], plan->dn))
-            return true;
-    return false;
-}
-
-const char *umx_server_name(const Umx__ExchangeServer *server)
-{
-    return server->server != NULL ? server->server : umx_or_empty(server->name);
 }
 
 /* ---- numbers and names */
@@ -245,17 +212,23 @@ struct umx_media umx_lync_media(const Umx__World *world, const char *forest)
     return media;
 }
 
+static bool serves(const Umx__ExchangeServer *server, const char *forest, const Umx__DialPlan *plan)
+{
+    if (!umx_text_equal(server->forest, forest) || (server->roles & UMX_ROLE_UM) == 0)
+        return false;
+    for (size_t i = 0; plan != NULL && i < server->n_dial_plan_dn; i++)
+        if (umx_text_dn_equal(server->dial_plan_dn[i], plan->dn))
+            return true;
+    return plan == NULL;
+}
+
 bool umx_lacks_secured(const Umx__World *world, const char *forest, const Umx__DialPlan *plan)
 {
-    enum { ROLE_UM = 16 };
-
     for (size_t i = 0; i < world->n_exchange_server; i++) {
         const Umx__ExchangeServer *server = world->exchange_server[i];
         bool rtm = server->has_version_major && server->version_major == 8 && server->has_version_minor &&
                    server->version_minor == 0;
-        bool serves = plan != NULL ? umx_plan_linked(server, plan, false)
-                                   : umx_text_equal(server->forest, forest) && (server->roles & ROLE_UM) != 0;
-        if (rtm && serves)
+        if (rtm && serves(server, forest, plan))
             return true;
     }
     return false;

@@ -5,7 +5,7 @@
 #ifndef UMX_PHASES_DIAL_PLAN_H
 #define UMX_PHASES_DIAL_PLAN_H
 
-#include "phases/phase.h"
+#include "phases/um_server.h"
 
 enum {
     UMX_PLAN_NAME_MAX = 64,         /* characters of cn (4.3) */
@@ -18,17 +18,10 @@ enum {
  * every cmdlet of the older ones. Exchange 2019 has no UM and never counts. NULL: there is none. */
 const char *umx_shell_agent(const Umx__World *world, const char *forest, Umx__Server__Product product);
 
-bool umx_plan_is_sip(const Umx__DialPlan *plan);
-/* SIP plans of an Exchange forest, one after another; *i begins at 0. NULL: no more. */
-const Umx__DialPlan *umx_next_sip_plan(const Umx__World *world, const char *forest, size_t *i);
 /* The plan of that name in the forest, of any URI type. */
 const Umx__DialPlan *umx_find_plan(const Umx__World *world, const char *forest, const char *name);
 /* Name for people: the plan's name, or its DN. */
 const char *umx_plan_name(const Umx__DialPlan *plan);
-/* Whether the server's UM service (router false) or its call router (true) is linked to the plan. */
-bool umx_plan_linked(const Umx__ExchangeServer *server, const Umx__DialPlan *plan, bool router);
-/* FQDN, or the name where the directory has none. */
-const char *umx_server_name(const Umx__ExchangeServer *server);
 
 /* `^\+[1-9][0-9]{1,14}$` */
 bool umx_is_e164(const char *number);

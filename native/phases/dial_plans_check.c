@@ -27,7 +27,7 @@ static void each_plan(const struct umx_view *view, const struct umx_phase_check 
     const Umx__DialPlan *plan;
     size_t i = 0, count = 0;
 
-    for (; (plan = umx_next_sip_plan(view->world, view->pair->exchange, &i)) != NULL; count++)
+    for (; (plan = umx_um_next_plan(view->world, view->pair->exchange, &i)) != NULL; count++)
         judge(view, check, plan, out);
     if (count == 0)
         add(view, check, UMX__FINDING__STATUS__NOT_APPLICABLE, view->pair->exchange, NULL, "no SIP dial plan yet", out);
@@ -41,11 +41,11 @@ void umx_dp_check_sip_plan(const struct umx_view *view, const struct umx_phase_c
     const Umx__DialPlan *plan;
     size_t i = 0, count = 0, others = 0;
 
-    for (; (plan = umx_next_sip_plan(view->world, view->pair->exchange, &i)) != NULL; count++)
+    for (; (plan = umx_um_next_plan(view->world, view->pair->exchange, &i)) != NULL; count++)
         names = umx_say(out, "%s%s%s", names, count > 0 ? ", " : "", umx_plan_name(plan));
     for (size_t p = 0; p < view->world->n_dial_plan; p++)
         others += umx_text_equal(view->world->dial_plan[p]->forest, view->pair->exchange) &&
-                  !umx_plan_is_sip(view->world->dial_plan[p]);
+                  !umx_um_is_sip(view->world->dial_plan[p]);
     const char *actual = count > 0    ? names
                          : others > 0 ? umx_say(out, "none; %zu of another URI type, which Lync cannot use", others)
                                       : "none";
@@ -169,7 +169,7 @@ void umx_dp_check_attendants(const struct umx_view *view, const struct umx_phase
         const Umx__AutoAttendant *attendant = view->world->auto_attendant[i];
         const Umx__DialPlan *plan;
         size_t p = 0;
-        while ((plan = umx_next_sip_plan(view->world, view->pair->exchange, &p)) != NULL)
+        while ((plan = umx_um_next_plan(view->world, view->pair->exchange, &p)) != NULL)
             if (umx_text_equal(attendant->forest, plan->forest) && umx_text_dn_equal(attendant->dial_plan_dn, plan->dn))
                 break;
         if (plan == NULL)
@@ -301,7 +301,7 @@ static void judge_unique(const struct umx_view *view, const struct umx_phase_che
     const Umx__Forest *unread = unread_forest(view);
 
     for (size_t i = 0; other == NULL && i < view->world->n_dial_plan; i++)
-        if (view->world->dial_plan[i] != plan && umx_plan_is_sip(view->world->dial_plan[i]) &&
+        if (view->world->dial_plan[i] != plan && umx_um_is_sip(view->world->dial_plan[i]) &&
             umx_text_equal(umx_or_empty(view->world->dial_plan[i]->name), umx_or_empty(plan->name)))
             other = view->world->dial_plan[i];
     add(view, check,

@@ -336,7 +336,7 @@ int umx_dial_plans_plan(const Umx__World *world, const struct umx_pair *pair, co
             make_plan(&work, i);
     }
     const Umx__DialPlan *plan;
-    for (size_t i = 0; (plan = umx_next_sip_plan(world, pair->exchange, &i)) != NULL; made++)
+    for (size_t i = 0; (plan = umx_um_next_plan(world, pair->exchange, &i)) != NULL; made++)
         if (umx_dp_policy(world, plan) == NULL)
             make_policy(&work, plan);
     for (size_t i = 0; i < work.input->n_auto_attendant; i++) {

@@ -107,7 +107,7 @@ int umx_dial_plans_propose(const Umx__World *world, const struct umx_pair *pair,
     const Umx__DialPlan *plan;
     size_t i = 0, count = 0;
 
-    for (; (plan = umx_next_sip_plan(world, pair->exchange, &i)) != NULL; count++) {
+    for (; (plan = umx_um_next_plan(world, pair->exchange, &i)) != NULL; count++) {
         bool complete = plan->n_access_number > 0 && umx_or_empty(plan->country_code)[0] != '\0';
         Umx__InputDialPlan row = UMX__INPUT_DIAL_PLAN__INIT;
         if (complete || umx_or_empty(plan->name)[0] == '\0' || proposed(out, pair->exchange, plan->name))

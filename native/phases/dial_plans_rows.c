@@ -132,7 +132,7 @@ static const char *bad_new(const struct umx_dp_work *work, const Umx__InputDialP
     if (why != NULL)
         return why;
     for (size_t i = 0; i < world->n_dial_plan; i++)
-        if (umx_plan_is_sip(world->dial_plan[i]) && umx_text_equal(world->dial_plan[i]->name, row->name))
+        if (umx_um_is_sip(world->dial_plan[i]) && umx_text_equal(world->dial_plan[i]->name, row->name))
             return umx_steps_say(work->out, "%s has the name: names have to be unique over all Exchange forests (V3.8)",
                                  umx_or_empty(world->dial_plan[i]->dn));
     if (!row->has_digits || row->digits < 1 || row->digits > UMX_PLAN_DIGITS_MAX)
@@ -150,7 +150,7 @@ static const char *bad_plan(const struct umx_dp_work *work, size_t index)
 
     if (why != NULL)
         return why;
-    if (plan != NULL && !umx_plan_is_sip(plan))
+    if (plan != NULL && !umx_um_is_sip(plan))
         return umx_steps_say(work->out, "%s has another URI type, which cannot be changed: choose another name",
                              umx_or_empty(plan->dn));
     if (plan != NULL && row->has_digits && plan->has_digits && row->digits != plan->digits)
@@ -173,7 +173,7 @@ static bool plan_will_be(const struct umx_dp_work *work, const Umx__InputAutoAtt
     const Umx__DialPlan *plan = umx_find_plan(work->view->world, row->forest, row->dial_plan);
 
     if (plan != NULL)
-        return umx_plan_is_sip(plan);
+        return umx_um_is_sip(plan);
     for (size_t i = 0; i < work->input->n_dial_plan; i++)
         if (work->plan_good[i] && umx_text_equal(work->input->dial_plan[i]->name, row->dial_plan))
             return true;
