@@ -266,6 +266,17 @@ void umx_step_promise(struct umx_steps *out, Umx__PlanStep *step, const Umx__Wor
     remember(out, step, world, record, false);
 }
 
+void umx_step_promise_known(struct umx_steps *out, Umx__PlanStep *step, const ProtobufCMessage *now,
+                            const ProtobufCMessage *record)
+{
+    if (step == NULL)
+        return;
+    push_record(out, &step->predicted, umx_reflect_copy(record, out->arena));
+    if (now != NULL)
+        push_record(out, &step->original,
+                    umx_record_masked(umx_reflect_table_of(record->descriptor), now, record, out->arena));
+}
+
 void umx_step_remove(struct umx_steps *out, Umx__PlanStep *step, const Umx__World *world,
                      const ProtobufCMessage *record)
 {

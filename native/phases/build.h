@@ -48,6 +48,9 @@ void umx_step_gate_check(struct umx_steps *out, Umx__PlanStep *gate, const char 
  * `original`. */
 void umx_step_promise(struct umx_steps *out, Umx__PlanStep *step, const Umx__World *world,
                       const ProtobufCMessage *record);
+/* The same for those who have the record as it is now at hand (NULL: there is none), which nothing then looks for. */
+void umx_step_promise_known(struct umx_steps *out, Umx__PlanStep *step, const ProtobufCMessage *now,
+                            const ProtobufCMessage *record);
 /* The step takes the record away; its key is enough. */
 void umx_step_remove(struct umx_steps *out, Umx__PlanStep *step, const Umx__World *world,
                      const ProtobufCMessage *record);

@@ -150,6 +150,13 @@ static const struct umx_phase phases[UMX_PHASE_COUNT] = {
         .groups_exchange = UMX_GROUPS_RECIPIENT,
         .groups_lync = "rtc_server_admins",
         .documentation = sip_addresses_documentation,
+        .options = umx_sip_addresses_options,
+        .checks = umx_sip_addresses_checks,
+        .check = umx_sip_addresses_check,
+        .plan = umx_sip_addresses_plan,
+        .propose = umx_sip_addresses_propose,
+        .exchange_tables = "mailbox_user dial_plan",
+        .lync_tables = "voice_user contact",
     },
     {
         .number = 7,

@@ -1,0 +1,259 @@
+/* Phase 6: sip: values by directory, EUM values of enabled users by cmdlet. */
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+#include "phases/batch.h"
+#include "phases/sip_addresses.h"
+
+struct work {
+    struct umx_people *people;
+    struct umx_steps *out;
+    bool replace;
+    struct umx_left left;
+    struct umx_batch batch;
+};
+
+/* The SIP address beside what is there; another one goes when that was asked for. */
+static void write_sip(struct work *work, Umx__Forest__Side side, const char *forest, const char *dn,
+                      const ProtobufCBinaryData *guid, char *const *values, size_t count, const char *own)
+{
+    Umx__PlanStep *step = umx_step_write(work->out, "sip-addresses", side, forest, UMX__CHANGE__KIND__MODIFY, dn, guid);
+    const char *old = NULL;
+
+    for (size_t i = 0; work->replace && i < count; i++)
+        if (strncasecmp(values[i], "sip:", 4) == 0 && !umx_text_equal(values[i], own)) {
+            umx_step_remove_value(work->out, step, "proxyAddresses", values[i], false);
+            old = values[i];
+        }
+    umx_step_add_value(work->out, step, "proxyAddresses", own, false);
+    if (step == NULL)
+        return;
+    step->summary = umx_steps_copy(
+        work->out, old != NULL ? umx_steps_say(work->out, "replace %s with %s in proxyAddresses", old, own)
+                               : umx_steps_say(work->out, "add %s to proxyAddresses", own));
+    step->undo = umx_steps_copy(work->out, old != NULL ? "takes the value away again and puts the old one back"
+                                                       : "takes this value away again; the others stay");
+}
+
+static bool lacks(struct work *work, const struct umx_user_row *person, const char *whose, char *const *values,
+                  size_t count, const char *own)
+{
+    const char *other = umx_sip_other(values, count, own);
+
+    if (umx_proxy_has(values, count, own))
+        return false;
+    if (other == NULL || work->replace)
+        return true;
+    umx_people_leave(&work->left, person, umx_voice_name(person->match->voice),
+                     umx_steps_say(work->out, "%s has %s, and Lync %s: `--set sip-addresses.replace=yes` replaces it",
+                                   whose, other, own));
+    return false;
+}
+
+static void plan_sip(struct work *work, const struct umx_user_row *person)
+{
+    const Umx__VoiceUser *voice = person->match->voice;
+    const Umx__MailboxUser *mailbox = person->match->mailbox;
+    const char *own = voice->sip_address;
+
+    if (lacks(work, person, "the mailbox user", mailbox->proxy_address, mailbox->n_proxy_address, own))
+        write_sip(work, UMX__FOREST__SIDE__EXCHANGE, mailbox->forest, mailbox->dn,
+                  mailbox->has_object_guid ? &mailbox->object_guid : NULL, mailbox->proxy_address,
+                  mailbox->n_proxy_address, own);
+    if (person->match->rule != UMX_MATCH_SAME &&
+        lacks(work, person, "the Lync user", voice->proxy_address, voice->n_proxy_address, own))
+        write_sip(work, UMX__FOREST__SIDE__LYNC, voice->forest, voice->dn,
+                  voice->has_object_guid ? &voice->object_guid : NULL, voice->proxy_address, voice->n_proxy_address,
+                  own);
+}
+
+/* ---- EUM values of users who are enabled for UM already */
+
+struct values {
+    char **list; /* what will be there */
+    size_t count;
+    struct umx_text add;
+    struct umx_text remove;
+    struct umx_text command; /* Add=..., Remove=... of Set-Mailbox */
+};
+
+static void line(struct umx_text *text, const char *value)
+{
+    umx_text_addf(text, "%s%s", text->length > 0 ? "\n" : "", value);
+}
+
+static void keep(struct work *work, struct values *values, const char *value, bool added)
+{
+    umx_steps_push(work->out, &values->list, &values->count, value);
+    if (added)
+        line(&values->add, value);
+}
+
+/* The row's extension, where the user has none and it can be his. */
+static const char *missing_extension(struct work *work, const struct umx_user_row *person,
+                                     const struct umx_eum_state *state)
+{
+    const char *extension = person->row != NULL ? umx_or_empty(person->row->extension) : "";
+
+    if (state->extension || *extension == '\0')
+        return NULL;
+    const char *value = umx_steps_say(work->out, "eum:%s;phone-context=%s", extension, state->plan->phone_context);
+    const char *holder = umx_eum_holder(work->people, person->match, value + 4);
+    const char *why = NULL;
+    if (strspn(extension, "0123456789") != strlen(extension) ||
+        (state->plan->has_digits && strlen(extension) != (size_t)state->plan->digits))
+        why = umx_steps_say(work->out, "extension \"%s\" has not %d digits as dial plan %s wants", extension,
+                            state->plan->digits, umx_or_empty(state->plan->name));
+    else if (holder != NULL)
+        why = umx_steps_say(work->out, "extension %s belongs to %s", extension, holder);
+    if (why == NULL)
+        return value;
+    umx_people_leave(&work->left, person, umx_mailbox_name(person->mailbox), why);
+    return NULL;
+}
+
+static const char *in_quotes(struct work *work, const struct umx_text *lines)
+{
+    struct umx_text text = {0};
+    const char *p = umx_text_string(lines);
+
+    while (*p != '\0') {
+        size_t length = strcspn(p, "\n");
+        const char *one = umx_arena_copy(work->out->arena, p, length);
+        umx_text_addf(&text, "%s%s", text.length > 0 ? "," : "", umx_quote(work->out, one));
+        p += length;
+        p += *p == '\n';
+    }
+    const char *copy = umx_steps_copy(work->out, umx_text_string(&text));
+    umx_text_free(&text);
+    return umx_or_empty(copy);
+}
+
+static void write_eum(struct work *work, const Umx__MailboxUser *mailbox, struct values *values)
+{
+    const char *identity = umx_mailbox_identity(work->out->arena, mailbox);
+    const char *add = umx_text_string(&values->add), *remove = umx_text_string(&values->remove);
+    Umx__PlanStep *step = umx_batch_next(&work->batch, umx_mailbox_name(mailbox));
+    Umx__MailboxUser promise = UMX__MAILBOX_USER__INIT;
+
+    promise.forest = mailbox->forest;
+    promise.dn = mailbox->dn;
+    promise.n_proxy_address = values->count;
+    promise.proxy_address = values->list;
+    umx_step_promise_known(work->out, step, &mailbox->base, &promise.base);
+    if (work->batch.server != NULL)
+        umx_batch_item(&work->batch, umx_item(work->out, "user", identity, "add", add, "remove", remove, NULL),
+                       umx_item(work->out, "user", identity, "add", remove, "remove", add, NULL), NULL);
+    else
+        umx_batch_item(&work->batch, NULL, NULL,
+                       umx_steps_say(work->out, "Set-Mailbox -Identity %s -EmailAddresses @{%s%s%s%s%s}",
+                                     umx_quote(work->out, identity), *remove != '\0' ? "Remove=" : "",
+                                     in_quotes(work, &values->remove), *remove != '\0' && *add != '\0' ? "; " : "",
+                                     *add != '\0' ? "Add=" : "", in_quotes(work, &values->add)));
+}
+
+static void plan_eum(struct work *work, const struct umx_user_row *person)
+{
+    const Umx__MailboxUser *mailbox = person->match->mailbox;
+    struct umx_eum_state state;
+    struct values values = {0};
+
+    if (!mailbox->um_enabled)
+        return;
+    if (!umx_eum_judge(work->people, person->match, &state)) {
+        work->out->failed = 1;
+        return;
+    }
+    if (state.plan == NULL)
+        return;
+    if (state.holder != NULL) {
+        umx_people_leave(&work->left, person, umx_mailbox_name(mailbox),
+                         umx_steps_say(work->out, "%s belongs to %s", state.wanted, state.holder));
+        return;
+    }
+    const char *extension = missing_extension(work, person, &state);
+    if (state.primary && extension == NULL)
+        return;
+    bool there = false;
+    for (size_t i = 0; i < mailbox->n_proxy_address; i++) {
+        const char *value = mailbox->proxy_address[i];
+        bool right = strcmp(umx_or_empty(value), state.wanted) == 0;
+        struct umx_eum eum;
+        /* Another primary one, and the wanted one where it is not primary. */
+        if (!right && umx_eum_parse(value, &eum) && (eum.primary || umx_text_equal(value, state.wanted)) &&
+            !state.primary) {
+            line(&values.remove, value);
+            continue;
+        }
+        there = there || right;
+        keep(work, &values, value, false);
+    }
+    if (!there && !state.primary)
+        keep(work, &values, state.wanted, true);
+    if (extension != NULL)
+        keep(work, &values, extension, true);
+    write_eum(work, mailbox, &values);
+    if (values.add.failed || values.remove.failed)
+        work->out->failed = 1;
+    umx_text_free(&values.add);
+    umx_text_free(&values.remove);
+}
+
+/* ---- everybody */
+
+static void plan_one(struct work *work, const struct umx_user_row *person)
+{
+    const char *why = umx_sip_refusal(work->people, person->match);
+
+    if (why != NULL) {
+        umx_people_leave(&work->left, person, umx_voice_name(person->match->voice), why);
+        return;
+    }
+    plan_sip(work, person);
+    plan_eum(work, person);
+}
+
+int umx_sip_addresses_plan(const Umx__World *world, const struct umx_pair *pair, const struct umx_options *options,
+                           struct umx_steps *out, struct umx_error *err)
+{
+    const struct umx_view view = umx_view_of(world, pair, options);
+    const char *replace = umx_option(options, "sip-addresses", "replace");
+    struct umx_text names = {0};
+    struct umx_people *people = umx_people_open(&view);
+    struct umx_user_row *rows;
+    size_t count = 0;
+    struct work work = {
+        .people = people,
+        .out = out,
+        .replace = replace != NULL && strcmp(replace, "yes") == 0,
+        .left = {.out = out, .slug = "sip-addresses"},
+        .batch = {.out = out,
+                  .world = world,
+                  .slug = "sip-addresses",
+                  .side = UMX__FOREST__SIDE__EXCHANGE,
+                  .forest = pair->exchange,
+                  .action = "set-eum-addresses",
+                  .undo_action = "set-eum-addresses",
+                  .verb = "set EUM addresses",
+                  .undo = "takes the added values away and puts the removed ones back",
+                  .names = &names},
+    };
+
+    if (people == NULL || umx_people_rows(people, out, true, NULL, &rows, &count) != 0) {
+        umx_people_close(people);
+        return umx_fail(err, UMX_ERR_MEMORY, "sip-addresses", NULL);
+    }
+    work.batch.server = umx_agent_of(world, pair->exchange, UMX__SERVER__PRODUCT__EXCHANGE);
+    for (size_t i = 0; i < count; i++)
+        plan_one(&work, &rows[i]);
+    for (size_t i = 0; !umx_rows_given(&view) && i < people->count; i++) {
+        struct umx_user_row person = {.mailbox = people->matches[i].mailbox, .match = &people->matches[i]};
+        if (person.mailbox != NULL && umx_people_here(people, person.match) && umx_voice_enabled(person.match->voice))
+            plan_one(&work, &person);
+    }
+    umx_batch_end(&work.batch);
+    umx_people_left(&work.left);
+    umx_people_close(people);
+    return out->failed ? umx_fail(err, UMX_ERR_MEMORY, "sip-addresses", NULL) : 0;
+}
