@@ -4,6 +4,7 @@
 
 #include "base/exum.h"
 #include "base/text.h"
+#include "phases/finder.h"
 #include "phases/phase.h"
 #include "phases/records.h"
 #include "phases/um_server.h"
@@ -216,7 +217,8 @@ static int out_of_memory(const Umx__PlanStep *step, struct umx_error *err)
     return umx_fail(err, UMX_ERR_MEMORY, step->id, NULL);
 }
 
-static int apply_add(struct umx_world *world, const Umx__PlanStep *step, struct umx_error *err)
+static int apply_add(struct umx_world *world, struct umx_finder *finder, const Umx__PlanStep *step,
+                     struct umx_error *err)
 {
     const Umx__Change *change = step->change;
     size_t class = CLASS_COUNT;
@@ -254,10 +256,13 @@ static int apply_add(struct umx_world *world, const Umx__PlanStep *step, struct 
     if (rc != 0)
         return out_of_memory(step, err);
     touch(world, record, "dn");
-    return umx_world_add(world, record, err);
+    rc = umx_world_add(world, record, err);
+    if (rc == 0)
+        umx_finder_added(finder, table);
+    return rc;
 }
 
-static int apply_delete(struct umx_world *world, const Umx__PlanStep *step)
+static int apply_delete(struct umx_world *world, struct umx_finder *finder, const Umx__PlanStep *step)
 {
     for (size_t c = 0; c < CLASS_COUNT; c++) {
         const struct umx_table *table = umx_reflect_table(classes[c].table);
@@ -267,41 +272,73 @@ static int apply_delete(struct umx_world *world, const Umx__PlanStep *step)
         ProtobufCMessage **records = umx_world_table(umx_world_records(world), table, &count);
         for (size_t i = count; i-- > 0;)
             if (umx_text_equal(*string_of(records[i], "forest"), step->forest) &&
-                umx_text_dn_within(umx_or_empty(*string_of(records[i], "dn")), step->change->dn))
+                umx_text_dn_within(umx_or_empty(*string_of(records[i], "dn")), step->change->dn)) {
                 umx_world_remove(world, table, i);
+                umx_finder_removed(finder, table);
+            }
     }
     return 0;
 }
 
-static int apply_modify(struct umx_world *world, const Umx__PlanStep *step, struct umx_error *err)
+/* What a modify does to one record that shows its object. */
+static int modify_record(struct umx_world *world, const Umx__PlanStep *step, size_t class, ProtobufCMessage *record,
+                         struct umx_error *err)
 {
     const Umx__Change *change = step->change;
 
-    for (size_t c = 0; c < CLASS_COUNT; c++) {
-        const struct umx_table *table = umx_reflect_table(classes[c].table);
-        size_t count;
-        ProtobufCMessage **records = umx_world_table(umx_world_records(world), table, &count);
-        for (size_t i = 0; i < count; i++) {
-            if (!umx_text_equal(*string_of(records[i], "forest"), step->forest) ||
-                !umx_text_dn_equal(*string_of(records[i], classes[c].dn), change->dn))
-                continue;
-            for (size_t m = 0; m < change->n_modify; m++) {
-                const Umx__AttributeChange *one = change->modify[m];
-                const struct mapped *mapped = find_mapped(classes[c].fields, one->name);
-                if (mapped == NULL)
-                    continue;
-                int rc = mapped->kind == LIST
-                             ? change_list(world, records[i], mapped, one->remove, one->n_remove, one->add, one->n_add)
-                             : set_field(world, records[i], mapped, one->n_add > 0 ? one->add[0] : NULL);
-                if (rc != 0)
-                    return out_of_memory(step, err);
-            }
-            if (classes[c].fields == contact_fields && derive_contact(world, records[i]) != 0)
-                return out_of_memory(step, err);
-            touch(world, records[i], classes[c].dn);
-        }
+    for (size_t m = 0; m < change->n_modify; m++) {
+        const Umx__AttributeChange *one = change->modify[m];
+        const struct mapped *mapped = find_mapped(classes[class].fields, one->name);
+        if (mapped == NULL)
+            continue;
+        int rc = mapped->kind == LIST
+                     ? change_list(world, record, mapped, one->remove, one->n_remove, one->add, one->n_add)
+                     : set_field(world, record, mapped, one->n_add > 0 ? one->add[0] : NULL);
+        if (rc != 0)
+            return out_of_memory(step, err);
     }
+    if (classes[class].fields == contact_fields && derive_contact(world, record) != 0)
+        return out_of_memory(step, err);
+    touch(world, record, classes[class].dn);
     return 0;
+}
+
+/* The records that show the object, through the finder where it is their key. */
+static int modify_class(struct umx_world *world, struct umx_finder *finder, const Umx__PlanStep *step, size_t class,
+                        struct umx_error *err)
+{
+    const struct umx_table *table = umx_reflect_table(classes[class].table);
+    bool failed = false;
+    size_t count, at = 0;
+    int rc = 0;
+
+    if (finder != NULL && strcmp(classes[class].dn, "dn") == 0) {
+        struct umx_arena *arena = umx_world_arena(world);
+        ProtobufCMessage *key = umx_reflect_new(table->record, arena), *record;
+        const struct mapped dn = {NULL, "dn", STRING}, forest = {NULL, "forest", STRING};
+        if (key == NULL || set_field(world, key, &dn, step->change->dn) != 0 ||
+            set_field(world, key, &forest, step->forest) != 0)
+            return out_of_memory(step, err);
+        while (rc == 0 && (record = umx_finder_next(finder, table, key, &at, &failed)) != NULL)
+            rc = modify_record(world, step, class, record, err);
+        return failed ? out_of_memory(step, err) : rc;
+    }
+    ProtobufCMessage **records = umx_world_table(umx_world_records(world), table, &count);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        if (umx_text_equal(*string_of(records[i], "forest"), step->forest) &&
+            umx_text_dn_equal(*string_of(records[i], classes[class].dn), step->change->dn))
+            rc = modify_record(world, step, class, records[i], err);
+    return rc;
+}
+
+static int apply_modify(struct umx_world *world, struct umx_finder *finder, const Umx__PlanStep *step,
+                        struct umx_error *err)
+{
+    int rc = 0;
+
+    for (size_t c = 0; rc == 0 && c < CLASS_COUNT; c++)
+        rc = modify_class(world, finder, step, c, err);
+    return rc;
 }
 
 static bool of_target(const Umx__AccessEntry *entry, const Umx__PlanStep *step)
@@ -387,20 +424,21 @@ static int apply_action(struct umx_world *world, const Umx__PlanStep *step)
     return 0;
 }
 
-int umx_phase_apply(struct umx_world *world, const Umx__PlanStep *step, struct umx_error *err)
+static int apply_step(struct umx_world *world, struct umx_finder *finder, const Umx__PlanStep *step,
+                      struct umx_error *err)
 {
     if (step->change == NULL)
         return umx_fail(err, UMX_ERR_INTERNAL, step->id, "the step has no change");
-    int rc = umx_records_apply(world, step->predicted, step->removed, err);
+    int rc = umx_records_apply(world, finder, step->predicted, step->removed, err);
     if (rc != 0)
         return rc;
     switch (step->change->kind) {
     case UMX__CHANGE__KIND__ADD:
-        return apply_add(world, step, err);
+        return apply_add(world, finder, step, err);
     case UMX__CHANGE__KIND__DELETE:
-        return apply_delete(world, step);
+        return apply_delete(world, finder, step);
     case UMX__CHANGE__KIND__MODIFY:
-        return apply_modify(world, step, err);
+        return apply_modify(world, finder, step, err);
     case UMX__CHANGE__KIND__ACCESS:
         return apply_access(world, step, err);
     case UMX__CHANGE__KIND__ACTION:
@@ -410,4 +448,25 @@ int umx_phase_apply(struct umx_world *world, const Umx__PlanStep *step, struct u
     default:
         return 0; /* what a person does is what the step promises */
     }
+}
+
+int umx_phase_apply(struct umx_world *world, const Umx__PlanStep *step, struct umx_error *err)
+{
+    return apply_step(world, NULL, step, err);
+}
+
+int umx_phase_apply_all(struct umx_world *world, Umx__PlanStep *const *steps, size_t count, struct umx_error *err)
+{
+    enum { FEW = 8 }; /* fewer steps than this are done sooner without an index */
+    size_t promised = 0;
+    int rc = 0;
+
+    for (size_t i = 0; i < count; i++)
+        promised +=
+            steps[i]->predicted != NULL ? steps[i]->predicted->n_mailbox_user + steps[i]->predicted->n_voice_user : 0;
+    struct umx_finder *finder = count + promised >= FEW ? umx_finder_new(umx_world_records(world)) : NULL;
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = apply_step(world, finder, steps[i], err);
+    umx_finder_free(finder);
+    return rc;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "phases/index.h"
 #include "phases/records.h"
 
 static void *sub_message(struct umx_steps *out, const ProtobufCMessageDescriptor *type)
@@ -304,18 +305,22 @@ void umx_steps_reject(struct umx_steps *out, const char *table, int32_t row, con
     umx_steps_push(out, &out->rejected, &out->rejected_count, line);
 }
 
+/* A protobuf-c list has no capacity: powers of two stand for it. */
 #define PROPOSE(function, type, list, count)                                                                           \
     void function(struct umx_proposal *out, const type *row)                                                           \
     {                                                                                                                  \
+        size_t n = out->input->count;                                                                                  \
         type *copy = umx_reflect_copy(&row->base, out->arena);                                                         \
-        type **made = umx_arena_alloc(out->arena, (out->input->count + 1) * sizeof *made);                             \
+        type **made = out->input->list;                                                                                \
                                                                                                                        \
+        if ((n & (n - 1)) == 0)                                                                                        \
+            made = umx_arena_alloc(out->arena, (n == 0 ? 1 : n * 2) * sizeof *made);                                   \
         if (copy == NULL || made == NULL) {                                                                            \
             out->failed = 1;                                                                                           \
             return;                                                                                                    \
         }                                                                                                              \
-        if (out->input->count > 0)                                                                                     \
-            memcpy(made, out->input->list, out->input->count * sizeof *made);                                          \
+        if (n > 0 && made != out->input->list)                                                                         \
+            memcpy(made, out->input->list, n * sizeof *made);                                                          \
         made[out->input->count++] = copy;                                                                              \
         out->input->list = made;                                                                                       \
     }
@@ -325,20 +330,46 @@ PROPOSE(umx_propose_auto_attendant, Umx__InputAutoAttendant, auto_attendant, n_a
 PROPOSE(umx_propose_contact, Umx__InputContact, contact, n_contact)
 static PROPOSE(add_user, Umx__InputUser, user, n_user)
 
-    void umx_propose_user(struct umx_proposal *out, const Umx__InputUser *row)
+    static const char *user_key(struct umx_proposal *out, const Umx__InputUser *row)
 {
-    for (size_t i = 0; i < out->input->n_user; i++) {
-        Umx__InputUser *known = out->input->user[i];
-        if (!umx_text_equal(known->user, row->user) || !umx_text_equal(known->forest, row->forest))
-            continue;
-        char **const into[] = {&known->lync_forest,  &known->sip_address, &known->line,  &known->lync_dial_plan,
-                               &known->voice_policy, &known->extension,   &known->policy};
-        char *const from[] = {row->lync_forest,  row->sip_address, row->line,  row->lync_dial_plan,
-                              row->voice_policy, row->extension,   row->policy};
-        for (size_t k = 0; k < sizeof from / sizeof from[0]; k++)
-            if (*into[k] == NULL && from[k] != NULL && (*into[k] = umx_arena_string(out->arena, from[k])) == NULL)
-                out->failed = 1;
+    const char *key = umx_arena_format(out->arena, "%s %s", umx_or_empty(row->forest), umx_or_empty(row->user));
+
+    if (key == NULL)
+        out->failed = 1;
+    return key;
+}
+
+void umx_propose_user(struct umx_proposal *out, const Umx__InputUser *row)
+{
+    const char *key = user_key(out, row);
+
+    if (out->users == NULL && (out->users = umx_arena_alloc(out->arena, sizeof *out->users)) != NULL)
+        umx_index_begin(out->users, out->arena);
+    if (out->users == NULL || key == NULL) {
+        out->failed = 1;
         return;
     }
-    add_user(out, row);
+    Umx__InputUser *const *place = umx_index_find(out->users, key);
+    if (place == NULL) {
+        size_t before = out->input->n_user;
+        add_user(out, row);
+        Umx__InputUser **kept = umx_arena_alloc(out->arena, sizeof *kept);
+        if (kept == NULL || out->input->n_user == before) {
+            out->failed = 1;
+            return;
+        }
+        *kept = out->input->user[before];
+        umx_index_add(out->users, key, kept);
+        out->failed = out->failed || out->users->failed;
+        return;
+    }
+    Umx__InputUser *known = *place;
+    char **const into[] = {&known->lync_forest,  &known->sip_address, &known->line,  &known->lync_dial_plan,
+                           &known->voice_policy, &known->extension,   &known->policy};
+    char *const from[] = {row->lync_forest,  row->sip_address, row->line,  row->lync_dial_plan,
+                          row->voice_policy, row->extension,   row->policy};
+    for (size_t k = 0; k < sizeof from / sizeof from[0]; k++)
+        if (umx_or_empty(*into[k])[0] == '\0' && from[k] != NULL &&
+            (*into[k] = umx_arena_string(out->arena, from[k])) == NULL)
+            out->failed = 1;
 }

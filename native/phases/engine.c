@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "phases/build.h"
 #include "phases/groups.h"
+#include "phases/index.h"
 #include "phases/phase.h"
 #include "phases/restart.h"
 
@@ -204,11 +206,7 @@ static int require_read(const Umx__Forest *forest, const char *tables, struct um
 /* Adds what a step list gained to the world that the next phase sees. */
 static int predict(struct umx_world *world, const struct umx_steps *steps, size_t first, struct umx_error *err)
 {
-    int rc = 0;
-
-    for (size_t i = first; rc == 0 && i < steps->count; i++)
-        rc = umx_phase_apply(world, steps->items[i], err);
-    return rc;
+    return umx_phase_apply_all(world, steps->items + first, steps->count - first, err);
 }
 
 /* Conditions of the phases' expressions that only the world decides; a phase has decided the others itself. */
@@ -231,13 +229,57 @@ static int refuse_rows(const struct umx_steps *out, struct umx_error *err)
 {
     struct umx_text lines = {0};
 
-    for (size_t i = 0; i < out->rejected_count; i++)
-        umx_text_addf(&lines, "%s%s", i > 0 ? "; " : "", out->rejected[i]);
+    struct umx_index seen;
+    size_t different = 0;
+
+    /* Two pairs may have the same to say of a row. */
+    umx_index_begin(&seen, out->arena);
+    for (size_t i = 0; i < out->rejected_count; i++) {
+        if (umx_index_find(&seen, out->rejected[i]) != NULL)
+            continue;
+        umx_index_add(&seen, out->rejected[i], out->rejected[i]);
+        umx_text_addf(&lines, "%s%s", different++ > 0 ? "; " : "", out->rejected[i]);
+    }
     char count[48];
-    snprintf(count, sizeof count, "%zu row%s of the input", out->rejected_count, out->rejected_count == 1 ? "" : "s");
+    snprintf(count, sizeof count, "%zu row%s of the input", different, different == 1 ? "" : "s");
     int rc = umx_fail(err, UMX_ERR_INPUT_ROWS, count, "%s", umx_text_string(&lines));
     umx_text_free(&lines);
     return rc;
+}
+
+static bool among(const struct umx_pair *pairs, size_t count, bool lync, const char *forest)
+{
+    for (size_t i = 0; i < count; i++)
+        if (umx_text_equal(lync ? pairs[i].lync : pairs[i].exchange, forest))
+            return true;
+    return false;
+}
+
+/* A person of a forest that the plan has nothing to do with would be left out by every pair, silently. */
+static int check_people(const struct umx_options *options, const struct umx_pair *pairs, size_t count,
+                        struct umx_steps *out, struct umx_error *err)
+{
+    size_t given = options->input != NULL ? options->input->n_user : 0;
+
+    for (size_t i = 0; i < given; i++) {
+        const Umx__InputUser *row = options->input->user[i];
+        const char *exchange = umx_or_empty(row->forest), *lync = umx_or_empty(row->lync_forest);
+        bool both = *exchange != '\0' && *lync != '\0', paired = false;
+        if (*exchange != '\0' && !among(pairs, count, false, exchange))
+            umx_steps_reject(out, "user", row->row, "forest %s is not in the plan", exchange);
+        else if (*lync != '\0' && !among(pairs, count, true, lync))
+            umx_steps_reject(out, "user", row->row, "lync_forest %s is not in the plan", lync);
+        for (size_t k = 0; k < count; k++) {
+            paired = paired || (umx_text_equal(pairs[k].exchange, exchange) && umx_text_equal(pairs[k].lync, lync));
+            if (*exchange == '\0' && !umx_text_equal(pairs[k].exchange, pairs[0].exchange)) {
+                umx_steps_reject(out, "user", row->row, "forest is missing: the plan has several with Exchange");
+                break;
+            }
+        }
+        if (both && !paired && out->rejected_count == 0)
+            umx_steps_reject(out, "user", row->row, "the plan has no pair %s:%s", exchange, lync);
+    }
+    return out->rejected_count > 0 ? refuse_rows(out, err) : 0;
 }
 
 static int plan_phase(const struct umx_phase *phase, struct umx_world *world, const struct umx_pair *pairs,
@@ -315,6 +357,12 @@ int umx_phases_plan(const struct umx_world *world, const struct umx_phase *const
         if (wanted == NULL)
             chosen[p] = umx_phases()[p].plan != NULL;
     }
+    static const char *const of_people[] = {"sip-addresses", "enterprise-voice", "um-mailboxes"};
+    bool people = false;
+    for (size_t i = 0; i < sizeof of_people / sizeof of_people[0]; i++)
+        people = people || chosen[umx_phase(of_people[i])->number - 1];
+    if (rc == 0 && people)
+        rc = check_people(options, pairs, pair_count, out, err);
     for (size_t p = 0; rc == 0 && p < UMX_PHASE_COUNT; p++)
         if (chosen[p]) {
             rc = plan_phase(&umx_phases()[p], next, pairs, pair_count, options, out, err);

@@ -118,7 +118,7 @@ void umx_tally_end(struct umx_tally *tally, const char *none);
 /* ---- rows */
 
 struct umx_user_row {
-    const Umx__InputUser *row;
+    const Umx__InputUser *row;       /* NULL: nobody named him */
     const Umx__MailboxUser *mailbox; /* NULL only where the caller takes Lync users without one */
     struct umx_match *match;
 };
@@ -127,6 +127,9 @@ struct umx_user_row {
  * others of them is rejected (out NULL: left out silently). rows: in the people's arena. */
 int umx_people_rows(struct umx_people *people, struct umx_steps *out, bool need_mailbox,
                     bool (*wanted)(const Umx__InputUser *row), struct umx_user_row **rows, size_t *count);
+
+/* Without rows: every Enterprise Voice user of the pair who has a mailbox. NULL: no memory. */
+struct umx_user_row *umx_people_enabled(struct umx_people *people, size_t *count);
 
 /* Marks, by place in matches: Enterprise Voice users of the pair, and people of the rows. NULL: no memory. */
 bool *umx_people_subjects(struct umx_people *people);

@@ -212,6 +212,19 @@ bool *umx_people_subjects(struct umx_people *people)
     return marks;
 }
 
+struct umx_user_row *umx_people_enabled(struct umx_people *people, size_t *count)
+{
+    struct umx_user_row *made = umx_arena_alloc(people->arena, (people->count + 1) * sizeof *made);
+
+    *count = 0;
+    for (size_t i = 0; made != NULL && i < people->count; i++) {
+        struct umx_match *match = &people->matches[i];
+        if (match->mailbox != NULL && umx_people_here(people, match) && umx_voice_enabled(match->voice))
+            made[(*count)++] = (struct umx_user_row){.mailbox = match->mailbox, .match = match};
+    }
+    return made;
+}
+
 /* ---- what is left alone */
 
 void umx_people_leave(struct umx_left *left, const struct umx_user_row *row, const char *who, const char *why)

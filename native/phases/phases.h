@@ -56,10 +56,12 @@ struct umx_steps {
 };
 
 /* Proposed rows grow in the arena. */
+struct umx_index; /* phases/index.h */
 struct umx_proposal {
     struct umx_arena *arena;
     Umx__Input *input;
     int failed;
+    struct umx_index *users; /* rows of input->user by forest and name; made when the first is proposed */
 };
 
 /* One --set option of a phase. */
@@ -155,6 +157,8 @@ int umx_phases_propose(const Umx__World *world, const struct umx_phase *const *p
 
 /* Changes the world as the step predicts. */
 int umx_phase_apply(struct umx_world *world, const Umx__PlanStep *step, struct umx_error *err);
+/* The same for many steps in order, with an index over the records. */
+int umx_phase_apply_all(struct umx_world *world, Umx__PlanStep *const *steps, size_t count, struct umx_error *err);
 
 /* docs/checks.md, from the registry. */
 void umx_phases_doc_checks(struct umx_text *out);

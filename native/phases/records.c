@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/reflect.h"
+#include "phases/finder.h"
 #include "phases/um_server.h"
 
 /* Tables whose records several agents tell of have no server in their key. */
@@ -243,18 +244,29 @@ static bool keeps(const ProtobufCMessage *record, const ProtobufCMessage *promis
     return true;
 }
 
-static size_t promise_difference(const Umx__World *world, const struct umx_table *table,
+/* With a finder through its index, without one from the beginning. */
+static ProtobufCMessage *find(const Umx__World *world, struct umx_finder *finder, const struct umx_table *table,
+                              const ProtobufCMessage *key, size_t *from, bool *failed)
+{
+    return finder != NULL ? umx_finder_next(finder, table, key, from, failed)
+                          : umx_record_find(world, table, key, from);
+}
+
+static size_t promise_difference(const Umx__World *world, struct umx_finder *finder, const struct umx_table *table,
                                  const ProtobufCMessage *promise, struct umx_text *lines)
 {
     const ProtobufCFieldDescriptor *bad = NULL;
     const ProtobufCMessage *record, *last = NULL;
     size_t from = 0;
+    bool failed = false;
 
-    while ((record = umx_record_find(world, table, promise, &from)) != NULL) {
+    while ((record = find(world, finder, table, promise, &from, &failed)) != NULL) {
         if (keeps(record, promise, &bad))
             return 0;
         last = record;
     }
+    if (failed)
+        return promise_difference(world, NULL, table, promise, lines);
     name_record(table, promise, lines);
     if (last == NULL) {
         umx_text_adds(lines, " is not there\n");
@@ -271,16 +283,20 @@ static size_t promise_difference(const Umx__World *world, const struct umx_table
 size_t umx_records_differences(const Umx__World *world, const Umx__World *predicted, const Umx__World *removed,
                                struct umx_text *lines)
 {
+    enum { FEW = 8 }; /* fewer promises than this are found without an index sooner */
     size_t table_count, found = 0;
     const struct umx_table *tables = umx_reflect_tables(&table_count);
+    struct umx_finder *finder = NULL;
 
     for (size_t t = 0; t < table_count; t++) {
         size_t count;
         if (tables[t].derived)
             continue;
         ProtobufCMessage **records = predicted != NULL ? umx_world_table(predicted, &tables[t], &count) : NULL;
+        if (records != NULL && count >= FEW && finder == NULL)
+            finder = umx_finder_new(world);
         for (size_t i = 0; records != NULL && i < count; i++)
-            found += promise_difference(world, &tables[t], records[i], lines);
+            found += promise_difference(world, count >= FEW ? finder : NULL, &tables[t], records[i], lines);
         records = removed != NULL ? umx_world_table(removed, &tables[t], &count) : NULL;
         for (size_t i = 0; records != NULL && i < count; i++) {
             size_t from = 0;
@@ -291,6 +307,7 @@ size_t umx_records_differences(const Umx__World *world, const Umx__World *predic
             found++;
         }
     }
+    umx_finder_free(finder);
     return found;
 }
 
@@ -313,31 +330,36 @@ static void touch(const struct umx_world *world, ProtobufCMessage *record)
     memcpy((char *)record + field->offset, &now, sizeof now);
 }
 
-static int apply_one(struct umx_world *world, const struct umx_table *table, const ProtobufCMessage *promise,
-                     struct umx_error *err)
+static int apply_one(struct umx_world *world, struct umx_finder *finder, const struct umx_table *table,
+                     const ProtobufCMessage *promise, struct umx_error *err)
 {
     ProtobufCMessage *copy = umx_reflect_copy(promise, umx_world_arena(world));
     ProtobufCMessage *record;
     size_t from = 0;
-    bool found = false;
+    bool found = false, failed = false;
 
     if (copy == NULL)
         return umx_fail(err, UMX_ERR_MEMORY, table->name, NULL);
-    while ((record = umx_record_find(umx_world_edit(world), table, promise, &from)) != NULL) {
+    while ((record = find(umx_world_edit(world), finder, table, promise, &from, &failed)) != NULL) {
         found = true;
         for (unsigned i = 0; i < table->record->n_fields; i++)
             if (is_set(copy, &table->record->fields[i]))
                 take_field(record, copy, &table->record->fields[i]);
         touch(world, record);
     }
+    if (failed)
+        return umx_fail(err, UMX_ERR_MEMORY, table->name, NULL);
     if (found)
         return 0;
     touch(world, copy);
-    return umx_world_add(world, copy, err);
+    int rc = umx_world_add(world, copy, err);
+    if (rc == 0)
+        umx_finder_added(finder, table);
+    return rc;
 }
 
-int umx_records_apply(struct umx_world *world, const Umx__World *predicted, const Umx__World *removed,
-                      struct umx_error *err)
+int umx_records_apply(struct umx_world *world, struct umx_finder *finder, const Umx__World *predicted,
+                      const Umx__World *removed, struct umx_error *err)
 {
     size_t table_count;
     const struct umx_table *tables = umx_reflect_tables(&table_count);
@@ -349,12 +371,14 @@ int umx_records_apply(struct umx_world *world, const Umx__World *predicted, cons
             continue;
         ProtobufCMessage **records = predicted != NULL ? umx_world_table(predicted, &tables[t], &count) : NULL;
         for (size_t i = 0; rc == 0 && records != NULL && i < count; i++)
-            rc = apply_one(world, &tables[t], records[i], err);
+            rc = apply_one(world, finder, &tables[t], records[i], err);
         records = removed != NULL ? umx_world_table(removed, &tables[t], &count) : NULL;
         for (size_t i = 0; rc == 0 && records != NULL && i < count; i++) {
             size_t from = 0;
-            while (umx_record_find(umx_world_records(world), &tables[t], records[i], &from) != NULL)
+            while (umx_record_find(umx_world_records(world), &tables[t], records[i], &from) != NULL) {
                 umx_world_remove(world, &tables[t], --from);
+                umx_finder_removed(finder, &tables[t]);
+            }
         }
     }
     return rc;

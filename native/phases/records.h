@@ -12,6 +12,8 @@
 #include "base/text.h"
 #include "base/world.h"
 
+struct umx_finder; /* phases/finder.h */
+
 /* Fields that tell the table's records apart, space-separated; NULL: nothing is promised about it. */
 const char *umx_record_key(const struct umx_table *table);
 
@@ -27,9 +29,10 @@ ProtobufCMessage *umx_record_find(const Umx__World *world, const struct umx_tabl
 size_t umx_records_differences(const Umx__World *world, const Umx__World *predicted, const Umx__World *removed,
                                struct umx_text *lines);
 
-/* Changes the world as promised: fields that are set are taken over (lists whole), a missing record is added. */
-int umx_records_apply(struct umx_world *world, const Umx__World *predicted, const Umx__World *removed,
-                      struct umx_error *err);
+/* Changes the world as promised: fields that are set are taken over (lists whole), a missing record is added. The
+ * finder (NULL: none) is of that world and is kept up to date. */
+int umx_records_apply(struct umx_world *world, struct umx_finder *finder, const Umx__World *predicted,
+                      const Umx__World *removed, struct umx_error *err);
 
 /* Appends a record that lives in the arena to the part. False: the arena is full. */
 bool umx_records_push(struct umx_arena *arena, Umx__World *part, ProtobufCMessage *record);

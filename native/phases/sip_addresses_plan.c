@@ -10,13 +10,14 @@ struct work {
     struct umx_people *people;
     struct umx_steps *out;
     bool replace;
+    const char **written; /* by match: the step that writes sip: on the mailbox user; NULL: none */
     struct umx_left left;
     struct umx_batch batch;
 };
 
 /* The SIP address beside what is there; another one goes when that was asked for. */
-static void write_sip(struct work *work, Umx__Forest__Side side, const char *forest, const char *dn,
-                      const ProtobufCBinaryData *guid, char *const *values, size_t count, const char *own)
+static const char *write_sip(struct work *work, Umx__Forest__Side side, const char *forest, const char *dn,
+                             const ProtobufCBinaryData *guid, char *const *values, size_t count, const char *own)
 {
     Umx__PlanStep *step = umx_step_write(work->out, "sip-addresses", side, forest, UMX__CHANGE__KIND__MODIFY, dn, guid);
     const char *old = NULL;
@@ -28,12 +29,13 @@ static void write_sip(struct work *work, Umx__Forest__Side side, const char *for
         }
     umx_step_add_value(work->out, step, "proxyAddresses", own, false);
     if (step == NULL)
-        return;
+        return NULL;
     step->summary = umx_steps_copy(
         work->out, old != NULL ? umx_steps_say(work->out, "replace %s with %s in proxyAddresses", old, own)
                                : umx_steps_say(work->out, "add %s to proxyAddresses", own));
     step->undo = umx_steps_copy(work->out, old != NULL ? "takes the value away again and puts the old one back"
                                                        : "takes this value away again; the others stay");
+    return step->id;
 }
 
 static bool lacks(struct work *work, const struct umx_user_row *person, const char *whose, char *const *values,
@@ -58,9 +60,10 @@ static void plan_sip(struct work *work, const struct umx_user_row *person)
     const char *own = voice->sip_address;
 
     if (lacks(work, person, "the mailbox user", mailbox->proxy_address, mailbox->n_proxy_address, own))
-        write_sip(work, UMX__FOREST__SIDE__EXCHANGE, mailbox->forest, mailbox->dn,
-                  mailbox->has_object_guid ? &mailbox->object_guid : NULL, mailbox->proxy_address,
-                  mailbox->n_proxy_address, own);
+        work->written[person->match - work->people->matches] =
+            write_sip(work, UMX__FOREST__SIDE__EXCHANGE, mailbox->forest, mailbox->dn,
+                      mailbox->has_object_guid ? &mailbox->object_guid : NULL, mailbox->proxy_address,
+                      mailbox->n_proxy_address, own);
     if (person->match->rule != UMX_MATCH_SAME &&
         lacks(work, person, "the Lync user", voice->proxy_address, voice->n_proxy_address, own))
         write_sip(work, UMX__FOREST__SIDE__LYNC, voice->forest, voice->dn,
@@ -130,8 +133,9 @@ static const char *in_quotes(struct work *work, const struct umx_text *lines)
     return umx_or_empty(copy);
 }
 
-static void write_eum(struct work *work, const Umx__MailboxUser *mailbox, struct values *values)
+static void write_eum(struct work *work, const struct umx_user_row *person, struct values *values)
 {
+    const Umx__MailboxUser *mailbox = person->match->mailbox;
     const char *identity = umx_mailbox_identity(work->out->arena, mailbox);
     const char *add = umx_text_string(&values->add), *remove = umx_text_string(&values->remove);
     Umx__PlanStep *step = umx_batch_next(&work->batch, umx_mailbox_name(mailbox));
@@ -142,6 +146,9 @@ static void write_eum(struct work *work, const Umx__MailboxUser *mailbox, struct
     promise.n_proxy_address = values->count;
     promise.proxy_address = values->list;
     umx_step_promise_known(work->out, step, &mailbox->base, &promise.base);
+    const char *before = work->written[person->match - work->people->matches];
+    if (step != NULL && before != NULL)
+        umx_steps_push(work->out, &step->depends, &step->n_depends, before);
     if (work->batch.server != NULL)
         umx_batch_item(&work->batch, umx_item(work->out, "user", identity, "add", add, "remove", remove, NULL),
                        umx_item(work->out, "user", identity, "add", remove, "remove", add, NULL), NULL);
@@ -176,8 +183,13 @@ static void plan_eum(struct work *work, const struct umx_user_row *person)
     if (state.primary && extension == NULL)
         return;
     bool there = false;
+    bool sip = work->written[person->match - work->people->matches] != NULL;
+    if (sip)
+        keep(work, &values, person->match->voice->sip_address, false);
     for (size_t i = 0; i < mailbox->n_proxy_address; i++) {
         const char *value = mailbox->proxy_address[i];
+        if (sip && work->replace && strncasecmp(value, "sip:", 4) == 0)
+            continue;
         bool right = strcmp(umx_or_empty(value), state.wanted) == 0;
         struct umx_eum eum;
         /* Another primary one, and the wanted one where it is not primary. */
@@ -193,7 +205,7 @@ static void plan_eum(struct work *work, const struct umx_user_row *person)
         keep(work, &values, state.wanted, true);
     if (extension != NULL)
         keep(work, &values, extension, true);
-    write_eum(work, mailbox, &values);
+    write_eum(work, person, &values);
     if (values.add.failed || values.remove.failed)
         work->out->failed = 1;
     umx_text_free(&values.add);
@@ -202,16 +214,19 @@ static void plan_eum(struct work *work, const struct umx_user_row *person)
 
 /* ---- everybody */
 
-static void plan_one(struct work *work, const struct umx_user_row *person)
+/* sip: values first: what is promised of EUM values beside them counts on them. */
+static void plan_all(struct work *work, const struct umx_user_row *persons, size_t count)
 {
-    const char *why = umx_sip_refusal(work->people, person->match);
-
-    if (why != NULL) {
-        umx_people_leave(&work->left, person, umx_voice_name(person->match->voice), why);
-        return;
+    for (size_t i = 0; i < count; i++) {
+        const char *why = umx_sip_refusal(work->people, persons[i].match);
+        if (why != NULL)
+            umx_people_leave(&work->left, &persons[i], umx_voice_name(persons[i].match->voice), why);
+        else
+            plan_sip(work, &persons[i]);
     }
-    plan_sip(work, person);
-    plan_eum(work, person);
+    for (size_t i = 0; i < count; i++)
+        if (umx_sip_refusal(work->people, persons[i].match) == NULL)
+            plan_eum(work, &persons[i]);
 }
 
 int umx_sip_addresses_plan(const Umx__World *world, const struct umx_pair *pair, const struct umx_options *options,
@@ -221,7 +236,7 @@ int umx_sip_addresses_plan(const Umx__World *world, const struct umx_pair *pair,
     const char *replace = umx_option(options, "sip-addresses", "replace");
     struct umx_text names = {0};
     struct umx_people *people = umx_people_open(&view);
-    struct umx_user_row *rows;
+    struct umx_user_row *persons;
     size_t count = 0;
     struct work work = {
         .people = people,
@@ -240,18 +255,18 @@ int umx_sip_addresses_plan(const Umx__World *world, const struct umx_pair *pair,
                   .names = &names},
     };
 
-    if (people == NULL || umx_people_rows(people, out, true, NULL, &rows, &count) != 0) {
+    if (people == NULL || umx_people_rows(people, out, true, NULL, &persons, &count) != 0) {
         umx_people_close(people);
         return umx_fail(err, UMX_ERR_MEMORY, "sip-addresses", NULL);
     }
     work.batch.server = umx_agent_of(world, pair->exchange, UMX__SERVER__PRODUCT__EXCHANGE);
-    for (size_t i = 0; i < count; i++)
-        plan_one(&work, &rows[i]);
-    for (size_t i = 0; !umx_rows_given(&view) && i < people->count; i++) {
-        struct umx_user_row person = {.mailbox = people->matches[i].mailbox, .match = &people->matches[i]};
-        if (person.mailbox != NULL && umx_people_here(people, person.match) && umx_voice_enabled(person.match->voice))
-            plan_one(&work, &person);
-    }
+    if (!umx_rows_given(&view))
+        persons = umx_people_enabled(people, &count);
+    work.written = umx_arena_alloc(people->arena, (people->count + 1) * sizeof *work.written);
+    if (persons != NULL && work.written != NULL)
+        plan_all(&work, persons, count);
+    else
+        out->failed = 1;
     umx_batch_end(&work.batch);
     umx_people_left(&work.left);
     umx_people_close(people);
