@@ -129,6 +129,12 @@ static const struct umx_phase phases[UMX_PHASE_COUNT] = {
             UMX_GROUPS_ORGANIZATION " or (um_management if exchange_2010 else organization_administrators)",
         .groups_lync = NONE,
         .documentation = security_documentation,
+        .options = umx_dial_plan_security_options,
+        .checks = umx_dial_plan_security_checks,
+        .check = umx_dial_plan_security_check,
+        .plan = umx_dial_plan_security_plan,
+        .finish = umx_dial_plan_security_finish,
+        .exchange_tables = "dial_plan exchange_server",
     },
     {
         .number = 5,
