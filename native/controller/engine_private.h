@@ -207,6 +207,11 @@ struct umx_promise_reading {
     size_t place_count;
 };
 bool umx_promise_has(const Umx__PlanStep *step);
+/* Whether the step says what was there before it: its `original`, and, of an action that can be taken back, that the
+ * other records that it promises did not exist. What is in motion (a service, calls) is not claimed. */
+bool umx_promise_claims(const Umx__PlanStep *step);
+/* Those other records. */
+int umx_promise_absent(const Umx__PlanStep *step, struct umx_arena *arena, Umx__World **out, struct umx_error *err);
 /* Reads what the promises (resolved) and the originals of the steps speak of. A place that cannot be looked at is no
  * error. */
 int umx_promise_read(struct umx_engine *engine, Umx__PlanStep *const *steps, size_t count, struct umx_arena *arena,
@@ -269,8 +274,9 @@ int umx_run_window(const struct umx_plan_state *plan, struct umx_error *err);
 
 /* ---- staleness.c */
 
-/* Compares every step that is still to be done with the directory; PLAN_STALE lists what moved. Mutex held, given up
- * while reading; the plan is claimed. */
+/* Compares every step that is still to be done with the directory, and with what agents see; PLAN_STALE lists what
+ * moved. What nobody can see now is compared by nobody: verification will. Mutex held, given up while reading; the plan
+ * is claimed. */
 int umx_staleness_check(struct umx_engine *engine, struct umx_plan_state *plan, struct umx_error *err);
 
 /* ---- recovery.c */

@@ -35,4 +35,10 @@ struct umx_inverse {
  * the original is claimed, so its states do not move. */
 int umx_inverse_add(struct umx_inverse *inverse, const struct umx_step_state *done);
 
+/* After all inverse steps: restarts that the original did after something that is undone now are done again, in their
+ * order, with the waits around them (spec 1.14: a service reads what it has when it starts). wanted tells which steps
+ * of the original are to be undone. */
+int umx_inverse_restarts(struct umx_inverse *inverse, bool (*wanted)(void *user, const Umx__PlanStep *step),
+                         void *user);
+
 #endif

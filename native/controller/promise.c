@@ -116,27 +116,6 @@ static void want_part(struct places *places, const Umx__PlanStep *step, const Um
     }
 }
 
-static bool is_empty(const Umx__World *part)
-{
-    size_t table_count;
-    const struct umx_table *tables = umx_reflect_tables(&table_count);
-
-    for (size_t t = 0; part != NULL && t < table_count; t++) {
-        size_t count;
-        if (tables[t].derived)
-            continue;
-        umx_world_table(part, &tables[t], &count);
-        if (count > 0)
-            return false;
-    }
-    return true;
-}
-
-bool umx_promise_has(const Umx__PlanStep *step)
-{
-    return !is_empty(step->predicted) || !is_empty(step->removed);
-}
-
 static void blind(struct umx_promise_reading *out, struct place *place, const struct umx_error *why)
 {
     place->blind = true;

@@ -3,6 +3,8 @@
  * predicted before it; what an earlier step of the same plan will change is that step's business.
  */
 #include "controller/engine_private.h"
+#include "phases/phases.h"
+#include "phases/records.h"
 
 #include <string.h>
 
@@ -127,30 +129,130 @@ static int compare(struct umx_engine *engine, const struct umx_plan_state *plan,
     return status;
 }
 
-int umx_staleness_check(struct umx_engine *engine, struct umx_plan_state *plan, struct umx_error *err)
-{
-    struct umx_arena *arena = umx_arena_new(UMX_PLAN_ARENA);
-    Umx__PlanStep **steps =
-        arena != NULL ? umx_arena_alloc(arena, (plan->step_count + 1) * sizeof(Umx__PlanStep *)) : NULL;
-    size_t count = 0;
-    int status = steps == NULL ? umx_fail(err, UMX_ERR_MEMORY, plan->name, NULL) : 0;
+/* ---- promises */
 
+/* Lines of one step, each with its name. */
+static void name_lines(struct umx_text *out, const Umx__PlanStep *step, struct umx_text *lines)
+{
+    char *line = lines->data;
+
+    for (char *end; line != NULL && (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        *end = '\0';
+        umx_text_addf(out, "%s %s: %s\n", step->id, step->target != NULL ? step->target : "", line);
+    }
+    umx_text_free(lines);
+}
+
+/* A gate may have been opened before anybody asked: what it promises is good too. */
+static bool is_there_already(const Umx__PlanStep *step, const Umx__World *world)
+{
+    struct umx_text ignored = {0};
+    bool there = step->kind == UMX__CHANGE__KIND__GATE &&
+                 umx_records_differences(world, step->predicted, step->removed, &ignored) == 0;
+
+    umx_text_free(&ignored);
+    return there;
+}
+
+static int compare_promise(const struct umx_promise_reading *reading, const Umx__PlanStep *step,
+                           struct umx_arena *arena, struct umx_text *out, size_t *found, struct umx_error *err)
+{
+    const Umx__World *world = umx_world_records(reading->world);
+    Umx__World *absent = NULL, *original = NULL, *gone = NULL;
+    struct umx_text lines = {0};
+
+    int status = umx_promise_absent(step, arena, &absent, err);
+    if (status == 0)
+        status = umx_promise_seen(reading, step, step->original, arena, &original, err);
+    if (status == 0)
+        status = umx_promise_seen(reading, step, absent, arena, &gone, err);
+    if (status == 0 && !is_there_already(step, world))
+        *found += umx_records_differences(world, original, gone, &lines);
+    name_lines(out, step, &lines);
+    return status;
+}
+
+/* The world as it is, and then as each step leaves it for the ones after it. */
+static int compare_promises(struct umx_engine *engine, const struct umx_plan_state *plan, Umx__PlanStep **steps,
+                            size_t count, struct umx_arena *arena, struct umx_error *err)
+{
+    struct umx_promise_reading reading;
+    Umx__PlanStep **claiming = umx_arena_alloc(arena, (count + 1) * sizeof(Umx__PlanStep *));
+    struct umx_text lines = {0};
+    size_t claims = 0, found = 0;
+
+    if (claiming == NULL)
+        return umx_fail(err, UMX_ERR_ARENA_FULL, plan->name, NULL);
+    for (size_t i = 0; i < count; i++)
+        if (steps[i]->kind != UMX__CHANGE__KIND__WAIT && umx_promise_claims(steps[i]))
+            claiming[claims++] = steps[i];
+    if (claims == 0)
+        return 0;
+    int status = umx_promise_read(engine, claiming, claims, arena, &reading, err);
+    if (status != 0)
+        return status;
+    for (size_t i = 0, next = 0; status == 0 && i < count; i++) {
+        if (next < claims && claiming[next] == steps[i]) {
+            status = compare_promise(&reading, steps[i], arena, &lines, &found, err);
+            next++;
+        }
+        if (status == 0)
+            status = umx_phase_apply(reading.world, steps[i], err);
+    }
+    if (status == 0 && found > 0) {
+        shorten(&lines, found);
+        status = umx_fail(err, UMX_ERR_PLAN_STALE, plan->name, "%s", umx_text_string(&lines));
+    }
+    umx_text_free(&lines);
+    umx_promise_forget(&reading);
+    return status;
+}
+
+/* ---- both */
+
+/* Steps that are still to be done, resolved as far as possible, in the order of the plan. One that was done in part is
+ * not compared: part of it is true already. */
+static int pending(struct umx_plan_state *plan, struct umx_arena *arena, Umx__PlanStep **steps, size_t *count,
+                   struct umx_error *err)
+{
+    int status = 0;
+
+    *count = 0;
     for (size_t i = 0; status == 0 && i < plan->step_count; i++) {
         const struct umx_step_state *step = &plan->steps[i];
         struct umx_error why = {0};
-        if (step->state != UMX__PLAN_STEP__STATE__PENDING || !is_directory(step->step))
+        if (step->state != UMX__PLAN_STEP__STATE__PENDING || step->effected)
             continue;
-        status = umx_references_resolve(plan, step->step, arena, &steps[count], &why);
+        status = umx_references_resolve(plan, step->step, arena, &steps[*count], &why);
         if (status == 0)
-            count++;
+            status = umx_references_promise(plan, steps[*count], arena, &why);
+        if (status == 0)
+            (*count)++;
         else if (why.id == UMX_ERR_REFERENCE_UNRESOLVED)
             status = 0; /* known only when the step before it has run: compared then */
         else if (err != NULL)
             *err = why;
     }
+    return status;
+}
+
+int umx_staleness_check(struct umx_engine *engine, struct umx_plan_state *plan, struct umx_error *err)
+{
+    struct umx_arena *arena = umx_arena_new(UMX_PLAN_ARENA);
+    size_t most = plan->step_count + 1, all = 0, count = 0;
+    Umx__PlanStep **steps = arena != NULL ? umx_arena_alloc(arena, most * sizeof(Umx__PlanStep *)) : NULL;
+    Umx__PlanStep **directory = arena != NULL ? umx_arena_alloc(arena, most * sizeof(Umx__PlanStep *)) : NULL;
+    int status = steps == NULL || directory == NULL ? umx_fail(err, UMX_ERR_MEMORY, plan->name, NULL)
+                                                    : pending(plan, arena, steps, &all, err);
+
+    for (size_t i = 0; status == 0 && i < all; i++)
+        if (is_directory(steps[i]))
+            directory[count++] = steps[i];
     if (status == 0) {
         pthread_mutex_unlock(&engine->mutex);
-        status = compare(engine, plan, steps, count, err);
+        status = compare(engine, plan, directory, count, err);
+        if (status == 0)
+            status = compare_promises(engine, plan, steps, all, arena, err);
         pthread_mutex_lock(&engine->mutex);
     }
     umx_arena_free(arena);

@@ -29,6 +29,14 @@ static int check_original(struct umx_engine *engine, struct umx_plan_state *plan
     return any ? 0 : umx_fail(err, UMX_ERR_NOTHING_TO_UNDO, plan->name, NULL);
 }
 
+/* user: the number of the last phase that stays; 0: none does. */
+static bool is_undone(void *user, const Umx__PlanStep *step)
+{
+    const int *last = user;
+
+    return *last == 0 || number_of(step->phase) > *last;
+}
+
 static int inverse_of(struct umx_inverse *inverse, const char *to_phase)
 {
     struct umx_plan_state *plan = inverse->original;
@@ -39,13 +47,17 @@ static int inverse_of(struct umx_inverse *inverse, const char *to_phase)
         return umx_fail(inverse->err, UMX_ERR_PHASE_UNKNOWN, to_phase, NULL);
     for (size_t i = plan->step_count; status == 0 && i > 0; i--) {
         const struct umx_step_state *step = &plan->steps[i - 1];
-        if (step->effected && (last == 0 || number_of(step->step->phase) > last))
+        if (step->effected && is_undone(&last, step->step))
             status = umx_inverse_add(inverse, step);
     }
     if (status != 0)
         return status;
     if (inverse->foreign_count > 0)
         return umx_fail(inverse->err, UMX_ERR_FOREIGN_CHANGE, plan->name, "%s", umx_text_string(&inverse->foreign));
+    if (inverse->step_count > 0) /* a restart alone undoes nothing */
+        status = umx_inverse_restarts(inverse, is_undone, &last);
+    if (status != 0)
+        return status;
     if (inverse->step_count == 0)
         return umx_fail(inverse->err, UMX_ERR_NOTHING_TO_UNDO, plan->name,
                         inverse->note_count > 0 ? "everything is already as it was, or cannot be undone"
