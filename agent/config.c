@@ -24,6 +24,26 @@ static int take_text(struct reading *reading, const char *name, const char *valu
     return 1;
 }
 
+/* DOMAIN\name. */
+static int take_account(struct reading *reading, const char *value)
+{
+    const char *separator = strchr(value, '\\');
+
+    if (separator == NULL || separator == value || separator[1] == '\0' || strchr(separator + 1, '\\') != NULL) {
+        snprintf(reading->bad, sizeof reading->bad, "shell_account is DOMAIN\\name");
+        return 0;
+    }
+    return take_text(reading, "shell_account", value, reading->config->shell_account,
+                     sizeof reading->config->shell_account);
+}
+
+static bool managed(const char *account)
+{
+    size_t length = strlen(account);
+
+    return length > 0 && account[length - 1] == '$';
+}
+
 static int take_seconds(struct reading *reading, const char *name, const char *value, int least, int *to)
 {
     char *end = NULL;
@@ -54,6 +74,10 @@ static int setting(void *user, const char *section, const char *name, const char
         return take_text(reading, name, value, config->host, sizeof config->host);
     if (strcmp(name, "state") == 0)
         return take_text(reading, name, value, config->state, sizeof config->state);
+    if (strcmp(name, "shell_account") == 0)
+        return take_account(reading, value);
+    if (strcmp(name, "shell_password_file") == 0)
+        return take_text(reading, name, value, config->shell_password_file, sizeof config->shell_password_file);
     if (strcmp(name, "report_interval") == 0)
         return take_seconds(reading, name, value, 1, &config->report_interval);
     if (strcmp(name, "start_jitter") == 0)
@@ -123,6 +147,10 @@ int umx_agent_config_read(const char *path, struct umx_agent_config *out, struct
         return umx_fail(err, UMX_ERR_CONFIG_INVALID, path, "controller = HOST:PORT is missing or wrong");
     if (out->identity[0] == '\0')
         return umx_fail(err, UMX_ERR_CONFIG_INVALID, path, "identity = FILE is missing");
+    if (out->shell_account[0] != '\0' && !managed(out->shell_account) && out->shell_password_file[0] == '\0')
+        return umx_fail(err, UMX_ERR_CONFIG_INVALID, path,
+                        "shell_account is no group managed service account (its name does not end in $), so "
+                        "shell_password_file = FILE is needed");
     default_state(out);
     return 0;
 }

@@ -6,6 +6,9 @@
  *   identity        = FILE        PEM: private key, certificate, intermediates, the deployment's root last
  *   host            = local       or recorded:DIR
  *   state           = DIR         the action journal; when not set systemd's, else the identity's directory
+ *   shell_account   = DOMAIN\name  Windows: who runs the products' shell; a name ending in $ is a group managed service
+ *                               account, any other needs shell_password_file. When not set, the service's own account
+ *   shell_password_file = FILE
  *   report_interval = SECONDS     full reports; the controller's value, else 300, when not set
  *   start_jitter    = SECONDS     the first connection waits a random time up to this (30)
  *   refused_wait    = SECONDS     before trying again after the controller refused this identity (300)
@@ -29,6 +32,8 @@ struct umx_agent_config {
     char identity[UMX_AGENT_PATH_MAX];
     char host[UMX_AGENT_PATH_MAX + 16];
     char state[UMX_AGENT_PATH_MAX];
+    char shell_account[256];
+    char shell_password_file[UMX_AGENT_PATH_MAX];
     int report_interval; /* seconds; 0: not set */
     int start_jitter;
     int refused_wait;

@@ -76,8 +76,12 @@ static int facts(const struct options *options, struct umx_error *err)
     }
     if (status == 0)
         status = umx_host_open(where, &host, err);
-    if (status != 0)
+    if (status == 0)
+        status = umx_host_set_shell_account(host, config.shell_account, config.shell_password_file, err);
+    if (status != 0) {
+        umx_host_close(host);
         return status;
+    }
     status = umx_agent_facts(host, &text, err);
     if (fwrite(umx_text_string(&text), 1, text.length, stdout) != text.length || fflush(stdout) != 0)
         status = umx_fail(err, UMX_ERR_FILE_UNWRITABLE, "standard output", NULL);
@@ -94,8 +98,12 @@ static int stay(const struct options *options, struct umx_error *err)
 
     if (status == 0)
         status = umx_host_open(config.host, &host, err);
-    if (status != 0)
+    if (status == 0)
+        status = umx_host_set_shell_account(host, config.shell_account, config.shell_password_file, err);
+    if (status != 0) {
+        umx_host_close(host);
         return status;
+    }
     umx_agent_stop_watch();
     umx_rpc_begin();
     umx_log(UMX_LOG_INFO, "agent", "umx-agent %s speaks for %s (%s)", UMX_VERSION, host->identity.fqdn, config.host);

@@ -1,5 +1,7 @@
 /* Jobs of the lanes: collecting one table, running one action batch. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/session_internal.h"
 #include "base/log.h"
@@ -129,13 +131,30 @@ static void answer(void *user, const Umx__ActionResult *result)
     free(packed.bytes);
 }
 
+/* What a batch has changed is told at once, not at the next interval. */
+static void report_touched(struct umx_session *session, const struct umx_action *action)
+{
+    const char *at = action != NULL && action->tables != NULL ? action->tables : "";
+    char name[64];
+
+    while (*at != '\0') {
+        size_t length = strcspn(at, " ");
+        snprintf(name, sizeof name, "%.*s", (int)length, at);
+        const struct umx_collector *collector = umx_collector_find(name);
+        if (collector != NULL)
+            session_collect(session, collector, false, 0);
+        at += length;
+        at += *at == ' ';
+    }
+}
+
 static void act_job(void *argument, bool run)
 {
     struct acting *job = argument;
 
     if (run) {
         umx_action_batch(job->session->host, job->session->journal, job->batch, answer, job->session);
-        session_collect(job->session, umx_collector_find("service"), false, 0);
+        report_touched(job->session, umx_action_find(job->batch->action));
     }
     umx_arena_free(job->arena);
     free(job);

@@ -9,6 +9,7 @@
 struct umx_action_journal {
     char path[UMX_AGENT_PATH_MAX];
     FILE *file;
+    size_t length;                            /* bytes of the file */
     struct umx_action_journal_entry *entries; /* a ring of the newest, one for each item */
     size_t count;
     size_t oldest;
@@ -116,19 +117,41 @@ static void format(struct umx_text *out, enum umx_action_journal_state state, co
     umx_text_adds(out, "\n");
 }
 
-/* The file becomes what is remembered: no longer than it must be, and without a line cut short. */
+static const struct umx_action_journal_entry *entry_at(const struct umx_action_journal *journal, size_t index)
+{
+    return &journal->entries[(journal->oldest + index) % journal->count];
+}
+
+/* The file becomes what is remembered, the oldest left out when that is too much: and no line is cut short. */
 static int shorten(struct umx_action_journal *journal, struct umx_error *err)
 {
     struct umx_text text = {0};
+    size_t first = journal->count;
+    size_t length = 0;
 
     umx_text_add(&text, "", 0);
-    for (size_t i = 0; i < journal->count; i++) {
-        const struct umx_action_journal_entry *entry = &journal->entries[(journal->oldest + i) % journal->count];
+    for (; first > 0 && length < UMX_ACTION_JOURNAL_KEPT; first--)
+        length += 2 * strlen(entry_at(journal, first - 1)->text) + UMX_ACTION_JOURNAL_BATCH_MAX;
+    for (size_t i = first; i < journal->count; i++) {
+        const struct umx_action_journal_entry *entry = entry_at(journal, i);
         format(&text, entry->state, entry->batch, entry->item, entry->text);
     }
     int status = text.failed ? umx_fail(err, UMX_ERR_MEMORY, journal->path, NULL)
                              : umx_agent_file_replace(journal->path, text.data, text.length, err);
+    if (status == 0)
+        journal->length = text.length;
     umx_text_free(&text);
+    return status;
+}
+
+static int open_file(struct umx_action_journal *journal, struct umx_error *err)
+{
+    if (journal->file != NULL)
+        fclose(journal->file);
+    journal->file = NULL;
+    int status = shorten(journal, err);
+    if (status == 0 && (journal->file = fopen(journal->path, "ab")) == NULL)
+        status = umx_fail_code(err, UMX_ERR_ACTION_JOURNAL, errno, journal->path, "%s", strerror(errno));
     return status;
 }
 
@@ -148,9 +171,7 @@ int umx_action_journal_open(const char *directory, struct umx_action_journal **o
                      ? umx_fail(err, UMX_ERR_ACTION_JOURNAL, directory, "the path is too long")
                      : load(journal, err);
     if (status == 0)
-        status = shorten(journal, err);
-    if (status == 0 && (journal->file = fopen(journal->path, "ab")) == NULL)
-        status = umx_fail_code(err, UMX_ERR_ACTION_JOURNAL, errno, journal->path, "%s", strerror(errno));
+        status = open_file(journal, err);
     if (status != 0) {
         umx_action_journal_close(journal);
         return status;
@@ -180,11 +201,21 @@ int umx_action_journal_add(struct umx_action_journal *journal, enum umx_action_j
 
     umx_text_copy(cut, sizeof cut, text);
     format(&line, state, batch, item, cut);
+    if ((journal->file == NULL || journal->length > UMX_ACTION_JOURNAL_SHORTEN) &&
+        (status = open_file(journal, err)) != 0)
+        goto out;
     if (line.failed)
         status = umx_fail(err, UMX_ERR_MEMORY, journal->path, NULL);
     else if (fwrite(line.data, 1, line.length, journal->file) != line.length || fflush(journal->file) != 0 ||
              umx_agent_file_sync(journal->file) != 0)
         status = umx_fail_code(err, UMX_ERR_ACTION_JOURNAL, errno, journal->path, "%s", strerror(errno));
+    if (status == 0) {
+        journal->length += line.length;
+    } else if (journal->file != NULL) {
+        fclose(journal->file); /* it may end in half a line: the next addition writes it anew */
+        journal->file = NULL;
+    }
+out:
     umx_text_free(&line);
     return status != 0 ? status : remember(journal, state, batch, item, cut, err);
 }

@@ -14,7 +14,9 @@
 enum {
     UMX_ACTION_JOURNAL_ENTRIES = 4096,              /* remembered, and kept when the file is made shorter */
     UMX_ACTION_JOURNAL_FILE_MAX = 16 * 1024 * 1024, /* larger is refused at the start */
-    UMX_ACTION_JOURNAL_TEXT_MAX = 1024,
+    UMX_ACTION_JOURNAL_SHORTEN = 8 * 1024 * 1024,   /* it is made shorter when it has grown to this */
+    UMX_ACTION_JOURNAL_KEPT = 4 * 1024 * 1024,      /* bytes that are kept then: the newest entries */
+    UMX_ACTION_JOURNAL_TEXT_MAX = 16 * 1024,
     UMX_ACTION_JOURNAL_BATCH_MAX = 128,
 };
 

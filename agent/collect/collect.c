@@ -17,6 +17,7 @@ const struct umx_collector umx_collectors[] = {
     {.table = "lync_dial_plan", .collect = umx_collect_lync_dial_plan},
     {.table = "lync_policy", .collect = umx_collect_lync_policy},
     {.table = "lync_pool_member", .collect = umx_collect_lync_pool_member},
+    {.table = "lync_user", .collect = umx_collect_lync_user},
     {.table = "proof", .proof = true, .collect = umx_collect_proof},
 };
 const size_t umx_collector_count = sizeof umx_collectors / sizeof *umx_collectors;

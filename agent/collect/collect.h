@@ -85,6 +85,7 @@ int umx_collect_um_setting(struct umx_collect *collect, struct umx_error *err);
 int umx_collect_lync_dial_plan(struct umx_collect *collect, struct umx_error *err);
 int umx_collect_lync_policy(struct umx_collect *collect, struct umx_error *err);
 int umx_collect_lync_pool_member(struct umx_collect *collect, struct umx_error *err);
+int umx_collect_lync_user(struct umx_collect *collect, struct umx_error *err);
 int umx_collect_proof(struct umx_collect *collect, struct umx_error *err);
 
 #endif

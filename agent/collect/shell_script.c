@@ -2,76 +2,44 @@
 
 #include <string.h>
 
+#include "agent/collect/shell_prologue.h"
 #include "base/clock.h"
 #include "base/text.h"
 
 enum { SHELL_TIMEOUT_SECONDS = 90 }; /* loading the products' snap-ins alone takes many seconds */
 
-/* Exit code 3 tells that the shell does not have the command. */
-#define PROLOGUE                                                                                                       \
-    "$ErrorActionPreference = 'Stop'\n"                                                                                \
-    "function Write-Value($name, $values) {\n"                                                                         \
-    "  foreach ($value in @($values)) {\n"                                                                             \
-    "    if ($value -ne $null) {\n"                                                                                    \
-    "      $bytes = [Text.Encoding]::UTF8.GetBytes([string]$value)\n"                                                  \
-    "      [Console]::Out.Write($name + \"`t\" + [Convert]::ToBase64String($bytes) + \"`n\")\n"                        \
-    "    }\n"                                                                                                          \
-    "  }\n"                                                                                                            \
-    "}\n"                                                                                                              \
-    "function Write-End { [Console]::Out.Write(\"`n\") }\n"                                                            \
-    "function Assert-Command($name) {\n"                                                                               \
-    "  if (-not (Get-Command $name -ErrorAction SilentlyContinue)) { exit 3 }\n"                                       \
-    "}\n"
+#define EXCHANGE UMX_SHELL_PROLOGUE UMX_SHELL_EXCHANGE "$server = (Read-Request)['server']\n"
+#define LYNC UMX_SHELL_PROLOGUE UMX_SHELL_LYNC "$server = (Read-Request)['server']\n"
 
-#define EXCHANGE                                                                                                       \
-    PROLOGUE "foreach ($snapin in 'Microsoft.Exchange.Management.PowerShell.SnapIn',\n"                                \
-             "    'Microsoft.Exchange.Management.PowerShell.E2010',\n"                                                 \
-             "    'Microsoft.Exchange.Management.PowerShell.Admin') {\n"                                               \
-             "  if (Get-PSSnapin -Registered -Name $snapin -ErrorAction SilentlyContinue) {\n"                         \
-             "    Add-PSSnapin $snapin; break\n"                                                                       \
-             "  }\n"                                                                                                   \
-             "}\n"
+/* What Get-UMService, Get-UMServer and Get-UMCallRouterSettings have in common. */
+#define UM_VALUES                                                                                                      \
+    "  Write-Value 'Name' $it.Name\n"                                                                                  \
+    "  Write-Value 'UMStartupMode' $it.UMStartupMode\n"                                                                \
+    "  foreach ($plan in @($it.DialPlans)) { if ($plan -ne $null) { Write-Value 'DialPlans' $plan.Name } }\n"          \
+    "  Write-Value 'UMCertificateThumbprint' $it.UMCertificateThumbprint\n"                                            \
+    "  Write-Value 'SipTcpListeningPort' $it.SipTcpListeningPort\n"                                                    \
+    "  Write-Value 'SipTlsListeningPort' $it.SipTlsListeningPort\n"
 
-#define LYNC                                                                                                           \
-    PROLOGUE "foreach ($module in 'SkypeForBusiness', 'Lync') {\n"                                                     \
-             "  if (Get-Module -ListAvailable -Name $module) { Import-Module $module; break }\n"                       \
-             "}\n"
+/* Calls are counted where the shell can count them; the state of a service that cannot be asked is no number. */
+#define UM_CALLS                                                                                                       \
+    "  if (Get-Command 'Get-UMActiveCalls' -ErrorAction SilentlyContinue) {\n"                                         \
+    "    Write-Value 'ActiveCalls' @(Get-UMActiveCalls -Server $server).Count\n"                                       \
+    "  }\n"
 
 const struct umx_shell_script umx_shell_scripts[] = {
     {"Get-UMService", UMX__SERVER__PRODUCT__EXCHANGE,
      EXCHANGE "Assert-Command 'Get-UMService'\n"
-              "foreach ($it in @(Get-UMService -Identity $env:COMPUTERNAME)) {\n"
-              "  Write-Value 'Name' $it.Name\n"
-              "  Write-Value 'UMStartupMode' $it.UMStartupMode\n"
-              "  foreach ($plan in @($it.DialPlans)) { if ($plan -ne $null) { Write-Value 'DialPlans' $plan.Name } }\n"
-              "  Write-Value 'UMCertificateThumbprint' $it.UMCertificateThumbprint\n"
-              "  Write-Value 'SipTcpListeningPort' $it.SipTcpListeningPort\n"
-              "  Write-Value 'SipTlsListeningPort' $it.SipTlsListeningPort\n"
-              "  Write-Value 'SIPAccessService' $it.SIPAccessService\n"
-              "  Write-End\n"
+              "foreach ($it in @(Get-UMService -Identity $server)) {\n" UM_VALUES
+              "  Write-Value 'SIPAccessService' $it.SIPAccessService\n" UM_CALLS "  Write-End\n"
               "}\n"},
     {"Get-UMServer", UMX__SERVER__PRODUCT__EXCHANGE,
      EXCHANGE "Assert-Command 'Get-UMServer'\n"
-              "foreach ($it in @(Get-UMServer -Identity $env:COMPUTERNAME)) {\n"
-              "  Write-Value 'Name' $it.Name\n"
-              "  Write-Value 'UMStartupMode' $it.UMStartupMode\n"
-              "  foreach ($plan in @($it.DialPlans)) { if ($plan -ne $null) { Write-Value 'DialPlans' $plan.Name } }\n"
-              "  Write-Value 'UMCertificateThumbprint' $it.UMCertificateThumbprint\n"
-              "  Write-Value 'SipTcpListeningPort' $it.SipTcpListeningPort\n"
-              "  Write-Value 'SipTlsListeningPort' $it.SipTlsListeningPort\n"
-              "  Write-Value 'SIPAccessService' $it.SIPAccessService\n"
-              "  Write-End\n"
+              "foreach ($it in @(Get-UMServer -Identity $server)) {\n" UM_VALUES
+              "  Write-Value 'SIPAccessService' $it.SIPAccessService\n" UM_CALLS "  Write-End\n"
               "}\n"},
     {"Get-UMCallRouterSettings", UMX__SERVER__PRODUCT__EXCHANGE,
      EXCHANGE "Assert-Command 'Get-UMCallRouterSettings'\n"
-              "foreach ($it in @(Get-UMCallRouterSettings -Server $env:COMPUTERNAME)) {\n"
-              "  Write-Value 'Name' $it.Name\n"
-              "  Write-Value 'UMStartupMode' $it.UMStartupMode\n"
-              "  foreach ($plan in @($it.DialPlans)) { if ($plan -ne $null) { Write-Value 'DialPlans' $plan.Name } }\n"
-              "  Write-Value 'UMCertificateThumbprint' $it.UMCertificateThumbprint\n"
-              "  Write-Value 'SipTcpListeningPort' $it.SipTcpListeningPort\n"
-              "  Write-Value 'SipTlsListeningPort' $it.SipTlsListeningPort\n"
-              "  Write-End\n"
+              "foreach ($it in @(Get-UMCallRouterSettings -Server $server)) {\n" UM_VALUES "  Write-End\n"
               "}\n"},
     {"Get-CsDialPlan", UMX__SERVER__PRODUCT__LYNC,
      LYNC "Assert-Command 'Get-CsDialPlan'\n"
@@ -131,11 +99,22 @@ const struct umx_shell_script umx_shell_scripts[] = {
           "  $fqdn = [string]$service.PoolFqdn\n"
           "  $pool = Get-CsPool -Identity $fqdn\n"
           "  Write-Value 'Fqdn' $fqdn\n"
+          "  Write-Value 'Site' $pool.Site\n"
           "  Write-Value 'Computers' $pool.Computers\n"
           "  if ($service.BackupRegistrar) {\n"
           "    Write-Value 'BackupPool' (([string]$service.BackupRegistrar) -replace '^Registrar:', '')\n"
           "  }\n"
           "  Write-Value 'State' $ready[$fqdn]\n"
+          "  Write-End\n"
+          "}\n"},
+    {"Get-CsUser", UMX__SERVER__PRODUCT__LYNC,
+     LYNC "Assert-Command 'Get-CsUser'\n"
+          "foreach ($it in @(Get-CsUser)) {\n"
+          "  Write-Value 'SipAddress' $it.SipAddress\n"
+          "  Write-Value 'DialPlan' $it.DialPlan\n"
+          "  Write-Value 'VoicePolicy' $it.VoicePolicy\n"
+          "  Write-Value 'EnterpriseVoiceEnabled' $it.EnterpriseVoiceEnabled\n"
+          "  Write-Value 'LineURI' $it.LineURI\n"
           "  Write-End\n"
           "}\n"},
 };
@@ -153,14 +132,19 @@ int umx_shell_read(struct umx_host *host, struct umx_arena *arena, const char *c
                    struct umx_shell_record **records, size_t *count, struct umx_error *err)
 {
     const struct umx_shell_script *script = umx_shell_script_find(command);
+    struct umx_text input = {0};
     char *text = NULL;
     size_t length = 0;
 
     *count = 0;
     if (script == NULL)
         return umx_fail(err, UMX_ERR_ACTION_UNKNOWN, command, NULL);
-    int status =
-        umx_host_shell(host, arena, command, script->text, SHELL_TIMEOUT_SECONDS * UMX_SECOND, &text, &length, err);
+    umx_shell_write(&input, "server", host->identity.fqdn);
+    umx_text_adds(&input, "\n");
+    int status = input.failed ? umx_fail(err, UMX_ERR_MEMORY, command, NULL)
+                              : umx_host_shell(host, arena, command, script->text, umx_text_string(&input),
+                                               SHELL_TIMEOUT_SECONDS * UMX_SECOND, &text, &length, err);
+    umx_text_free(&input);
     if (status == UMX_E_NOT_FOUND)
         return 0;
     return status != 0 ? status : umx_shell_parse(text, length, arena, records, count, err);

@@ -3,8 +3,6 @@
 #include <openssl/evp.h>
 #include <string.h>
 
-#include "base/text.h"
-
 struct parse {
     const char *at;
     const char *end;
@@ -137,6 +135,20 @@ int umx_shell_parse(const char *text, size_t length, struct umx_arena *arena, st
         list[*count - 1].count++;
     }
     return 0;
+}
+
+void umx_shell_write(struct umx_text *text, const char *name, const char *value)
+{
+    size_t length = strlen(value);
+    unsigned char piece[65];
+
+    umx_text_addf(text, "%s\t", name);
+    for (size_t at = 0; at < length; at += 48) {
+        size_t part = length - at < 48 ? length - at : 48;
+        int written = EVP_EncodeBlock(piece, (const unsigned char *)value + at, (int)part);
+        umx_text_add(text, piece, (size_t)written);
+    }
+    umx_text_adds(text, "\n");
 }
 
 const char *umx_shell_value(const struct umx_shell_record *record, const char *name, size_t index)

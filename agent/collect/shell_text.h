@@ -9,9 +9,10 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/text.h"
 
 enum {
-    UMX_SHELL_RECORDS_MAX = 10000,
+    UMX_SHELL_RECORDS_MAX = 20000,
     UMX_SHELL_FIELDS_MAX = 200000, /* over all records */
     UMX_SHELL_NAME_MAX = 64,
     UMX_SHELL_VALUE_MAX = 64 * 1024,
@@ -30,6 +31,9 @@ struct umx_shell_record {
 /* Everything lives in the arena. */
 int umx_shell_parse(const char *text, size_t length, struct umx_arena *arena, struct umx_shell_record **records,
                     size_t *count, struct umx_error *err);
+
+/* Appends a line of a record; an empty line ends one. */
+void umx_shell_write(struct umx_text *text, const char *name, const char *value);
 
 /* The value number `index` of that name (0: the first); NULL when there is none. Names are compared without case. */
 const char *umx_shell_value(const struct umx_shell_record *record, const char *name, size_t index);

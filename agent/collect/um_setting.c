@@ -22,15 +22,25 @@ static char *lower(char *text)
     return text;
 }
 
-static bool port_of(const char *text, int32_t *port)
+static bool number_of(const char *text, long least, long most, int32_t *out)
 {
     char *end = NULL;
-    long number = text != NULL && *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : 0;
+    long number = text != NULL && *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : -1;
 
-    if (number < 1 || number > 65535 || *end != '\0')
+    if (number < least || number > most || *end != '\0')
         return false;
-    *port = (int32_t)number;
+    *out = (int32_t)number;
     return true;
+}
+
+static bool port_of(const char *text, int32_t *port)
+{
+    return number_of(text, 1, 65535, port);
+}
+
+static bool count_of(const char *text, int32_t *count)
+{
+    return number_of(text, 0, 1000000, count);
 }
 
 static void fill(struct umx_collect *collect, const struct umx_shell_record *record, const char *service)
@@ -47,6 +57,7 @@ static void fill(struct umx_collect *collect, const struct umx_shell_record *rec
     row->sip_access_service = umx_rows_text(rows, umx_shell_value(record, "SIPAccessService", 0));
     row->has_tcp_port = port_of(umx_shell_value(record, "SipTcpListeningPort", 0), &row->tcp_port);
     row->has_tls_port = port_of(umx_shell_value(record, "SipTlsListeningPort", 0), &row->tls_port);
+    row->has_active_calls = count_of(umx_shell_value(record, "ActiveCalls", 0), &row->active_calls);
     row->dial_plan = umx_shell_list(rows, record, "DialPlans", &row->n_dial_plan);
 }
 

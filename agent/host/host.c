@@ -54,10 +54,14 @@ int umx_host_events(struct umx_host *host, struct umx_arena *arena, const struct
     return host->platform->events(host, arena, filters, filter_count, list, count, err);
 }
 
-int umx_host_shell(struct umx_host *host, struct umx_arena *arena, const char *command, const char *script,
-                   int64_t timeout, char **text, size_t *length, struct umx_error *err)
+int umx_host_set_shell_account(struct umx_host *host, const char *account, const char *password_file,
+                               struct umx_error *err)
 {
-    return host->platform->shell(host, arena, command, script, timeout, text, length, err);
+    host->shell_account = umx_arena_string(host->arena, account);
+    host->shell_password_file = umx_arena_string(host->arena, password_file);
+    return host->shell_account != NULL && host->shell_password_file != NULL
+               ? 0
+               : umx_fail(err, UMX_ERR_ARENA_FULL, "shell_account", NULL);
 }
 
 int umx_host_restart(struct umx_host *host, const char *service, int64_t timeout, struct umx_error *err)

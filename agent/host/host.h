@@ -22,7 +22,7 @@ enum {
     UMX_HOST_LISTENERS_MAX = 4096,
     UMX_HOST_EVENTS_MAX = 4096,
     UMX_HOST_LIST_MAX = 4 * 1024 * 1024,  /* bytes of one JSON file */
-    UMX_HOST_SHELL_MAX = 4 * 1024 * 1024, /* bytes of one command's output */
+    UMX_HOST_SHELL_MAX = 8 * 1024 * 1024, /* bytes of one command's output */
 };
 
 /* Who the host is; strings are owned by the host, "" when not known. */
@@ -34,6 +34,7 @@ struct umx_host_identity {
     const char *principal; /* of the machine account, for proofs */
     const char *keytab;
     const char *domain_controllers; /* comma-separated, "" to find them by DNS */
+    const char *shell_program;      /* recorded hosts: what stands in for powershell.exe; "" for none */
     int64_t started_at;             /* 0 when not known */
     bool recorded;
 };
@@ -86,6 +87,7 @@ struct umx_host_event_filter {
 };
 
 struct umx_host;
+struct umx_host_shell;
 
 struct umx_host_platform {
     int (*registry)(struct umx_host *host, struct umx_registry *into, struct umx_error *err);
@@ -97,9 +99,11 @@ struct umx_host_platform {
                      struct umx_error *err);
     int (*events)(struct umx_host *host, struct umx_arena *arena, const struct umx_host_event_filter *filters,
                   size_t filter_count, struct umx_host_event **list, size_t *count, struct umx_error *err);
-    /* script is the fixed text of the command (collect/shell_script.h); a recorded host has only its name. */
-    int (*shell)(struct umx_host *host, struct umx_arena *arena, const char *command, const char *script,
-                 int64_t timeout, char **text, size_t *length, struct umx_error *err);
+    /* Starts the products' shell with a fixed script (host/shell.h). NOT_FOUND: the host has none. */
+    int (*shell_open)(struct umx_host *host, const char *script, struct umx_host_shell **out, struct umx_error *err);
+    /* Optional, for a host without a shell: what it has recorded of the command. NOT_FOUND: nothing. */
+    int (*shell_record)(struct umx_host *host, struct umx_arena *arena, const char *command, char **text,
+                        size_t *length, struct umx_error *err);
     int (*restart)(struct umx_host *host, const char *service, int64_t timeout, struct umx_error *err);
     uint64_t (*stamp)(struct umx_host *host);
     void (*close)(struct umx_host *host);
@@ -109,11 +113,16 @@ struct umx_host_platform {
 struct umx_host {
     const struct umx_host_platform *platform;
     struct umx_host_identity identity;
-    struct umx_arena *arena; /* the identity's strings */
+    struct umx_arena *arena;   /* the identity's strings */
+    const char *shell_account; /* NULL or "": the account of this process */
+    const char *shell_password_file;
 };
 
 /* where: "local", or "recorded:DIR". */
 int umx_host_open(const char *where, struct umx_host **out, struct umx_error *err);
+/* The account of the identity `shell` (agent/config.h): copied. "" for both: the service's own account. */
+int umx_host_set_shell_account(struct umx_host *host, const char *account, const char *password_file,
+                               struct umx_error *err);
 void umx_host_close(struct umx_host *host); /* NULL allowed */
 
 /* roots: NULL-terminated list of key paths; keys are read to three levels below them. */
@@ -127,9 +136,10 @@ int umx_host_listeners(struct umx_host *host, struct umx_arena *arena, struct um
                        struct umx_error *err);
 int umx_host_events(struct umx_host *host, struct umx_arena *arena, const struct umx_host_event_filter *filters,
                     size_t filter_count, struct umx_host_event **list, size_t *count, struct umx_error *err);
-/* NOT_FOUND: the host does not have this command. timeout in microseconds. */
+/* Runs the fixed script of a command to its end. input: what it reads, NULL for nothing. NOT_FOUND: the host does not
+ * have this command. timeout in microseconds. */
 int umx_host_shell(struct umx_host *host, struct umx_arena *arena, const char *command, const char *script,
-                   int64_t timeout, char **text, size_t *length, struct umx_error *err);
+                   const char *input, int64_t timeout, char **text, size_t *length, struct umx_error *err);
 /* Stops and starts a service and waits until it runs. A recorded host only writes a new start time into its
  * services.json: the stand-in for the real thing. */
 int umx_host_restart(struct umx_host *host, const char *service, int64_t timeout, struct umx_error *err);

@@ -113,16 +113,12 @@ static int listeners(struct umx_host *host, struct umx_arena *arena, struct umx_
     return status != 0 ? status : sockets("/proc/net/tcp6", AF_INET6, arena, *list, count, err);
 }
 
-static int no_shell(struct umx_host *host, struct umx_arena *arena, const char *command, const char *script,
-                    int64_t timeout, char **text, size_t *length, struct umx_error *err)
+static int no_shell(struct umx_host *host, const char *script, struct umx_host_shell **out, struct umx_error *err)
 {
     (void)host;
-    (void)arena;
     (void)script;
-    (void)timeout;
-    (void)text;
-    (void)length;
-    umx_fail(err, UMX_ERR_SHELL_FAILED, command, "a Linux machine has no such shell");
+    (void)out;
+    umx_fail(err, UMX_ERR_SHELL_FAILED, "shell", "a Linux machine has no such shell");
     if (err != NULL)
         err->status = UMX_E_NOT_FOUND;
     return UMX_E_NOT_FOUND;
@@ -187,7 +183,7 @@ int umx_host_open_local(struct umx_host **out, struct umx_error *err)
         .certificates = no_certificates,
         .listeners = listeners,
         .events = no_events,
-        .shell = no_shell,
+        .shell_open = no_shell,
         .restart = no_restart,
         .stamp = no_stamp,
         .close = close_local,

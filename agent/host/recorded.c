@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/host/shell.h"
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -36,13 +37,10 @@ static int setting(void *user, const char *section, const char *name, const char
         const char *name;
         const char **to;
     } settings[] = {
-        {"host", "fqdn", &identity->fqdn},
-        {"host", "os", &identity->os},
-        {"host", "address", &identity->address},
-        {"directory", "forest", &identity->forest},
-        {"directory", "principal", &identity->principal},
-        {"directory", "keytab", &identity->keytab},
-        {"directory", "domain_controllers", &identity->domain_controllers},
+        {"host", "fqdn", &identity->fqdn},          {"host", "os", &identity->os},
+        {"host", "address", &identity->address},    {"host", "shell_program", &identity->shell_program},
+        {"directory", "forest", &identity->forest}, {"directory", "principal", &identity->principal},
+        {"directory", "keytab", &identity->keytab}, {"directory", "domain_controllers", &identity->domain_controllers},
     };
 
     if (!umx_text_valid(value, strlen(value))) {
@@ -63,6 +61,19 @@ static int setting(void *user, const char *section, const char *name, const char
     }
     reading->bad = "there is no such setting";
     return 0;
+}
+
+/* A file without a directory stands beside host.ini. */
+static int beside(struct umx_recorded *recorded, const char **name, struct umx_error *err)
+{
+    char path[UMX_AGENT_PATH_MAX];
+
+    if ((*name)[0] == '\0' || (*name)[0] == '/')
+        return 0;
+    int status = umx_recorded_path(recorded, *name, path, err);
+    if (status == 0 && (*name = umx_arena_string(recorded->host.arena, path)) == NULL)
+        status = umx_fail(err, UMX_ERR_MEMORY, recorded->directory, NULL);
+    return status;
 }
 
 static int read_identity(struct umx_recorded *recorded, struct umx_error *err)
@@ -86,12 +97,10 @@ static int read_identity(struct umx_recorded *recorded, struct umx_error *err)
         else if (host->identity.fqdn[0] == '\0')
             status = umx_fail(err, UMX_ERR_HOST_UNREADABLE, path, "[host] fqdn is missing");
     }
-    /* A keytab without a directory stands beside host.ini. */
-    if (status == 0 && host->identity.keytab[0] != '\0' && host->identity.keytab[0] != '/' &&
-        (status = umx_recorded_path(recorded, host->identity.keytab, path, err)) == 0)
-        host->identity.keytab = umx_arena_string(host->arena, path);
-    if (status == 0 && host->identity.keytab == NULL)
-        status = umx_fail(err, UMX_ERR_MEMORY, recorded->directory, NULL);
+    if (status == 0)
+        status = beside(recorded, &host->identity.keytab, err);
+    if (status == 0)
+        status = beside(recorded, &host->identity.shell_program, err);
     umx_arena_free(arena);
     return status;
 }
@@ -116,16 +125,26 @@ static int registry(struct umx_host *host, struct umx_registry *into, struct umx
     return status;
 }
 
-static int shell(struct umx_host *host, struct umx_arena *arena, const char *command, const char *script,
-                 int64_t timeout, char **text, size_t *length, struct umx_error *err)
+static int shell_open(struct umx_host *host, const char *script, struct umx_host_shell **out, struct umx_error *err)
+{
+    const struct umx_recorded *recorded = (const struct umx_recorded *)host;
+
+    if (host->identity.shell_program[0] != '\0')
+        return umx_host_shell_program(host->identity.shell_program, recorded->directory, script, out, err);
+    umx_fail(err, UMX_ERR_SHELL_FAILED, "shell", "this recorded host has no shell_program, only recorded answers");
+    if (err != NULL)
+        err->status = UMX_E_NOT_FOUND;
+    return UMX_E_NOT_FOUND;
+}
+
+static int shell_record(struct umx_host *host, struct umx_arena *arena, const char *command, char **text,
+                        size_t *length, struct umx_error *err)
 {
     const struct umx_recorded *recorded = (const struct umx_recorded *)host;
     char name[128];
     char path[UMX_AGENT_PATH_MAX];
     int n = snprintf(name, sizeof name, "shell/%s.txt", command);
 
-    (void)script;
-    (void)timeout;
     if (n < 0 || (size_t)n >= sizeof name || strchr(command, '/') != NULL || command[0] == '.')
         return umx_fail(err, UMX_ERR_HOST_UNREADABLE, command, "not the name of a command");
     int status = umx_recorded_path(recorded, name, path, err);
@@ -181,7 +200,8 @@ int umx_host_open_recorded(const char *directory, struct umx_host **out, struct 
         .certificates = umx_recorded_certificates,
         .listeners = umx_recorded_listeners,
         .events = umx_recorded_events,
-        .shell = shell,
+        .shell_open = shell_open,
+        .shell_record = shell_record,
         .restart = umx_recorded_restart,
         .stamp = stamp,
         .close = close_recorded,
@@ -201,6 +221,7 @@ int umx_host_open_recorded(const char *directory, struct umx_host **out, struct 
                                                          .principal = "",
                                                          .keytab = "",
                                                          .domain_controllers = "",
+                                                         .shell_program = "",
                                                          .recorded = true};
     umx_text_copy(recorded->directory, sizeof recorded->directory, directory);
     recorded->host.arena = umx_arena_new(RECORDED_ARENA);

@@ -15,7 +15,7 @@ int umx_windows_listeners(struct umx_host *host, struct umx_arena *arena, struct
                           size_t *count, struct umx_error *err);
 int umx_windows_events(struct umx_host *host, struct umx_arena *arena, const struct umx_host_event_filter *filters,
                        size_t filter_count, struct umx_host_event **list, size_t *count, struct umx_error *err);
-int umx_windows_shell(struct umx_host *host, struct umx_arena *arena, const char *command, const char *script,
-                      int64_t timeout, char **text, size_t *length, struct umx_error *err);
+int umx_windows_shell_open(struct umx_host *host, const char *script, struct umx_host_shell **out,
+                           struct umx_error *err);
 
 #endif

@@ -98,9 +98,9 @@ static void what_was_not_recorded_is_empty(void **state)
     assert_int_equal(count, 0);
     assert_int_equal(umx_host_certificates(host, arena, &certificates, &count, NULL), 0);
     assert_int_equal(count, 0);
-    assert_int_equal(umx_host_shell(host, arena, "Get-UMService", "", 0, &text, &count, &err), UMX_E_NOT_FOUND);
+    assert_int_equal(umx_host_shell(host, arena, "Get-UMService", "", NULL, 0, &text, &count, &err), UMX_E_NOT_FOUND);
     /* A name is no path. */
-    assert_int_equal(umx_host_shell(host, arena, "../host", "", 0, &text, &count, &err), UMX_E_IO);
+    assert_int_equal(umx_host_shell(host, arena, "../host", "", NULL, 0, &text, &count, &err), UMX_E_IO);
     umx_host_close(host);
     place_remove(&place);
 }
