@@ -1,18 +1,80 @@
+#include <string.h>
+
 #include "cli/commands.h"
 #include "cli/plan_view.h"
 #include "cli/value.h"
 
-static void view(struct umx_cli *cli, const struct umx_document *document)
+/* Names of operators that the directory gave with their decisions, by identity. */
+static json_t *names_of(const json_t *entries)
 {
-    static const struct umx_output_column columns[] = {{"sequence", "NO", UMX_GRID_RIGHT | UMX_GRID_FIXED},
+    json_t *names = json_object();
+
+    for (size_t i = 0; i < json_array_size(entries); i++) {
+        const json_t *entry = json_array_get(entries, i), *approval = json_object_get(entry, "approval");
+        if (umx_value_string(approval, "name")[0] != '\0')
+            json_object_set(names, umx_value_string(entry, "actor"), json_object_get(approval, "name"));
+    }
+    return names;
+}
+
+/* umx://DEPLOYMENT/operator/S-1-5-21-1-2-3-1105 as a name or S-1-5-…-1105: a column on a screen has no room for more,
+ * and -o json has it all. */
+static void add_actor(struct umx_text *out, const char *actor, const json_t *names)
+{
+    const char *name = umx_value_string(names, actor),
+               *role = strncmp(actor, "umx://", 6) == 0 ? strchr(actor + 6, '/') : NULL;
+    const char *sid = role != NULL ? strchr(role + 1, '/') : NULL, *last = strrchr(actor, '-');
+
+    if (name[0] != '\0')
+        umx_text_adds(out, name);
+    else if (sid == NULL)
+        umx_text_adds(out, actor);
+    else if (strncmp(role, "/controller/", 12) == 0)
+        umx_text_adds(out, "controller");
+    else if (strncmp(sid + 1, "S-1-5-", 6) == 0 && last > sid + 7)
+        umx_text_addf(out, "S-1-5-…%s", last);
+    else
+        umx_text_adds(out, sid + 1);
+}
+
+static json_t *shown_entry(const json_t *entry, const json_t *names)
+{
+    const char *error = umx_value_string(entry, "error");
+    json_t *row = json_copy((json_t *)(uintptr_t)entry);
+    struct umx_text actor = {0}, detail = {0};
+
+    add_actor(&actor, umx_value_string(entry, "actor"), names);
+    umx_text_addf(&detail, "%s%s%s", error, error[0] != '\0' ? " " : "", umx_value_string(entry, "detail"));
+    json_object_set_new(row, "actor", json_string(umx_text_string(&actor)));
+    json_object_set_new(row, "detail", json_string(umx_text_string(&detail)));
+    umx_text_free(&actor);
+    umx_text_free(&detail);
+    return row;
+}
+
+/* The plan's column is left out where all entries are of one plan. */
+void umx_audit_view(struct umx_cli *cli, const struct umx_document *document)
+{
+    static const struct umx_output_column columns[] = {{"plan", "PLAN", 0},
+                                                       {"sequence", "NO", UMX_GRID_RIGHT | UMX_GRID_FIXED},
                                                        {"written_at", "AT", UMX_GRID_FIXED},
                                                        {"kind", "KIND", UMX_GRID_STATUS | UMX_GRID_FIXED},
-                                                       {"plan", "PLAN", 0},
-                                                       {"step", "STEP", 0},
-                                                       {"actor", "ACTOR", 0},
+                                                       {"step", "STEP", UMX_GRID_FIXED},
+                                                       {"actor", "BY", UMX_GRID_FIXED},
                                                        {"detail", "DETAIL", 0}};
+    const json_t *entries = umx_document_array(document, "entries");
+    json_t *rows = json_array(), *names = names_of(entries);
+    size_t skip = 1;
 
-    umx_output_records(cli, umx_document_array(document, "entries"), columns, 7);
+    for (size_t i = 0; i < json_array_size(entries); i++) {
+        const json_t *entry = json_array_get(entries, i);
+        json_array_append_new(rows, shown_entry(entry, names));
+        if (strcmp(umx_value_string(entry, "plan"), umx_value_string(json_array_get(entries, 0), "plan")) != 0)
+            skip = 0;
+    }
+    umx_output_records(cli, rows, columns + skip, 7 - skip);
+    json_decref(rows);
+    json_decref(names);
 }
 
 UMX_COMMAND(audit)
@@ -27,7 +89,7 @@ UMX_COMMAND(audit)
         json_decref(arguments);
         return status;
     }
-    return umx_output_call(cli, "audit", arguments, view, err);
+    return umx_output_call(cli, "audit", arguments, umx_audit_view, err);
 }
 
 static void view_verify(struct umx_cli *cli, const struct umx_document *document)

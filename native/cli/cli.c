@@ -34,8 +34,14 @@ static void print_json_error(struct umx_cli *cli, const struct umx_error *err)
     char id[24];
 
     snprintf(id, sizeof id, "UMX-%d", err->id);
+    struct umx_text remedy = {0};
+    if (err->id == UMX_ERR_USAGE && cli->command != NULL)
+        umx_text_addf(&remedy, "see `umx help %s`", cli->command->words);
+    else
+        umx_text_adds(&remedy, umx_error_text(err->id)->remedy);
     json_t *root = json_pack("{s:{s:s,s:s,s:s,s:s}}", "error", "id", id, "what", err->what, "why", umx_error_why(err),
-                             "remedy", umx_error_text(err->id)->remedy);
+                             "remedy", umx_text_string(&remedy));
+    umx_text_free(&remedy);
     if (root != NULL && json_dumpf(root, cli->err, JSON_COMPACT) == 0)
         fputc('\n', cli->err);
     json_decref(root);
@@ -52,7 +58,15 @@ void umx_cli_print_error(struct umx_cli *cli, const struct umx_error *err)
         return;
     }
     umx_width_add_printable(&clean, umx_error_format(err, text, sizeof text));
-    fprintf(cli->err, "umx: error %s\n", umx_text_string(&clean));
+    if (err->id == UMX_ERR_USAGE && cli->command != NULL) { /* the command's own help knows more than the overview */
+        const char *remedy = umx_error_text(err->id)->remedy;
+        size_t tail = strlen(remedy);
+        if (clean.length > tail && strcmp(clean.data + clean.length - tail, remedy) == 0)
+            clean.data[clean.length - tail] = '\0';
+        fprintf(cli->err, "umx: error %ssee `umx help %s`\n", umx_text_string(&clean), cli->command->words);
+    } else {
+        fprintf(cli->err, "umx: error %s\n", umx_text_string(&clean));
+    }
     umx_text_free(&clean);
 }
 
@@ -148,6 +162,7 @@ static int dispatch(struct umx_cli *cli, const char *const *words, size_t count,
             return UMX_EXIT_GOOD;
         return unknown_command(cli, words[lead], err);
     }
+    cli->command = command;
     for (size_t i = 0; i < count; i++)
         if (i < lead || i >= lead + used)
             rest[n++] = words[i];
@@ -188,7 +203,9 @@ int umx_cli_run(struct umx_cli *cli, const char *const *words, size_t count)
         peek_format(cli, words, count);
         result = dispatch(cli, words, count, args, &err);
     }
-    if (result < 0) {
+    if (result < 0 && err.id == UMX_ERR_FILE_UNWRITABLE && umx_terminal_gone(cli->out)) {
+        result = UMX_EXIT_GOOD; /* whoever read has seen enough */
+    } else if (result < 0) {
         umx_cli_print_error(cli, &err);
         result = umx_status_exit(err.status);
     }

@@ -18,6 +18,8 @@ enum umx_cli_format { UMX_CLI_TABLE, UMX_CLI_JSON, UMX_CLI_JSONL, UMX_CLI_CSV };
 /* Exit codes of design 8. */
 enum { UMX_EXIT_GOOD = 0, UMX_EXIT_NO = 1, UMX_EXIT_USAGE = 2, UMX_EXIT_ACCESS = 3, UMX_EXIT_PARTIAL = 4 };
 
+struct umx_command;
+
 struct umx_cli {
     const char *controller; /* HOST:PORT */
     const char *identity;   /* path of the identity file */
@@ -27,7 +29,8 @@ struct umx_cli {
     FILE *err;              /* everything else */
     struct umx_style style; /* of out */
     bool err_terminal;
-    bool progress_shown; /* a progress line stands on the terminal and has to be wiped */
+    bool progress_shown;               /* a progress line stands on the terminal and has to be wiped */
+    const struct umx_command *command; /* that runs; NULL: not known yet */
 };
 
 /* One command. run returns an exit code, or a negative status with err filled. */

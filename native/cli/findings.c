@@ -19,25 +19,69 @@ static void view_line(struct umx_cli *cli, const char *label, const char *text)
     umx_text_free(&line);
 }
 
+static void put_status(struct umx_cli *cli, const char *status)
+{
+    const char *color = umx_grid_color(status);
+    bool colored = cli->style.color && color != NULL;
+
+    fprintf(cli->out, "%s%s%s%s%s", colored ? "\033[" : "", colored ? color : "", colored ? "m" : "", status,
+            colored ? "\033[0m" : "");
+}
+
 static void view_block(struct umx_cli *cli, const json_t *finding)
 {
-    const char *status = umx_value_string(finding, "status"), *forest = umx_value_string(finding, "forest");
-    const char *target = umx_value_string(finding, "target"), *color = umx_grid_color(status);
-    struct umx_text head = {0};
+    const char *forest = umx_value_string(finding, "forest"), *target = umx_value_string(finding, "target");
+    struct umx_text head = {0}, clean = {0};
 
     umx_text_addf(&head, " %s  %s%s%s", umx_value_string(finding, "id"), forest,
                   forest[0] != '\0' && target[0] != '\0' ? "  " : "", target);
-    fprintf(cli->out, "%s%s%s%s%s", cli->style.color && color != NULL ? "\033[" : "",
-            cli->style.color && color != NULL ? color : "", cli->style.color && color != NULL ? "m" : "", status,
-            cli->style.color && color != NULL ? "\033[0m" : "");
-    struct umx_text clean = {0};
+    put_status(cli, umx_value_string(finding, "status"));
     umx_width_add_printable(&clean, umx_text_string(&head));
     fprintf(cli->out, "%s\n", umx_text_string(&clean));
     umx_text_free(&clean);
     umx_text_free(&head);
     view_line(cli, "expected", umx_value_string(finding, "expected"));
     view_line(cli, "actual", umx_value_string(finding, "actual"));
-    view_line(cli, "do", umx_value_string(finding, "remedy"));
+}
+
+/* Findings that are said together, in the order of the first of each group: one check, one answer, one thing to do. */
+static json_t *grouped(const json_t *findings)
+{
+    json_t *groups = json_object();
+
+    for (size_t i = 0; i < json_array_size(findings); i++) {
+        json_t *finding = json_array_get(findings, i);
+        struct umx_text key = {0};
+        umx_text_addf(&key, "%s\n%s\n%s", umx_value_string(finding, "status"), umx_value_string(finding, "id"),
+                      umx_value_string(finding, "remedy"));
+        json_t *group = json_object_get(groups, umx_text_string(&key));
+        if (group == NULL) {
+            group = json_array();
+            json_object_set_new(groups, umx_text_string(&key), group);
+        }
+        json_array_append(group, finding);
+        umx_text_free(&key);
+    }
+    return groups;
+}
+
+/* The problems of one status, the remedy once behind all findings that share it. */
+static size_t view_problems(struct umx_cli *cli, const json_t *groups, const char *status)
+{
+    const char *key;
+    json_t *group;
+    size_t shown = 0;
+
+    json_object_foreach((json_t *)(uintptr_t)groups, key, group)
+    {
+        const json_t *first = json_array_get(group, 0);
+        if (strcmp(umx_value_string(first, "status"), status) != 0)
+            continue;
+        for (size_t i = 0; i < json_array_size(group); i++, shown++)
+            view_block(cli, json_array_get(group, i));
+        view_line(cli, "do", umx_value_string(first, "remedy"));
+    }
+    return shown;
 }
 
 static void view_others(struct umx_cli *cli, const json_t *findings)
@@ -63,14 +107,12 @@ static void view(struct umx_cli *cli, const struct umx_document *document, bool 
 {
     const json_t *findings = umx_document_array(document, "findings");
     const json_t *counts = json_object_get(document->root, "counts");
+    json_t *groups = grouped(findings);
     size_t shown = 0;
 
     for (size_t s = 0; s < sizeof problems / sizeof problems[0]; s++)
-        for (size_t i = 0; i < json_array_size(findings); i++)
-            if (strcmp(umx_value_string(json_array_get(findings, i), "status"), problems[s]) == 0) {
-                view_block(cli, json_array_get(findings, i));
-                shown++;
-            }
+        shown += view_problems(cli, groups, problems[s]);
+    json_decref(groups);
     if (shown > 0)
         fputc('\n', cli->out);
     if (all)

@@ -1,5 +1,6 @@
 #include "cli/grid.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -289,6 +290,25 @@ out:
     free(widths);
     free(rest);
     return result;
+}
+
+void umx_grid_labelled(FILE *out, const struct umx_style *style, const char *label, size_t indent, const char *text)
+{
+    char *clean = printable(text);
+    const char *at = clean != NULL ? clean : "";
+    size_t room = style->width > indent + NARROWEST ? style->width - indent : 0;
+
+    fprintf(out, "%s", label);
+    pad(out, indent > umx_width(label, strlen(label)) ? indent - umx_width(label, strlen(label)) : 1);
+    do {
+        size_t skip, length = next_line(at, room > 0 ? room : SIZE_MAX, &skip);
+        fwrite(at, 1, length, out);
+        fputc('\n', out);
+        at += length + skip;
+        if (*at != '\0')
+            pad(out, indent);
+    } while (*at != '\0');
+    free(clean);
 }
 
 void umx_grid_paragraph(FILE *out, const struct umx_style *style, size_t indent, const char *text)

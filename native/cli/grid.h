@@ -45,6 +45,9 @@ int umx_grid_print(const struct umx_grid *grid, FILE *out, const struct umx_styl
 /* SGR parameter of a status word ("31" for failed...), NULL: none. */
 const char *umx_grid_color(const char *word);
 
+/* Writes the label, then text (made printable) from column `indent` on, wrapped to the style's width. */
+void umx_grid_labelled(FILE *out, const struct umx_style *style, const char *label, size_t indent, const char *text);
+
 /* Writes text (made printable) wrapped to the style's width, each line after `indent` spaces. */
 void umx_grid_paragraph(FILE *out, const struct umx_style *style, size_t indent, const char *text);
 

@@ -20,6 +20,7 @@ int main(int argc, char **argv)
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
         setlocale(LC_CTYPE, "");
     umx_text_addf(&identity, "%s/.config/umx/identity.pem", environment("HOME", ""));
+    umx_terminal_keep_pipes();
     struct umx_cli cli = {
         .controller = environment("UMX_CONTROLLER", "127.0.0.1:7444"),
         .identity = environment("UMX_IDENTITY", umx_text_string(&identity)),
@@ -29,7 +30,7 @@ int main(int argc, char **argv)
         .err_terminal = umx_terminal_is(stderr),
     };
     int result = umx_cli_run(&cli, (const char *const *)argv + 1, argc > 0 ? (size_t)argc - 1 : 0);
-    if (fflush(stdout) != 0 && result == UMX_EXIT_GOOD)
+    if (fflush(stdout) != 0 && result == UMX_EXIT_GOOD && !umx_terminal_gone(stdout))
         result = UMX_EXIT_NO;
     umx_text_free(&identity);
     return result;

@@ -90,14 +90,11 @@ void umx_output_records(struct umx_cli *cli, const json_t *records, const struct
 
 void umx_output_member(struct umx_cli *cli, const json_t *object, const char *key, const char *label)
 {
-    struct umx_text text = {0}, clean = {0};
+    enum { VALUES_AT = 13 };
+    struct umx_text text = {0};
 
     umx_value_add_text(&text, json_object_get(object, key));
-    if (text.length > 0) {
-        umx_text_addf(&clean, "%-13s", label);
-        umx_text_adds(&clean, umx_text_string(&text));
-        umx_grid_paragraph(cli->out, &cli->style, 0, umx_text_string(&clean));
-    }
+    if (text.length > 0)
+        umx_grid_labelled(cli->out, &cli->style, label, VALUES_AT, umx_text_string(&text));
     umx_text_free(&text);
-    umx_text_free(&clean);
 }

@@ -87,6 +87,29 @@ static void show_access(struct umx_cli *cli, const json_t *step, const json_t *c
     umx_text_free(&line);
 }
 
+/* {"name":"A","numbers":"1\n2"} as `name=A, numbers=1; 2`: what an agent is told about one item. */
+static void put_items(struct umx_cli *cli, const json_t *items)
+{
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        const char *text = json_string_value(json_array_get(items, i)), *key;
+        json_t *item = text != NULL && text[0] == '{' ? json_loads(text, 0, NULL) : NULL, *value;
+        struct umx_text line = {0};
+        json_object_foreach(item, key, value)
+        {
+            umx_text_addf(&line, "%s%s=", line.length > 0 ? ", " : "", key);
+            for (const char *at = json_string_value(value); at != NULL && *at != '\0';) {
+                size_t length = strcspn(at, "\n");
+                umx_text_add(&line, at, length);
+                at += length + (at[length] != '\0');
+                umx_text_adds(&line, *at != '\0' ? "; " : "");
+            }
+        }
+        put(cli, COMES, "item", item != NULL ? umx_text_string(&line) : text != NULL ? text : "");
+        umx_text_free(&line);
+        json_decref(item);
+    }
+}
+
 static void show_action(struct umx_cli *cli, const json_t *step, const json_t *change)
 {
     const json_t *action = json_object_get(change, "action");
@@ -95,7 +118,7 @@ static void show_action(struct umx_cli *cli, const json_t *step, const json_t *c
     put(cli, SUBJECT, "server", umx_value_string(action, "server"));
     put(cli, SUBJECT, "action", umx_value_string(action, "action"));
     put(cli, SUBJECT, "as", umx_value_string(action, "identity"));
-    put_all(cli, COMES, "item", json_object_get(action, "item"));
+    put_items(cli, json_object_get(action, "item"));
 }
 
 static void show_gate(struct umx_cli *cli, const json_t *step, const json_t *change)
@@ -138,6 +161,40 @@ static void show_images(struct umx_cli *cli, const json_t *step)
     put_all(cli, COMES, "access", json_object_get(json_object_get(step, "after"), "access"));
 }
 
+/* Records that a step promises: their fields that count. */
+static void put_records(struct umx_cli *cli, char sign, const json_t *world)
+{
+    const char *table, *field;
+    json_t *records, *value;
+
+    json_object_foreach((json_t *)(uintptr_t)world, table, records)
+    {
+        for (size_t i = 0; json_is_array(records) && i < json_array_size(records); i++) {
+            struct umx_text line = {0};
+            json_object_foreach(json_array_get(records, i), field, value)
+            {
+                struct umx_text cell = {0};
+                umx_value_add_text(&cell, value);
+                if (cell.length > 0)
+                    umx_text_addf(&line, "%s%s=%s", line.length > 0 ? ", " : "", field, umx_text_string(&cell));
+                umx_text_free(&cell);
+            }
+            put(cli, sign, table, umx_text_string(&line));
+            umx_text_free(&line);
+        }
+    }
+}
+
+static void put_member(struct umx_cli *cli, const char *name, const json_t *step, const char *key)
+{
+    struct umx_text text = {0};
+
+    umx_value_add_text(&text, json_object_get(step, key));
+    if (text.length > 0)
+        put(cli, SUBJECT, name, umx_text_string(&text));
+    umx_text_free(&text);
+}
+
 void umx_plan_diff_step(struct umx_cli *cli, const json_t *step)
 {
     const json_t *change = json_object_get(step, "change");
@@ -157,8 +214,13 @@ void umx_plan_diff_step(struct umx_cli *cli, const json_t *step)
         }
     if (!known)
         show_images(cli, step);
-    if (json_is_true(json_object_get(step, "irreversible")))
-        put(cli, SUBJECT, "IRREVERSIBLE", umx_value_string(step, "undo"));
+    put_records(cli, GOES, json_object_get(step, "original"));
+    put_records(cli, GOES, json_object_get(step, "removed"));
+    put_records(cli, COMES, json_object_get(step, "predicted"));
+    put_member(cli, "groups", step, "groups");
+    put_member(cli, "writer account", step, "permission");
+    put_member(cli, "after", step, "depends");
+    put_member(cli, json_is_true(json_object_get(step, "irreversible")) ? "IRREVERSIBLE" : "undo", step, "undo");
     if (umx_value_string(step, "error")[0] != '\0')
         put(cli, SUBJECT, "error", umx_value_string(step, "error"));
     umx_text_free(&head);

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
@@ -21,7 +22,7 @@ static void add_detail(struct umx_text *line, const char *detail)
     json_decref(results);
 }
 
-void umx_plan_view_entry(struct umx_cli *cli, const json_t *entry)
+void umx_plan_view_entry(struct umx_cli *cli, const json_t *entry, const json_t *step)
 {
     struct umx_text line = {0}, clean = {0};
 
@@ -30,6 +31,8 @@ void umx_plan_view_entry(struct umx_cli *cli, const json_t *entry)
         umx_text_addf(&line, "  %-12s %s", umx_value_string(entry, "kind"), umx_value_string(entry, "step"));
     else
         umx_text_addf(&line, "  %s", umx_value_string(entry, "kind"));
+    if (umx_value_string(step, "summary")[0] != '\0' && strcmp(umx_value_string(entry, "kind"), "intent") == 0)
+        umx_text_addf(&line, " %s", umx_value_string(step, "summary"));
     if (umx_value_string(entry, "outcome")[0] != '\0')
         umx_text_addf(&line, " %s", umx_value_string(entry, "outcome"));
     if (umx_value_string(entry, "error")[0] != '\0')
@@ -42,10 +45,37 @@ void umx_plan_view_entry(struct umx_cli *cli, const json_t *entry)
     umx_text_free(&clean);
 }
 
+struct watch {
+    struct umx_cli *cli;
+    const char *plan;
+    const json_t *steps; /* NULL: not asked for */
+};
+
+/* s17 is the seventeenth step. */
+static const json_t *step_of(const struct watch *watch, const json_t *entry)
+{
+    const char *id = umx_value_string(entry, "step");
+    unsigned long number = id[0] == 's' ? strtoul(id + 1, NULL, 10) : 0;
+    const json_t *step = number > 0 ? json_array_get(watch->steps, number - 1) : NULL;
+
+    return strcmp(umx_value_string(step, "id"), id) == 0 ? step : NULL;
+}
+
+/* A gate says at once what there is to do: the plan waits for it. */
+static void show_entry(const struct watch *watch, const json_t *entry)
+{
+    const json_t *step = step_of(watch, entry);
+
+    umx_plan_view_entry(watch->cli, entry, step);
+    if (strcmp(umx_value_string(step, "kind"), "gate") == 0 && strcmp(umx_value_string(entry, "kind"), "intent") == 0)
+        umx_plan_view_gate(watch->cli, watch->plan, step);
+}
+
 /* Entries are shown when they come. */
 static int show(void *user, const char *type, const json_t *item, struct umx_error *err)
 {
-    struct umx_cli *cli = user;
+    const struct watch *watch = user;
+    struct umx_cli *cli = watch->cli;
     int result = 0;
 
     if (strcmp(type, "entries") != 0)
@@ -54,7 +84,7 @@ static int show(void *user, const char *type, const json_t *item, struct umx_err
     if (cli->format == UMX_CLI_JSONL)
         result = json_dumpf(item, cli->out, JSON_COMPACT) != 0 || fputc('\n', cli->out) == EOF ? -1 : 0;
     else if (cli->format == UMX_CLI_TABLE)
-        umx_plan_view_entry(cli, item);
+        show_entry(watch, item);
     if (result != 0 || fflush(cli->out) != 0)
         return umx_fail(err, UMX_ERR_FILE_UNWRITABLE, "standard output", NULL);
     return 0;
@@ -83,15 +113,22 @@ static void view_end(struct umx_cli *cli, const struct umx_document *document)
 UMX_COMMAND(plan_watch)
 {
     bool streams = cli->format == UMX_CLI_TABLE || cli->format == UMX_CLI_JSONL;
-    const struct umx_call_sink sink = {.item = show, .user = cli, .keep = !streams};
-    struct umx_document document = {0};
-    int status =
-        umx_call(cli, "plan.watch", json_pack("{s:s}", "name", umx_args_operand(args, 0)), &sink, &document, err);
+    struct watch watch = {.cli = cli, .plan = umx_args_operand(args, 0)};
+    const struct umx_call_sink sink = {.item = show, .user = &watch, .keep = !streams};
+    struct umx_document plan = {0}, document = {0};
+    int status = 0;
 
+    if (cli->format == UMX_CLI_TABLE) { /* what the steps' ids mean */
+        status = umx_call(cli, "plan.show", json_pack("{s:s}", "name", watch.plan), NULL, &plan, err);
+        watch.steps = umx_document_array(&plan, "steps");
+    }
+    if (status == 0)
+        status = umx_call(cli, "plan.watch", json_pack("{s:s}", "name", watch.plan), &sink, &document, err);
     if (status == 0)
         status = umx_output(cli, &document, view_end, err);
     if (status == 0)
         status = exit_of(umx_value_string(document.root, "state"));
     umx_document_close(&document);
+    umx_document_close(&plan);
     return status;
 }

@@ -15,6 +15,11 @@ struct umx_style umx_terminal_style(FILE *stream);
 
 bool umx_terminal_is(FILE *stream);
 
+/* A write to a pipe whose reader is gone (`umx ... | head`) fails instead of ending the program. */
+void umx_terminal_keep_pipes(void);
+/* Whether the stream's reader is gone. */
+bool umx_terminal_gone(FILE *stream);
+
 /* From now on the first interrupt is only remembered; the second ends the program. */
 void umx_terminal_catch_interrupt(void);
 bool umx_terminal_interrupted(void);

@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,4 +51,16 @@ void umx_terminal_catch_interrupt(void)
 bool umx_terminal_interrupted(void)
 {
     return interrupted != 0;
+}
+
+void umx_terminal_keep_pipes(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+}
+
+bool umx_terminal_gone(FILE *stream)
+{
+    struct pollfd one = {.fd = fileno(stream)};
+
+    return one.fd >= 0 && poll(&one, 1, 0) == 1 && (one.revents & POLLERR) != 0;
 }
