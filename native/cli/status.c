@@ -161,7 +161,7 @@ static void view_pairs(struct umx_cli *cli, const json_t *pairs)
     }
 }
 
-/* ---- where to go on: the first phase of each pair that is not done, and what says more */
+/* ---- where to go on: the first phase of each pair that is not done, once for all pairs */
 
 static bool is_open(const json_t *phase)
 {
@@ -170,16 +170,18 @@ static bool is_open(const json_t *phase)
     return strcmp(state, "done") != 0 && strcmp(state, "not_applicable") != 0;
 }
 
-static void add_counts(struct umx_text *out, const json_t *phase)
+/* " (4 fail, 1 unknown)" */
+static void add_counts(struct umx_text *out, const json_t *counts)
 {
-    static const char *const counts[] = {"fail", "warn", "unknown"};
+    const char *name;
+    json_t *count;
     bool any = false;
 
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        long long count = umx_value_integer(phase, counts[i]);
-        if (count == 0)
+    json_object_foreach((json_t *)(uintptr_t)counts, name, count)
+    {
+        if (json_integer_value(count) == 0)
             continue;
-        umx_text_addf(out, "%s%lld %s", any ? ", " : " (", count, counts[i]);
+        umx_text_addf(out, "%s%lld %s", any ? ", " : "  (", (long long)json_integer_value(count), name);
         any = true;
     }
     umx_text_adds(out, any ? ")" : "");
@@ -187,26 +189,39 @@ static void add_counts(struct umx_text *out, const json_t *phase)
 
 static void view_next(struct umx_cli *cli, const json_t *pairs)
 {
-    bool titled = false;
+    static const char *const words[] = {"fail", "warn", "unknown"};
+    json_t *next = json_object(); /* slug -> counts over the pairs that are at it */
+    const char *slug;
+    json_t *counts;
 
     for (size_t i = 0; i < json_array_size(pairs); i++) {
-        const json_t *pair = json_array_get(pairs, i), *phases = json_object_get(pair, "phases");
+        const json_t *phases = json_object_get(json_array_get(pairs, i), "phases");
         size_t p = 0;
         while (p < json_array_size(phases) && !is_open(json_array_get(phases, p)))
             p++;
         const json_t *phase = json_array_get(phases, p);
         if (phase == NULL)
             continue;
+        counts = json_object_get(next, umx_value_string(phase, "slug"));
+        if (counts == NULL) {
+            counts = json_object();
+            json_object_set_new(next, umx_value_string(phase, "slug"), counts);
+        }
+        for (size_t w = 0; w < sizeof words / sizeof words[0]; w++)
+            json_object_set_new(counts, words[w],
+                                json_integer(umx_value_integer(counts, words[w]) + umx_value_integer(phase, words[w])));
+    }
+    if (json_object_size(next) > 0)
+        fputs("\nNEXT\n", cli->out);
+    json_object_foreach(next, slug, counts)
+    {
         struct umx_text line = {0};
-        umx_text_addf(&line, "%s is %s", umx_value_string(phase, "slug"), umx_value_string(phase, "state"));
-        add_counts(&line, phase);
-        umx_text_addf(&line, ": umx check --phase %s --pair ", umx_value_string(phase, "slug"));
-        add_title(&line, pair);
-        fputs(titled ? "" : "\nNEXT\n", cli->out);
-        titled = true;
+        umx_text_addf(&line, "umx check --phase %s", slug);
+        add_counts(&line, counts);
         umx_grid_paragraph(cli->out, &cli->style, 2, umx_text_string(&line));
         umx_text_free(&line);
     }
+    json_decref(next);
 }
 
 void umx_status_view(struct umx_cli *cli, const struct umx_document *document)

@@ -324,11 +324,9 @@ static void status_has_its_problems_first(void **state)
     (void)state;
     assert_int_equal(RUN("status"), 0);
     assert_string_equal(out_text, "PROBLEMS\n"
-                                  "STATE    WHAT                        WHY\n"
-                                  "error    x.test                      UMX-1201: silence\n"
-                                  "missing  exchucutil (x.test:y.test)  4 fail, 1 warn, 0 unknown\n"
-                                  "unknown  1 phase (x.test:y.test)     `umx check --phase NAME` says why\n"
-                                  "silent   1 agent                     not connected; see `umx agents`\n"
+                                  "STATE   WHAT     WHY\n"
+                                  "error   x.test   UMX-1201: silence\n"
+                                  "silent  1 agent  not connected; see `umx agents`\n"
                                   "\n"
                                   "FOREST  SIDE      READ FROM  AT\n"
                                   "x.test  exchange\n"
@@ -337,6 +335,9 @@ static void status_has_its_problems_first(void **state)
                                   "forests     done\n"
                                   "exchucutil  missing\n"
                                   "ocsumutil   unknown\n"
+                                  "\n"
+                                  "NEXT\n"
+                                  "  umx check --phase exchucutil  (4 fail, 1 warn)\n"
                                   "\n"
                                   "agents: 3 connected, 1 silent\n");
 }

@@ -125,7 +125,7 @@ static void one_screen_shows_up_to_four_pairs(void **state)
         assert_int_equal(times("not_applicable"), 0);
         assert_int_equal(times("drifted"), 2 * pairs); /* among the problems, and in the grid */
         assert_int_equal(times("unknown"), 2 * pairs); /* in the grid alone */
-        assert_int_equal(times("umx check --phase certificates"), pairs);
+        assert_int_equal(times("umx check --phase certificates"), 1);
     }
     status_of(1, ".test");
     has("PHASE               e0.test:lync.test\n");
