@@ -100,6 +100,12 @@ static const struct umx_phase phases[UMX_PHASE_COUNT] = {
         .groups_exchange = "local_administrators",
         .groups_lync = NONE,
         .documentation = certificates_documentation,
+        .options = umx_certificates_options,
+        .checks = umx_certificates_checks,
+        .check = umx_certificates_check,
+        .plan = umx_certificates_plan,
+        .exchange_tables = "exchange_server dial_plan",
+        .lync_tables = "",
     },
     {
         .number = 3,
