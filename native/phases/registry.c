@@ -151,6 +151,13 @@ static const struct umx_phase phases[UMX_PHASE_COUNT] = {
         .groups_exchange = "local_administrators and " UMX_GROUPS_SERVER,
         .groups_lync = NONE,
         .documentation = um_servers_documentation,
+        .options = umx_um_servers_options,
+        .checks = umx_um_servers_checks,
+        .check = umx_um_servers_check,
+        .plan = umx_um_servers_plan,
+        .finish = umx_um_servers_finish,
+        .exchange_tables = "exchange_server dial_plan ip_gateway",
+        .lync_tables = "lync_pool",
     },
     {
         .number = 6,
