@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "controller/fleet.h"
 #include "controller/forests.h"
+#include "phases/um_server.h"
 #include "store/state.h"
 
 struct umx_observer {
@@ -102,7 +103,8 @@ static int add_target(struct umx_arena *arena, Umx__ProofTarget ***targets, size
 }
 
 /* Agents in the other forest prove that they can read the dial plans there (V7.7) and find the Lync groups' SIDs
- * (V1B.11); everybody looks the domain controllers of all forests up (V1B.10) and proves TLS to the pools. */
+ * (V1B.11); everybody looks the domain controllers of all forests up (V1B.10) and proves TLS to the pools and to the UM
+ * services (C6). */
 static void tell_agents(struct umx_observer *observer, const Umx__World *records)
 {
     struct umx_arena *arena = umx_arena_new(UMX_ARENA_FLOOR * 16);
@@ -154,6 +156,21 @@ static void tell_agents(struct umx_observer *observer, const Umx__World *records
         target.has_port = 1;
         target.port = 5061;
         add_target(arena, &targets, &count, &target);
+    }
+    for (size_t i = 0; i < records->n_forest; i++) {
+        size_t end_count;
+        const struct umx_um_end *ends = umx_um_ends(records, records->forest[i]->forest, arena, &end_count);
+        for (size_t k = 0; ends != NULL && k < end_count; k++) {
+            Umx__ProofTarget target = UMX__PROOF_TARGET__INIT;
+            target.has_kind = 1;
+            target.kind = UMX__PROOF__KIND__TLS;
+            target.forest = records->forest[i]->forest;
+            target.host = umx_arena_string(arena, ends[k].fqdn);
+            target.has_port = 1;
+            target.port = ends[k].port;
+            if (target.host != NULL)
+                add_target(arena, &targets, &count, &target);
+        }
     }
     if (umx_fleet_set_proofs(observer->controller->fleet, targets, count, &err) != 0)
         umx_log_error("observer", &err);

@@ -424,6 +424,60 @@ static int apply_action(struct umx_world *world, const Umx__PlanStep *step)
     return 0;
 }
 
+/* The proofs from one forest to another succeed; one of the controller's is there when none was. */
+static int prove_trust(struct umx_world *world, char *from, char *to, struct umx_error *err)
+{
+    Umx__World *records = umx_world_edit(world);
+    const Umx__Forest *target = umx_find_forest(records, to);
+    bool found = false;
+
+    for (size_t i = 0; i < records->n_proof; i++) {
+        Umx__Proof *proof = records->proof[i];
+        if (proof->kind != UMX__PROOF__KIND__TRUST || !umx_text_equal(proof->forest, from) ||
+            !umx_text_equal(proof->target_forest, to))
+            continue;
+        found = true;
+        proof->has_status = 1;
+        proof->status = UMX__PROOF__STATUS__PASS;
+        proof->has_collected_at = 1;
+        proof->collected_at = records->taken_at;
+    }
+    if (found || target == NULL)
+        return 0;
+    char controller[] = "controller";
+    Umx__Proof proof = UMX__PROOF__INIT;
+    proof.server = controller;
+    proof.has_kind = proof.has_status = proof.has_collected_at = 1;
+    proof.kind = UMX__PROOF__KIND__TRUST;
+    proof.forest = from;
+    proof.target_forest = to;
+    proof.target = target->domain_controller;
+    proof.status = UMX__PROOF__STATUS__PASS;
+    proof.collected_at = records->taken_at;
+    return umx_world_add(world, &proof.base, err);
+}
+
+/* A gate is confirmed when its checks pass: what was tried for real then works, and clocks are right. */
+static int apply_gate(struct umx_world *world, const Umx__PlanStep *step, struct umx_error *err)
+{
+    const Umx__GateChange *gate = step->change->gate;
+    Umx__World *records = umx_world_edit(world);
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && gate != NULL && i < gate->n_check; i++) {
+        bool live = umx_text_equal(gate->check[i], "forests/trust-live");
+        for (size_t k = 0; rc == 0 && live && step->predicted != NULL && k < step->predicted->n_trust; k++) {
+            Umx__Trust *trust = step->predicted->trust[k];
+            /* An account of the trusted partner gets through to the trusting forest. */
+            if ((trust->direction & 2) != 0)
+                rc = prove_trust(world, trust->partner, trust->forest, err);
+        }
+        for (size_t k = 0; umx_text_equal(gate->check[i], "forests/clock") && k < records->n_forest; k++)
+            records->forest[k]->clock_offset = 0;
+    }
+    return rc;
+}
+
 static int apply_step(struct umx_world *world, struct umx_finder *finder, const Umx__PlanStep *step,
                       struct umx_error *err)
 {
@@ -444,6 +498,7 @@ static int apply_step(struct umx_world *world, struct umx_finder *finder, const 
     case UMX__CHANGE__KIND__ACTION:
         return apply_action(world, step);
     case UMX__CHANGE__KIND__GATE:
+        return apply_gate(world, step, err);
     case UMX__CHANGE__KIND__WAIT:
     default:
         return 0; /* what a person does is what the step promises */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "phases/build.h"
 #include "phases/groups.h"
 
 static int valid_trust(const char *value, struct umx_error *err)
@@ -196,6 +197,44 @@ static void add_check(struct umx_steps *out, Umx__PlanStep *step, const char *id
     umx_steps_attribute(out, &step->after->attribute, &step->after->n_attribute, id, "pass");
 }
 
+/* What both halves will look like when somebody has run the commands: later phases are planned on it, and the gate is
+ * verified by it. That the trust works is a check of the gate. */
+static void promise_half(struct umx_steps *out, const struct umx_view *view, Umx__PlanStep *step, const Umx__Forest *of,
+                         const Umx__Forest *partner, const char *remedy)
+{
+    const Umx__Trust *now = umx_forests_trust(view->world, of, partner);
+    bool made = strstr(remedy, " /add ") != NULL;
+    bool filtered = now != NULL && (now->attributes & UMX_TRUST_QUARANTINED) != 0 &&
+                    strstr(remedy, "/quarantine:No") != NULL && umx_text_equal(step->forest, of->forest);
+    bool routed = now != NULL && strstr(remedy, "/namesuffixes") != NULL && umx_text_equal(step->forest, of->forest);
+    Umx__Trust trust = UMX__TRUST__INIT;
+    char *suffix[] = {partner->forest};
+
+    if (now == NULL && !made)
+        return;
+    trust.forest = of->forest;
+    trust.partner = now != NULL ? now->partner : partner->forest;
+    trust.has_direction = 1;
+    trust.direction = made ? UMX_TRUST_BOTH : now->direction;
+    if (made) {
+        trust.dn =
+            umx_steps_copy(out, umx_steps_say(out, "CN=%s,CN=System,%s", partner->forest, umx_or_empty(of->root_dn)));
+        trust.partner_sid = partner->root_sid;
+        trust.has_type = trust.has_attributes = 1;
+        trust.type = UMX_TRUST_TYPE_AD;
+        trust.attributes = UMX_TRUST_FOREST;
+    }
+    if (filtered) {
+        trust.has_attributes = 1;
+        trust.attributes = now->attributes & ~UMX_TRUST_QUARANTINED;
+    }
+    if (made || routed) {
+        trust.suffix_enabled = suffix;
+        trust.n_suffix_enabled = 1;
+    }
+    umx_step_promise(out, step, view->world, &trust.base);
+}
+
 /* A trust has a half in each forest: the other forest's administrators take part in making one and look at the result.
  */
 static void add_other_half(struct umx_steps *out, const struct umx_view *view, const Umx__PlanStep *made)
@@ -215,6 +254,8 @@ static void add_other_half(struct umx_steps *out, const struct umx_view *view, c
         umx_steps_copy(out, umx_steps_say(out, "an administrator of %s agrees to the trust with %s and verifies it",
                                           here->forest, there->forest));
     umx_steps_depend(out, step, made->id);
+    promise_half(out, view, step, view->exchange, view->lync, made->change->gate->reason);
+    promise_half(out, view, step, view->lync, view->exchange, made->change->gate->reason);
     add_check(out, step, "forests/trust-live");
 }
 
@@ -231,6 +272,10 @@ static void add_gate(struct umx_steps *out, size_t first, const struct umx_view 
         step->summary =
             umx_steps_copy(out, umx_steps_say(out, "an administrator puts right: %s (now: %s)",
                                               umx_or_empty(finding->expected), umx_or_empty(finding->actual)));
+        if (strncmp(finding->id, "forests/trust-", strlen("forests/trust-")) == 0) {
+            promise_half(out, view, step, view->exchange, view->lync, remedy);
+            promise_half(out, view, step, view->lync, view->exchange, remedy);
+        }
         if (strstr(remedy, " /add ") != NULL || strstr(remedy, " /reset ") != NULL)
             add_other_half(out, view, step);
     }

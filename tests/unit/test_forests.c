@@ -501,6 +501,70 @@ static void test_plan_of_a_missing_trust(void **state)
     umx_world_free(world);
 }
 
+/* What the gates predict: the other phases see a trust, the checks pass, and nothing is left to plan. */
+static void plan_is_enough(struct umx_world *world)
+{
+    struct w_run run;
+    struct umx_error err = {0};
+
+    assert_int_equal(w_plan_phases(&run, world, forests, NULL), 0);
+    assert_true(run.steps.count > 0);
+    for (size_t i = 0; i < run.steps.count; i++)
+        assert_int_equal(umx_phase_apply(world, run.steps.items[i], &err), 0);
+    w_end(&run);
+    assert_int_equal(w_plan_phases(&run, world, forests, NULL), 0);
+    for (size_t i = 0; i < run.steps.count; i++)
+        print_message("left over: %s\n", run.steps.items[i]->summary);
+    assert_int_equal(run.steps.count, 0);
+    w_end(&run);
+    w_check(&run, world, "forests", NULL);
+    for (const struct umx_phase_check *check = umx_phase("forests")->checks; check->id != NULL; check++)
+        for (size_t i = 0; check->core && i < run.findings.count; i++)
+            if (strcmp(run.findings.items[i]->id, check->id) == 0)
+                assert_true(run.findings.items[i]->status == W_PASS || run.findings.items[i]->status == W_WARN);
+    w_end(&run);
+    umx_world_free(world);
+}
+
+static void test_gates_predict(void **state)
+{
+    struct umx_world *world = world_pair();
+    struct w_run run;
+
+    (void)state;
+    w_remove_trusts(world, W_LY);
+    w_remove_trusts(world, W_EX);
+    w_remove_proofs(world, UMX__PROOF__KIND__TRUST);
+    assert_int_equal(w_plan_phases(&run, world, forests, NULL), 0);
+    const Umx__PlanStep *make = run.steps.items[0];
+    assert_int_equal(make->predicted->n_trust, 2);
+    assert_int_equal(make->predicted->trust[0]->direction, 3);
+    assert_int_equal(make->predicted->trust[0]->attributes, 8);
+    assert_string_equal(make->predicted->trust[0]->partner, W_LY);
+    assert_string_equal(make->predicted->trust[0]->partner_sid, W_SID_LY);
+    assert_string_equal(make->predicted->trust[1]->forest, W_LY);
+    assert_null(make->original); /* there was none */
+    w_end(&run);
+    plan_is_enough(world);
+
+    world = world_pair(); /* the forest was rebuilt */
+    W_EDIT(world)->trust[0]->partner_sid = w_s("S-1-5-21-9-9-9");
+    plan_is_enough(world);
+    world = world_pair(); /* the secret is broken */
+    for (size_t i = 0; i < umx_world_records(world)->n_proof; i++)
+        W_EDIT(world)->proof[i]->status = UMX__PROOF__STATUS__FAIL;
+    plan_is_enough(world);
+    world = world_pair(); /* quarantine */
+    W_EDIT(world)->trust[0]->attributes = 0xC;
+    plan_is_enough(world);
+    world = world_pair(); /* names that nobody routes */
+    W_EDIT(world)->trust[1]->n_suffix_enabled = 0;
+    plan_is_enough(world);
+    world = world_pair(); /* clocks */
+    W_EDIT(world)->forest[0]->clock_offset = 20 * UMX_MINUTE;
+    plan_is_enough(world);
+}
+
 static void test_plan_needs_a_read_forest(void **state)
 {
     struct umx_world *world = world_pair();
@@ -541,6 +605,7 @@ int main(void)
         cmocka_unit_test(test_one_forest),
         cmocka_unit_test(test_plan_of_a_good_pair_is_empty),
         cmocka_unit_test(test_plan_of_a_missing_trust),
+        cmocka_unit_test(test_gates_predict),
         cmocka_unit_test(test_plan_needs_a_read_forest),
     };
 
