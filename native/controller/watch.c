@@ -80,6 +80,7 @@ static int show_steps(const struct umx_plan_state *plan, struct umx_arena *arena
             step->error = umx_arena_format(arena, "%s: %s", state->error, state->detail != NULL ? state->detail : "");
         else if (state->state == UMX__PLAN_STEP__STATE__SKIPPED)
             step->error = umx_arena_string(arena, state->detail);
+        step->result = umx_arena_string(arena, state->result);
         out->steps[out->step_count++] = step;
     }
     return 0;
