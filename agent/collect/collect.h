@@ -86,6 +86,7 @@ int umx_collect_lync_dial_plan(struct umx_collect *collect, struct umx_error *er
 int umx_collect_lync_policy(struct umx_collect *collect, struct umx_error *err);
 int umx_collect_lync_pool_member(struct umx_collect *collect, struct umx_error *err);
 int umx_collect_lync_user(struct umx_collect *collect, struct umx_error *err);
+int umx_collect_local_administrator(struct umx_collect *collect, struct umx_error *err);
 int umx_collect_proof(struct umx_collect *collect, struct umx_error *err);
 
 #endif

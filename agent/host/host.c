@@ -54,6 +54,13 @@ int umx_host_events(struct umx_host *host, struct umx_arena *arena, const struct
     return host->platform->events(host, arena, filters, filter_count, list, count, err);
 }
 
+int umx_host_administrators(struct umx_host *host, struct umx_arena *arena, struct umx_host_administrator **list,
+                            size_t *count, struct umx_error *err)
+{
+    *count = 0;
+    return host->platform->administrators(host, arena, list, count, err);
+}
+
 int umx_host_set_shell_account(struct umx_host *host, const char *account, const char *password_file,
                                struct umx_error *err)
 {

@@ -20,6 +20,7 @@ enum {
     UMX_HOST_CERTIFICATES_MAX = 1024,
     UMX_HOST_CERTIFICATE_MAX = 64 * 1024, /* bytes of one DER or PEM file */
     UMX_HOST_LISTENERS_MAX = 4096,
+    UMX_HOST_ADMINISTRATORS_MAX = 1000,
     UMX_HOST_EVENTS_MAX = 4096,
     UMX_HOST_LIST_MAX = 4 * 1024 * 1024,  /* bytes of one JSON file */
     UMX_HOST_SHELL_MAX = 8 * 1024 * 1024, /* bytes of one command's output */
@@ -78,6 +79,12 @@ struct umx_host_event {
     const char *message;
 };
 
+/* A member of the local Administrators. */
+struct umx_host_administrator {
+    const char *sid;
+    const char *name; /* "" when not known */
+};
+
 /* What to look for in a log: provider and ids. */
 struct umx_host_event_filter {
     const char *log;
@@ -99,6 +106,8 @@ struct umx_host_platform {
                      struct umx_error *err);
     int (*events)(struct umx_host *host, struct umx_arena *arena, const struct umx_host_event_filter *filters,
                   size_t filter_count, struct umx_host_event **list, size_t *count, struct umx_error *err);
+    int (*administrators)(struct umx_host *host, struct umx_arena *arena, struct umx_host_administrator **list,
+                          size_t *count, struct umx_error *err);
     /* Starts the products' shell with a fixed script (host/shell.h). NOT_FOUND: the host has none. */
     int (*shell_open)(struct umx_host *host, const char *script, struct umx_host_shell **out, struct umx_error *err);
     /* Optional, for a host without a shell: what it has recorded of the command. NOT_FOUND: nothing. */
@@ -136,6 +145,8 @@ int umx_host_listeners(struct umx_host *host, struct umx_arena *arena, struct um
                        struct umx_error *err);
 int umx_host_events(struct umx_host *host, struct umx_arena *arena, const struct umx_host_event_filter *filters,
                     size_t filter_count, struct umx_host_event **list, size_t *count, struct umx_error *err);
+int umx_host_administrators(struct umx_host *host, struct umx_arena *arena, struct umx_host_administrator **list,
+                            size_t *count, struct umx_error *err);
 /* Runs the fixed script of a command to its end. input: what it reads, NULL for nothing. NOT_FOUND: the host does not
  * have this command. timeout in microseconds. */
 int umx_host_shell(struct umx_host *host, struct umx_arena *arena, const char *command, const char *script,

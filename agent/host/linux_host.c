@@ -124,6 +124,17 @@ static int no_shell(struct umx_host *host, const char *script, struct umx_host_s
     return UMX_E_NOT_FOUND;
 }
 
+static int no_administrators(struct umx_host *host, struct umx_arena *arena, struct umx_host_administrator **list,
+                             size_t *count, struct umx_error *err)
+{
+    (void)host;
+    (void)arena;
+    (void)list;
+    (void)count;
+    (void)err;
+    return 0;
+}
+
 static int no_restart(struct umx_host *host, const char *service, int64_t timeout, struct umx_error *err)
 {
     (void)host;
@@ -183,6 +194,7 @@ int umx_host_open_local(struct umx_host **out, struct umx_error *err)
         .certificates = no_certificates,
         .listeners = listeners,
         .events = no_events,
+        .administrators = no_administrators,
         .shell_open = no_shell,
         .restart = no_restart,
         .stamp = no_stamp,

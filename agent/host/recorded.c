@@ -200,6 +200,7 @@ int umx_host_open_recorded(const char *directory, struct umx_host **out, struct 
         .certificates = umx_recorded_certificates,
         .listeners = umx_recorded_listeners,
         .events = umx_recorded_events,
+        .administrators = umx_recorded_administrators,
         .shell_open = shell_open,
         .shell_record = shell_record,
         .restart = umx_recorded_restart,

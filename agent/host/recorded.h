@@ -20,6 +20,8 @@ int umx_recorded_listeners(struct umx_host *host, struct umx_arena *arena, struc
                            size_t *count, struct umx_error *err);
 int umx_recorded_events(struct umx_host *host, struct umx_arena *arena, const struct umx_host_event_filter *filters,
                         size_t filter_count, struct umx_host_event **list, size_t *count, struct umx_error *err);
+int umx_recorded_administrators(struct umx_host *host, struct umx_arena *arena, struct umx_host_administrator **list,
+                                size_t *count, struct umx_error *err);
 int umx_recorded_restart(struct umx_host *host, const char *service, int64_t timeout, struct umx_error *err);
 int umx_recorded_certificates(struct umx_host *host, struct umx_arena *arena, struct umx_host_certificate **list,
                               size_t *count, struct umx_error *err);

@@ -82,6 +82,7 @@ int umx_host_open_local(struct umx_host **out, struct umx_error *err)
         .certificates = umx_windows_certificates,
         .listeners = umx_windows_listeners,
         .events = umx_windows_events,
+        .administrators = umx_windows_administrators,
         .shell_open = umx_windows_shell_open,
         .restart = umx_windows_restart,
         .stamp = no_stamp,

@@ -15,6 +15,8 @@ int umx_windows_listeners(struct umx_host *host, struct umx_arena *arena, struct
                           size_t *count, struct umx_error *err);
 int umx_windows_events(struct umx_host *host, struct umx_arena *arena, const struct umx_host_event_filter *filters,
                        size_t filter_count, struct umx_host_event **list, size_t *count, struct umx_error *err);
+int umx_windows_administrators(struct umx_host *host, struct umx_arena *arena, struct umx_host_administrator **list,
+                               size_t *count, struct umx_error *err);
 int umx_windows_shell_open(struct umx_host *host, const char *script, struct umx_host_shell **out,
                            struct umx_error *err);
 

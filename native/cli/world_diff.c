@@ -38,7 +38,11 @@ static const struct {
     {"container", {"forest", "dn"}},
     {"access_entry", {"forest", "target_dn", "sddl"}},
     {"voice_user", {"forest", "dn"}},
+    {"mailbox_user", {"forest", "dn"}},
+    {"organizational_unit", {"forest", "dn"}},
     {"admin_group", {"forest", "meaning"}},
+    {"lync_user", {"server", "sip_address"}},
+    {"local_administrator", {"server", "sid"}},
 };
 
 static const char *const ignored[] = {"collected_at",   "source",     "highest_usn", "clock_offset",

@@ -5,8 +5,9 @@
 
 #include "base/clock.h"
 #include "controller/forests.h"
+#include "store/state.h"
 
-enum { CACHE_SIZE = 128, GROUPS_MAX = 64 };
+enum { CACHE_SIZE = 128, GROUPS_MAX = 512 };
 #define CACHE_TIME (60 * UMX_SECOND)
 #define DIRECTORY_TIME (15 * UMX_SECOND)
 
@@ -95,6 +96,20 @@ static int ask_membership(struct umx_controller *controller, const struct umx_id
     for (size_t i = 0; i < records->n_admin_group && membership.n_group_sid < GROUPS_MAX; i++)
         if (gives_role(records->admin_group[i], access, configured))
             sids[membership.n_group_sid++] = records->admin_group[i]->sid;
+    /* Who administers a server may approve what is done on it, and must be able to say so. */
+    if (access == UMX_ACCESS_OPERATOR && !configured)
+        status = umx_state_load(controller->state, umx_reflect_table("local_administrator"), world, err);
+    if (status != 0)
+        goto out;
+    for (size_t i = 0; i < records->n_local_administrator && membership.n_group_sid < GROUPS_MAX; i++) {
+        char *sid = records->local_administrator[i]->sid;
+        bool known = sid == NULL || strncmp(sid, "S-1-5-21-", 9) != 0;
+        for (size_t k = 0; k < membership.n_group_sid && !known; k++)
+            known = strcmp(sids[k], sid) == 0;
+        if (!known)
+            sids[membership.n_group_sid++] = sid;
+        *allowed = *allowed || (!known && strcmp(sid, caller->name) == 0);
+    }
     umx_text_copy(name, sizeof name, caller->name);
     membership.user_sid = name;
     membership.group_sid = sids;
@@ -105,7 +120,7 @@ static int ask_membership(struct umx_controller *controller, const struct umx_id
                               &reply, err);
     if (status == 0)
         *allowed = reply->reply_case == UMX__WORKER_REPLY__REPLY_MEMBERSHIP && reply->membership->enabled &&
-                   reply->membership->n_group_sid > 0;
+                   (reply->membership->n_group_sid > 0 || *allowed);
 out:
     umx_world_free(world);
     umx_arena_free(arena);

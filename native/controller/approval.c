@@ -2,6 +2,7 @@
  * Who may let a plan run: signed decisions per forest, what they add up to, and taking a new one (design 6).
  */
 #include <string.h>
+#include <strings.h>
 
 #include "base/statement.h"
 #include "controller/engine_private.h"
@@ -11,6 +12,10 @@
 enum { PEOPLE_MAX = 256 };
 
 #define EXPIRY_MAX (30 * UMX_DAY)
+#define REPORT_AGE_MAX UMX_DAY
+
+/* Not a group of the forest: its members are what the agent of a server says (spec 0.5). */
+#define LOCAL_ADMINISTRATORS "local_administrators"
 
 /* ---- what decisions add up to */
 
@@ -83,6 +88,30 @@ static const char *groups_of(const struct umx_engine *engine, const Umx__PlanSte
     return step->groups != NULL && step->groups[0] != '\0' ? step->groups : default_groups(engine, step->forest);
 }
 
+/* The server that a step is done on or about, "" when it is no server: what local_administrators means there. */
+static void server_of(const Umx__PlanStep *step, char server[UMX_FQDN_MAX])
+{
+    const Umx__Change *change = step->change;
+    const char *of = step->target != NULL ? step->target : "";
+    const char *dn = change != NULL && change->dn != NULL ? change->dn : "";
+
+    if (change != NULL && change->action != NULL && change->action->server != NULL)
+        of = change->action->server;
+    else if (change != NULL && change->wait != NULL && change->wait->server != NULL)
+        of = change->wait->server;
+    /* CN=..,CN=SERVER,CN=Servers,...: the object of the server or one below it. */
+    for (const char *at = dn; *at != '\0'; at = umx_text_dn_parent(at)) {
+        const char *parent = umx_text_dn_parent(at);
+        if (parent == NULL)
+            break;
+        if (strncasecmp(parent, "CN=Servers,", 11) == 0 && strncasecmp(at, "CN=", 3) == 0) {
+            snprintf(server, UMX_FQDN_MAX, "%.*s", (int)(parent - 1 - at - 3), at + 3);
+            return;
+        }
+    }
+    umx_text_copy(server, UMX_FQDN_MAX, *dn != '\0' ? "" : of);
+}
+
 struct lack {
     struct umx_text *missing; /* may be NULL */
     struct umx_error *err;
@@ -99,11 +128,11 @@ static void lacks(struct lack *lack, enum umx_error_id id, const char *forest, c
 
 /* One line for each expression that is not satisfied, however many steps have it. */
 static void check_forest(const struct umx_engine *engine, const struct umx_plan_state *plan, const char *forest,
-                         const struct tally *tally, struct lack *lack)
+                         struct tally *tally, struct lack *lack)
 {
     const char *last = NULL;
     bool any = false;
-    char why[UMX_ERROR_WHY_MAX];
+    char why[UMX_ERROR_WHY_MAX], server[UMX_FQDN_MAX] = "", last_server[UMX_FQDN_MAX] = "";
 
     for (size_t i = 0; i <= plan->step_count; i++) {
         const Umx__PlanStep *step = i < plan->step_count ? plan->steps[i].step : NULL;
@@ -113,12 +142,20 @@ static void check_forest(const struct umx_engine *engine, const struct umx_plan_
             break; /* the default counts only where no step is */
         any = true;
         const char *groups = step != NULL ? groups_of(engine, step) : default_groups(engine, forest);
-        if (last != NULL && strcmp(last, groups) == 0)
+        bool local = step != NULL && strstr(groups, LOCAL_ADMINISTRATORS) != NULL;
+        if (local)
+            server_of(step, server);
+        if (last != NULL && strcmp(last, groups) == 0 && (!local || umx_text_equal(server, last_server)))
             continue;
         last = groups;
+        umx_text_copy(last_server, sizeof last_server, server);
+        for (size_t k = 0; k < tally->count; k++)
+            tally->people[k].server = server;
         if (umx_groups_satisfied_by(groups, tally->people, tally->count))
             continue;
-        if (step != NULL)
+        if (local && server[0] != '\0')
+            snprintf(why, sizeof why, "step %s needs approval by %s (of %s)", step->id, groups, server);
+        else if (step != NULL)
             snprintf(why, sizeof why, "step %s needs approval by %s", step->id, groups);
         else
             snprintf(why, sizeof why, "approval by %s is needed", groups);
@@ -280,10 +317,40 @@ static int check_signature(const struct decision *d)
     return status;
 }
 
+/* Accounts and groups of a domain, reported lately: what everybody or the machine itself is in gives nobody a say. */
+static bool counts(const Umx__LocalAdministrator *administrator)
+{
+    return administrator->server != NULL && administrator->sid != NULL &&
+           strncmp(administrator->sid, "S-1-5-21-", 9) == 0 &&
+           administrator->collected_at > umx_clock_now() - REPORT_AGE_MAX;
+}
+
+/* local_administrators@SERVER for each server whose agent names the operator or one of his groups. */
+static int add_local(struct decision *d, const Umx__World *records, const Umx__MembershipResult *member)
+{
+    for (size_t i = 0; i < records->n_local_administrator; i++) {
+        const Umx__LocalAdministrator *administrator = records->local_administrator[i];
+        bool his = counts(administrator) && umx_text_equal(administrator->sid, d->caller->identity->name);
+        for (size_t k = 0; k < member->n_group_sid && counts(administrator) && !his; k++)
+            his = umx_text_equal(administrator->sid, member->group_sid[k]);
+        if (!his)
+            continue;
+        char *meaning = umx_arena_format(d->arena, LOCAL_ADMINISTRATORS "@%s", administrator->server);
+        bool known = false;
+        for (size_t k = 0; k < d->approval.n_group && meaning != NULL && !known; k++)
+            known = strcmp(d->approval.group[k], meaning) == 0;
+        if (meaning == NULL)
+            return umx_fail(d->err, UMX_ERR_MEMORY, administrator->server, NULL);
+        if (!known)
+            d->approval.group[d->approval.n_group++] = meaning;
+    }
+    return 0;
+}
+
 /* Groups of the forest by meaning, read now, and which of them hold the operator, nested. */
 static int prove_groups(struct decision *d)
 {
-    static const char *const tables[] = {"forest", "admin_group", NULL};
+    static const char *const tables[] = {"forest", "admin_group", "local_administrator", NULL};
     char forest[UMX_FQDN_MAX], sid[sizeof d->caller->identity->name];
     const char *forests[] = {forest};
     struct umx_world *world = NULL;
@@ -298,8 +365,9 @@ static int prove_groups(struct decision *d)
         return status;
     const Umx__World *records = umx_world_records(world);
     membership.user_sid = sid;
-    membership.group_sid = umx_arena_alloc(d->arena, (records->n_admin_group + 1) * sizeof(char *));
-    d->approval.group = umx_arena_alloc(d->arena, (records->n_admin_group + 1) * sizeof(char *));
+    size_t most = records->n_admin_group + records->n_local_administrator + 1;
+    membership.group_sid = umx_arena_alloc(d->arena, most * sizeof(char *));
+    d->approval.group = umx_arena_alloc(d->arena, most * sizeof(char *));
     if (membership.group_sid == NULL || d->approval.group == NULL) {
         status = umx_fail(d->err, UMX_ERR_MEMORY, forest, NULL);
         goto out;
@@ -307,6 +375,9 @@ static int prove_groups(struct decision *d)
     for (size_t i = 0; i < records->n_admin_group; i++)
         if (umx_text_equal(records->admin_group[i]->forest, forest) && records->admin_group[i]->sid != NULL)
             membership.group_sid[membership.n_group_sid++] = records->admin_group[i]->sid;
+    for (size_t i = 0; i < records->n_local_administrator; i++)
+        if (counts(records->local_administrator[i]))
+            membership.group_sid[membership.n_group_sid++] = records->local_administrator[i]->sid;
     request.request_case = UMX__WORKER_REQUEST__REQUEST_MEMBERSHIP;
     request.membership = &membership;
     status = umx_engine_call(d->engine, forest, false, &request, d->arena, &reply, d->err);
@@ -329,6 +400,7 @@ static int prove_groups(struct decision *d)
                 d->approval.n_group++;
             break;
         }
+    status = add_local(d, records, reply->membership);
 out:
     umx_world_free(world);
     return status;
@@ -337,7 +409,8 @@ out:
 /* Whether the groups bring any step of the forest nearer to what it needs. */
 static bool contributes(struct decision *d, const struct umx_plan_state *plan, const char **needed)
 {
-    const char *const *groups = (const char *const *)d->approval.group;
+    char server[UMX_FQDN_MAX] = "";
+    const struct umx_person person = {(const char *const *)d->approval.group, d->approval.n_group, server};
     const char *last = NULL;
 
     *needed = default_groups(d->engine, d->arguments->forest);
@@ -349,13 +422,16 @@ static bool contributes(struct decision *d, const struct umx_plan_state *plan, c
             break;
         const char *expression =
             step != NULL ? groups_of(d->engine, step) : default_groups(d->engine, d->arguments->forest);
-        if (last != NULL && strcmp(last, expression) == 0)
+        bool local = step != NULL && strstr(expression, LOCAL_ADMINISTRATORS) != NULL;
+        if (last != NULL && strcmp(last, expression) == 0 && !local)
             continue;
+        if (local)
+            server_of(step, server);
         *needed = last = expression;
-        if (umx_groups_satisfied(expression, groups, d->approval.n_group))
+        if (umx_groups_satisfied_by(expression, &person, 1))
             return true;
         const char *without = umx_groups_missing(expression, NULL, 0, d->arena);
-        const char *with = umx_groups_missing(expression, groups, d->approval.n_group, d->arena);
+        const char *with = umx_groups_missing_of(expression, &person, d->arena);
         if (without != NULL && with != NULL && strcmp(without, with) != 0)
             return true;
     }

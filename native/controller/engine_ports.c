@@ -9,6 +9,24 @@
 #include "controller/observer.h"
 #include "store/state.h"
 
+/* Tables that agents fill are not asked of forests: what was last reported counts. */
+static bool agent_table(const struct umx_table *table)
+{
+    return table != NULL && !table->derived && table->record != &umx__exchange_server__descriptor &&
+           protobuf_c_message_descriptor_get_field_by_name(table->record, "server") != NULL;
+}
+
+static int load_tables(struct umx_controller *controller, const char *const *tables, struct umx_world *world,
+                       struct umx_error *err)
+{
+    int status = 0;
+
+    for (; status == 0 && *tables != NULL; tables++)
+        if (agent_table(umx_reflect_table(*tables)))
+            status = umx_state_load(controller->state, umx_reflect_table(*tables), world, err);
+    return status;
+}
+
 static int read_tables(struct umx_controller *controller, const char *forest, const char *const *tables,
                        struct umx_world *world, struct umx_error *err)
 {
@@ -17,8 +35,11 @@ static int read_tables(struct umx_controller *controller, const char *forest, co
     Umx__Read read = UMX__READ__INIT;
     Umx__WorkerRequest request = UMX__WORKER_REQUEST__INIT;
 
-    for (; tables[read.n_table] != NULL && read.n_table < TABLES_MAX; read.n_table++)
-        names[read.n_table] = (char *)(uintptr_t)tables[read.n_table]; /* packed, never changed */
+    for (; *tables != NULL && read.n_table < TABLES_MAX; tables++)
+        if (!agent_table(umx_reflect_table(*tables)))
+            names[read.n_table++] = (char *)(uintptr_t)*tables; /* packed, never changed */
+    if (read.n_table == 0)
+        return 0; /* no table at all would mean all of them */
     read.table = names;
     request.request_case = UMX__WORKER_REQUEST__REQUEST_READ;
     request.read = &read;
@@ -37,6 +58,8 @@ static int read_world(void *user, const char *const *forests, size_t count, cons
     int status = world == NULL ? umx_fail(err, UMX_ERR_MEMORY, "world", NULL) : 0;
     for (size_t i = 0; status == 0 && i < count; i++)
         status = read_tables(controller, forests[i], tables, world, err);
+    if (status == 0)
+        status = load_tables(controller, tables, world, err);
     if (status != 0) {
         umx_world_free(world);
         world = NULL;

@@ -2,6 +2,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 
@@ -171,12 +172,28 @@ static bool is(const struct node *word, const char *meaning)
     return strlen(meaning) == word->length && strncmp(meaning, word->word, word->length) == 0;
 }
 
-static bool holds(const struct node *word, const char *meaning)
+/* The name of a server in the directory is the first label of its FQDN, at most 15 characters of it. */
+static bool same_server(const char *fqdn, const char *server)
+{
+    enum { SHORT_NAME = 15 };
+    size_t label = strcspn(fqdn, ".");
+
+    if (umx_text_equal(fqdn, server))
+        return true;
+    label = label < SHORT_NAME ? label : SHORT_NAME;
+    return strchr(server, '.') == NULL && strlen(server) == label && strncasecmp(fqdn, server, label) == 0;
+}
+
+static bool holds(const struct node *word, const char *meaning, const char *server)
 {
     if (meaning == NULL)
         return false;
     if (is(word, meaning))
         return true;
+    const char *host = strchr(meaning, '@');
+    if (host != NULL)
+        return server != NULL && word->length == (size_t)(host - meaning) &&
+               strncmp(meaning, word->word, word->length) == 0 && same_server(host + 1, server);
     for (size_t i = 0; i < sizeof includes / sizeof includes[0]; i++)
         if (umx_text_equal(includes[i].holder, meaning) && is(word, includes[i].includes))
             return true;
@@ -191,7 +208,7 @@ static bool satisfied(const struct parser *parser, int at, const struct umx_pers
     case WORD:
         for (size_t i = 0; i < count; i++)
             for (size_t k = 0; k < people[i].count; k++)
-                if (holds(n, people[i].meanings[k]))
+                if (holds(n, people[i].meanings[k], people[i].server))
                     return true;
         return false;
     case AND:
@@ -305,14 +322,20 @@ static char *in_arena(struct umx_text *text, struct umx_arena *arena)
 
 const char *umx_groups_missing(const char *expression, const char *const *meanings, size_t n, struct umx_arena *arena)
 {
-    struct parser parser;
     struct umx_person person = {.meanings = meanings, .count = n};
+
+    return umx_groups_missing_of(expression, &person, arena);
+}
+
+const char *umx_groups_missing_of(const char *expression, const struct umx_person *person, struct umx_arena *arena)
+{
+    struct parser parser;
     struct umx_text text = {0};
     int root = parse(&parser, expression);
 
     if (root < 0)
         return umx_arena_string(arena, expression);
-    write_missing(&parser, root, &person, &text);
+    write_missing(&parser, root, person, &text);
     return in_arena(&text, arena);
 }
 

@@ -25,10 +25,11 @@
 #define UMX_GROUPS_FORESTS "(enterprise_admins if first_exchange_server else " UMX_GROUPS_ORGANIZATION ")"
 #define UMX_GROUPS_TRUST "enterprise_admins or domain_admins"
 
-/* What one person was proven to be in. */
+/* What one person was proven to be in. local_administrators@HOST holds where the expression is about that server. */
 struct umx_person {
     const char *const *meanings;
     size_t count;
+    const char *server; /* what the expression is about: an FQDN, or a name without a dot; NULL for none */
 };
 
 /* False when the expression cannot be parsed. */
@@ -45,6 +46,7 @@ bool umx_groups_satisfied(const char *expression, const char *const *meanings, s
 /* What is missing, for people: "recipient_management" or "enterprise_admins or domain_admins"; "" when satisfied. In
  * the arena; NULL when it is full. */
 const char *umx_groups_missing(const char *expression, const char *const *meanings, size_t n, struct umx_arena *arena);
+const char *umx_groups_missing_of(const char *expression, const struct umx_person *person, struct umx_arena *arena);
 
 /* The expression without conditions: those listed hold, the others do not. In the arena; NULL when it is full or the
  * expression cannot be parsed. */

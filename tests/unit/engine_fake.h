@@ -537,6 +537,18 @@ static inline void fake_add_group(struct umx_world *world, const char *forest, c
         abort();
 }
 
+static inline void fake_add_administrator(struct umx_world *world, const char *server, const char *sid, int64_t age)
+{
+    Umx__LocalAdministrator administrator = UMX__LOCAL_ADMINISTRATOR__INIT;
+
+    administrator.server = (char *)(uintptr_t)server;
+    administrator.sid = (char *)(uintptr_t)sid;
+    administrator.has_collected_at = 1;
+    administrator.collected_at = umx_clock_now() - age;
+    if (umx_world_add(world, &administrator.base, NULL) != 0)
+        abort();
+}
+
 static inline int fake_read_world(void *user, const char *const *forests, size_t count, const char *const *tables,
                                   struct umx_world **out, struct umx_error *err)
 {
@@ -558,6 +570,10 @@ static inline int fake_read_world(void *user, const char *const *forests, size_t
         if (index == 0) {
             fake_add_group(world, fake_forests[0], "organization_management", "S-1-5-21-1-101");
             fake_add_group(world, fake_forests[0], "recipient_management", "S-1-5-21-1-102");
+            fake_add_administrator(world, "um1.exchange.test", "S-1-5-21-1-301", 0);
+            fake_add_administrator(world, "um2.exchange.test", "S-1-5-21-1-1099", 0); /* an account, not a group */
+            fake_add_administrator(world, "um3.exchange.test", "S-1-5-32-544", 0);
+            fake_add_administrator(world, "um3.exchange.test", "S-1-5-21-1-301", 2 * UMX_DAY);
         } else {
             fake_add_group(world, fake_forests[1], "rtc_server_admins", "S-1-5-21-2-201");
             fake_add_group(world, fake_forests[1], "rtc_user_admins", "S-1-5-21-2-202");

@@ -269,6 +269,38 @@ static void a_digest_does_not_depend_on_order(void **state)
     place_remove(&place);
 }
 
+static void local_administrators_are_sids(void **state)
+{
+    struct place place = place_make();
+    struct umx_rows rows;
+    struct umx_error err = {0};
+    struct umx_collect collect = {0};
+    (void)state;
+
+    place_write(&place, "host.ini", "[host]\nfqdn = a.test\n");
+    struct umx_host *host = place_open(&place);
+    collect.host = host;
+    rows = collect_rows(host, "local_administrator");
+    assert_int_equal(rows.count, 0);
+    umx_rows_end(&rows);
+    place_write(&place, "administrators.txt", "S-1-5-21-1-2-3-512\tA\\Domain Admins\r\n\nS-1-5-21-9-8-7-500\n");
+    rows = collect_rows(host, "local_administrator");
+    assert_int_equal(rows.count, 2);
+    const Umx__LocalAdministrator *row = (const Umx__LocalAdministrator *)rows.items[0];
+    if (row->name == NULL)
+        row = (const Umx__LocalAdministrator *)rows.items[1];
+    assert_string_equal(row->server, "a.test");
+    assert_string_equal(row->sid, "S-1-5-21-1-2-3-512");
+    assert_string_equal(row->name, "A\\Domain Admins");
+    umx_rows_end(&rows);
+    place_write(&place, "administrators.txt", "Domain Admins\n");
+    assert_int_not_equal(umx_collect_table(umx_collector_find("local_administrator"), &collect, &rows, &err), 0);
+    assert_int_equal(err.id, UMX_ERR_HOST_UNREADABLE);
+    umx_rows_end(&rows);
+    umx_host_close(host);
+    place_remove(&place);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +312,7 @@ int main(void)
         cmocka_unit_test(events_are_the_newest_that_checks_read),
         cmocka_unit_test(settings_come_from_the_shell),
         cmocka_unit_test(lync_shows_plans_policies_and_pools),
+        cmocka_unit_test(local_administrators_are_sids),
         cmocka_unit_test(a_digest_does_not_depend_on_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

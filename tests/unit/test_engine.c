@@ -301,6 +301,42 @@ static void test_several_approvers(void **state)
     stage_end(s, true);
 }
 
+/* What agents say of their servers: by group, by the account itself, never by what the machine alone knows or said
+ * days ago. */
+static void test_local_administrators(void **state)
+{
+    static const struct {
+        const char *server;
+        bool group, may;
+    } cases[] = {
+        {"UM1", true, true}, {"UM1", false, false}, {"UM2", false, true}, {"UM3", true, false}, {"UM4", true, false}};
+    (void)state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char dn[256];
+        struct stage *s = both();
+        struct draft draft = draft_make(s, "p");
+        snprintf(dn, sizeof dn, "CN=SIP,CN=Protocols,CN=%s,CN=Servers,CN=Admin,DC=exchange,DC=test", cases[i].server);
+        Umx__PlanStep *step = draft_modify(&draft, 0, dn, "msExchUMStartupMode", "0", "2");
+        step->groups = umx_arena_string(draft.arena, "local_administrators");
+        assert_int_equal(draft_store(s, &draft), 0);
+        s->fake->member_count = 0;
+        stage_member(s, "S-1-5-21-1-1099", "S-1-5-32-544");
+        if (cases[i].group)
+            stage_member(s, "S-1-5-21-1-1099", "S-1-5-21-1-301");
+        stage_member(s, "S-1-5-21-2-1001", "S-1-5-21-2-201");
+        struct umx_engine_caller caller = caller_of(&s->exchange);
+        assert_int_equal(umx_engine_submit(s->engine, "p", &caller, &s->err), 0);
+        assert_int_equal(stage_decide(s, "p", &s->lync, APPROVE, false), 0);
+        int status = stage_decide(s, "p", &s->nobody, APPROVE, false);
+        assert_int_equal(status, cases[i].may ? 0 : UMX_E_DENIED);
+        if (!cases[i].may)
+            assert_int_equal(s->err.id, UMX_ERR_APPROVER_LACKS_GROUP);
+        assert_int_equal(stage_state(s, "p"), cases[i].may ? STATE(APPROVED) : STATE(SUBMITTED));
+        stage_end(s, true);
+    }
+}
+
 /* ---- creating */
 
 static int create(struct stage *s, const char *name, const char *phase)
@@ -921,6 +957,7 @@ int main(void)
         cmocka_unit_test(test_withdraw_deny_expire),
         cmocka_unit_test(test_break_glass),
         cmocka_unit_test(test_several_approvers),
+        cmocka_unit_test(test_local_administrators),
         cmocka_unit_test(test_create),
         cmocka_unit_test(test_whole_plan_and_undo),
         cmocka_unit_test(test_undo_one_phase),

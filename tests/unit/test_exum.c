@@ -23,7 +23,8 @@ static void kinds_are_told_apart(void **state)
     (void)state;
     expect("sip:ova@contoso.test;opaque=app:exum:Berlin.contoso.test", "Berlin.contoso.test", false);
     expect("sip:ova@contoso.test;OPAQUE=App:exum:Berlin.contoso.test;user=phone", "Berlin.contoso.test", false);
-    expect("<sip:aa@contoso.test;opaque=app:exum:Berlin.contoso.test:autoattendant:+4930>", "Berlin.contoso.test", true);
+    expect("<sip:aa@contoso.test;opaque=app:exum:Berlin.contoso.test:autoattendant:+4930>", "Berlin.contoso.test",
+           true);
     expect("sip:x;opaque=app:exum:", "", false);
 }
 

@@ -49,8 +49,8 @@ static void test_people_together(void **state)
     const char *first[] = {"rtc_server_admins"};
     const char *second[] = {"rtc_user_admins"};
     const char *both[] = {"rtc_user_admins", "rtc_server_admins"};
-    struct umx_person two[] = {{first, 1}, {second, 1}};
-    struct umx_person one[] = {{first, 1}, {both, 2}};
+    struct umx_person two[] = {{first, 1, NULL}, {second, 1, NULL}};
+    struct umx_person one[] = {{first, 1, NULL}, {both, 2, NULL}};
     const char *row9 = "same(rtc_server_admins and rtc_user_admins)";
 
     (void)state;
@@ -59,6 +59,33 @@ static void test_people_together(void **state)
     assert_true(umx_groups_satisfied_by(row9, one, 2));
     assert_true(umx_groups_satisfied(row9, both, 2));
     assert_false(umx_groups_satisfied_by(row9, NULL, 0));
+}
+
+static bool administers(const char *expression, const char *server)
+{
+    const char *meanings[] = {"server_management", "local_administrators@um1.contoso.test",
+                              "local_administrators@averylongservername.contoso.test"};
+    const struct umx_person person = {meanings, 3, server};
+    struct umx_arena *arena = umx_arena_new(65536);
+    bool satisfied = umx_groups_satisfied_by(expression, &person, 1);
+
+    assert_int_equal(satisfied, umx_groups_missing_of(expression, &person, arena)[0] == '\0');
+    umx_arena_free(arena);
+    return satisfied;
+}
+
+static void test_local_administrators_of_the_server(void **state)
+{
+    (void)state;
+    assert_true(administers("local_administrators and server_management", "um1.contoso.test"));
+    assert_true(administers("local_administrators", "UM1"));
+    assert_true(administers("local_administrators", "AVERYLONGSERVER"));
+    assert_false(administers("local_administrators", "um2.contoso.test"));
+    assert_false(administers("local_administrators", "um1.fabrikam.test"));
+    assert_false(administers("local_administrators", "um"));
+    assert_false(administers("local_administrators", ""));
+    assert_false(administers("local_administrators", NULL));
+    assert_false(administers("local", "um1.contoso.test"));
 }
 
 static void test_conditions(void **state)
@@ -132,6 +159,7 @@ int main(void)
         cmocka_unit_test(test_operators),
         cmocka_unit_test(test_organization_management_counts),
         cmocka_unit_test(test_people_together),
+        cmocka_unit_test(test_local_administrators_of_the_server),
         cmocka_unit_test(test_conditions),
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_nonsense_satisfies_nobody),

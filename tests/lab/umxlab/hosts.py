@@ -101,6 +101,9 @@ def record(place, layout):
         _write_json(folder / "services.json", services)
         _write_json(folder / "listeners.json", _listeners(product, server, services))
         _write_json(folder / "events.json", _events(product, server, thumbprint, now))
+        sids = content.sids(place, forest)
+        (folder / "administrators.txt").write_text("".join(
+            f"{sids[name]}\t{forest.netbios}\\{name}\n" for name in ("Domain Admins", *server.get("administrators", ()))))
         (folder / "shell").mkdir(exist_ok=True)
         for command, text in shell.outputs(forest, product, server, thumbprint).items():
             (folder / "shell" / f"{command}.txt").write_text(text)
