@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 #include "base/reflect.h"
+#include "base/text.h"
+#include "directory/read_people.h"
 #include "directory/sid.h"
 
 enum { ACCOUNT_DISABLED = 2, FILETIME_PER_US = 10 };
@@ -75,4 +77,51 @@ int umx_membership_read(struct umx_connection *connection, const Umx__Membership
         }
     }
     return 0;
+}
+
+/* Names of the other domains. */
+struct others {
+    const char *own_dn;
+    struct umx_arena *arena;
+    const char *names[UMX_READING_DOMAINS_MAX];
+    size_t count;
+};
+
+static int add_domain(void *user, const struct umx_entry *entry, struct umx_arena *arena, struct umx_error *err)
+{
+    struct others *others = user;
+    const char *dn = umx_entry_text(entry, "nCName", arena), *name = umx_entry_text(entry, "dnsRoot", others->arena);
+    (void)err;
+    if (dn && name && !umx_text_dn_equal(dn, others->own_dn) && others->count < UMX_READING_DOMAINS_MAX) {
+        others->names[others->count++] = name;
+    }
+    return 0;
+}
+
+int umx_membership_read_forest(const struct umx_readers_source *source, const Umx__Membership *asked,
+                               struct umx_arena *arena, Umx__MembershipResult **out, struct umx_error *err)
+{
+    static const char *const attributes[] = {"nCName", "dnsRoot", NULL};
+    const struct umx_root_dse *root = umx_connection_root(source->connection);
+    struct others others = {.own_dn = root->domain_dn, .arena = arena};
+    int status = umx_membership_read(source->connection, asked, arena, out, err);
+    if (status || (*out)->found) {
+        return status;
+    }
+    const struct umx_search search = {.base = umx_arena_format(arena, "CN=Partitions,%s", root->config_dn),
+                                      .scope = UMX_SCOPE_ONE,
+                                      .filter = "(&(objectClass=crossRef)(systemFlags:1.2.840.113556.1.4.803:=3))",
+                                      .attributes = attributes};
+    status = search.base ? umx_connection_search(source->connection, &search, add_domain, &others, err)
+                         : umx_fail(err, UMX_ERR_ARENA_FULL, "membership", NULL);
+    /* A domain that does not answer might know the user: that is an error, not a stranger. */
+    for (size_t i = 0; i < others.count && !status && !(*out)->found; i++) {
+        struct umx_connection *connection = NULL;
+        status = umx_read_domain_connect(source, others.names[i], arena, &connection, err);
+        if (!status) {
+            status = umx_membership_read(connection, asked, arena, out, err);
+        }
+        umx_connection_close(connection);
+    }
+    return status;
 }

@@ -184,10 +184,9 @@ bool umx_read_voice(const Umx__VoiceUser *user)
 /* ---- domains */
 
 /* The domain controllers of a child domain: those configured in it, else what DNS says. */
-static int open_domain(struct umx_reading *reading, const char *name, struct umx_connection **connection,
-                       struct umx_error *err)
+int umx_read_domain_connect(const struct umx_readers_source *asked, const char *name, struct umx_arena *arena,
+                            struct umx_connection **connection, struct umx_error *err)
 {
-    const struct umx_readers_source *asked = reading->asked;
     const char *hosts[UMX_DISCOVERY_MAX];
     size_t count = 0, length = strlen(name);
     for (size_t i = 0; i < asked->configure->n_domain_controller && count < UMX_DISCOVERY_MAX; i++) {
@@ -196,7 +195,7 @@ static int open_domain(struct umx_reading *reading, const char *name, struct umx
             hosts[count++] = host;
         }
     }
-    int status = count ? 0 : umx_discovery_controllers(name, reading->arena, hosts, &count, err);
+    int status = count ? 0 : umx_discovery_controllers(name, arena, hosts, &count, err);
     return status ? status
                   : umx_connection_open(asked->account, asked->ticket, hosts, count, NULL, asked->deadline, connection,
                                         err);
@@ -227,7 +226,7 @@ int umx_read_domains_open(struct umx_reading *reading, struct umx_error *err)
             continue;
         }
         *open = (struct umx_read_domain){.name = domain->domain, .dn = domain->dn};
-        if (!open_domain(reading, domain->domain, &open->connection, &why)) {
+        if (!umx_read_domain_connect(reading->asked, domain->domain, reading->arena, &open->connection, &why)) {
             reading->open_count++;
         } else if (why.status == UMX_E_MEMORY) {
             *err = why;

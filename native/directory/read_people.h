@@ -10,6 +10,10 @@
 int umx_read_domains_open(struct umx_reading *reading, struct umx_error *err);
 void umx_read_domains_close(struct umx_reading *reading);
 
+/* A domain controller of another domain of the forest. */
+int umx_read_domain_connect(const struct umx_readers_source *asked, const char *name, struct umx_arena *arena,
+                            struct umx_connection **connection, struct umx_error *err);
+
 /* Enabled for Lync with Enterprise Voice: those whom pools count. */
 bool umx_read_voice(const Umx__VoiceUser *user);
 

@@ -195,6 +195,15 @@ static void send_clock(struct worker *worker)
     send_part(worker, &part, NULL);
 }
 
+static struct umx_readers_source source_of(const struct worker *worker)
+{
+    return (struct umx_readers_source){.connection = worker->connection,
+                                       .configure = worker->configure,
+                                       .account = &worker->account,
+                                       .ticket = worker->ticket,
+                                       .deadline = worker->deadline};
+}
+
 static int serve_read(struct worker *worker, const Umx__WorkerRequest *request, Umx__WorkerReply *reply,
                       struct umx_error *err)
 {
@@ -207,11 +216,7 @@ static int serve_read(struct worker *worker, const Umx__WorkerRequest *request, 
     if (!part) {
         return status ? status : umx_fail(err, UMX_ERR_MEMORY, "worker", NULL);
     }
-    const struct umx_readers_source source = {.connection = worker->connection,
-                                              .configure = worker->configure,
-                                              .account = &worker->account,
-                                              .ticket = worker->ticket,
-                                              .deadline = worker->deadline};
+    const struct umx_readers_source source = source_of(worker);
     status = umx_readers_read(&source, request->read, part, err);
     umx_part_free(part);
     return status;
@@ -322,7 +327,8 @@ static int serve_membership(struct worker *worker, const Umx__WorkerRequest *req
     Umx__MembershipResult *result = NULL;
     int status = connect_to(worker, (ProtobufCBinaryData){0}, NULL, err);
     if (!status) {
-        status = umx_membership_read(worker->connection, request->membership, worker->arena, &result, err);
+        const struct umx_readers_source source = source_of(worker);
+        status = umx_membership_read_forest(&source, request->membership, worker->arena, &result, err);
     }
     reply->reply_case = UMX__WORKER_REPLY__REPLY_MEMBERSHIP;
     reply->membership = result;
