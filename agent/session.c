@@ -201,6 +201,12 @@ static void wait_to_connect(struct life *life, const struct umx_error *why)
     int64_t now = umx_clock_monotonic();
     int64_t wait;
 
+    /* After a connection that failed gRPC tries again by itself, but moves bytes only while somebody waits in a call, and
+     * a call does not wait for a channel in that state: the handshake would crawl. A new channel's first call waits. */
+    if (life->attached_at == 0) {
+        umx_rpc_channel_close(life->channel);
+        life->channel = NULL;
+    }
     if (life->attached_at != 0 && now - life->attached_at >= STEADY)
         life->wait = FIRST_WAIT;
     if (why->status == UMX_E_DENIED) {
