@@ -39,7 +39,8 @@ void umx_prove_row(struct umx_rows *rows, const struct umx_host *host, const Umx
 /* All targets, several at once, each within its deadline (prove_posix.c, prove_windows.c). */
 int umx_prove_all(struct umx_collect *collect, struct umx_error *err);
 
-/* `umx-agent --prove`: reads the host and a target from standard input, writes the result to standard output. */
+/* `umx-agent --prove`: reads the host and then targets from standard input, writes the result of each to standard output
+ * before it reads the next. */
 int umx_prove_child(void);
 
 #endif

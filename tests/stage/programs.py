@@ -4,11 +4,16 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / "tests" / "lab" / "lab"
+sys.path.insert(0, str(LAB.parent))
+
+from umxlab import network  # noqa: E402
+from umxlab.place import Place  # noqa: E402
 
 
 class Failed(Exception):
@@ -24,6 +29,12 @@ def lab(directory, *arguments, timeout=300, check=True):
     return done
 
 
+def inside(directory, argv, environment=None):
+    """What `lab exec ARGV` becomes, without a Python of its own in between: the words and the environment."""
+    place = Place(directory)
+    return network.client_words(place, argv), {**os.environ, **network.client_environment(place), **(environment or {})}
+
+
 class Daemon:
     """A program that stays, its standard error in a log file."""
 
@@ -36,10 +47,10 @@ class Daemon:
         self.process = None
 
     def start(self):
-        env = {**os.environ, "LAB_DIR": str(self.directory), **self.environment}
+        argv, environment = inside(self.directory, self.argv, self.environment)
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([str(LAB), "exec", *self.argv], env=env, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(argv, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            start_new_session=True)
         return self
 
     @property
@@ -60,6 +71,10 @@ class Daemon:
                 raise Failed(f"{self.name} ended with {self.process.returncode}\n{said[-3000:]}")
             time.sleep(0.02)
         raise Failed(f"{self.name} did not say {text!r} in {timeout} s\n{self.log.read_text(errors='replace')[-3000:]}")
+
+    def ask_to_end(self):
+        if self.running():
+            self.process.terminate()
 
     def stop(self, sig=signal.SIGTERM, timeout=20):
         """Ends it and returns its exit code; a program that does not end in time is killed and reported."""

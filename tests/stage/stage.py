@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from .programs import LAB, ROOT, Answer, Daemon, Failed, lab
+from .programs import ROOT, Answer, Daemon, Failed, inside, lab
 
 AGENTS = "127.77.3.1:7443"
 OPERATORS = "127.77.3.1:7444"
@@ -41,7 +41,7 @@ class Stage:
 
     def write_config(self, **options):
         lines = ["[controller]", f"agents = {AGENTS}", f"operators = {OPERATORS}", f"data = {self.data}"]
-        lines += [f"{key} = {value}" for key, value in {"refresh": 0, "report_interval": 120, **options}.items()
+        lines += [f"{key} = {value}" for key, value in {"refresh": 0, "report_interval": 300, **options}.items()
                   if "." not in key]
         for name, forest in self.lab["forests"].items():
             values = {
@@ -65,9 +65,9 @@ class Stage:
     def run(self, *argv, timeout=120, environment=None):
         """Runs a program inside the lab."""
         started = time.monotonic()
-        done = subprocess.run([str(LAB), "exec", *map(str, argv)], text=True, stdin=subprocess.DEVNULL,
-                              capture_output=True, timeout=timeout,
-                              env={**os.environ, "LAB_DIR": str(self.lab_dir), **(environment or {})})
+        words, variables = inside(self.lab_dir, argv, environment)
+        done = subprocess.run(words, text=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout,
+                              env=variables)
         return Answer(done, time.monotonic() - started)
 
     def umxd(self, *arguments):
@@ -99,7 +99,7 @@ class Stage:
             self.umxd("issue", "agent", fqdn, "--data", self.data, "--out", identity)
         config = config or self.home / f"{fqdn}.ini"
         config.write_text(f"[agent]\ncontroller = {AGENTS}\nidentity = {identity}\nhost = recorded:{server['host_dir']}\n"
-                          "report_interval = 120\nstart_jitter = 0\n")
+                          "start_jitter = 0\n")
         agent = Daemon(f"umx-agent {fqdn}", self.lab_dir, self.home / f"{fqdn}.log",
                        [self.build / "umx-agent", "--config", config])
         self.agents[fqdn] = agent.start()
@@ -160,6 +160,8 @@ class Stage:
     # ---- ending
 
     def stop(self):
+        for agent in self.agents.values():
+            agent.ask_to_end()
         for agent in self.agents.values():
             agent.stop()
         if self.controller is not None:

@@ -1,4 +1,4 @@
-"""Fixtures: one fleet lab for the session, a stage on it for each module, the first state restored where a test changed it."""
+"""Fixtures: one fleet lab for the session, and a stage on it for each module."""
 
 import os
 import sys
@@ -18,20 +18,14 @@ FABRIKAM = ("fabrikam.test", "olga.orgadmin")
 LYNC = ("lync.test", "lars.lyncadmin")
 
 
-def first_state(directory):
-    return directory.with_suffix(".first.tar.zst")
-
-
 @pytest.fixture(scope="session")
 def fleet():
-    """A running lab of topology fleet; its first state is kept in a file that `first_state` restores."""
+    """A running lab of topology fleet; `tests/side-by-side` names a directory for each of several at a time."""
     directory = Path(os.environ.get("UMX_TEST_LAB", "/dev/shm/umx-system-tests"))
     lab(directory, "down", check=False)
     lab(directory, "up", "--topology", "fleet", timeout=600)
-    lab(directory, "snapshot", first_state(directory), timeout=120)
     yield directory
     lab(directory, "down", timeout=120)
-    first_state(directory).unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,8 @@ from samba.ndr import ndr_pack, ndr_unpack
 
 from conftest import CONTOSO, FABRIKAM, LYNC
 
+from stage.stage import OF_AN_OBJECT, difference
+
 APPROVERS = (CONTOSO, FABRIKAM, LYNC)
 
 
@@ -196,3 +198,62 @@ def predicted(plan):
         elif kind == "access":
             access.setdefault(change["dn"], []).append(change["access"])
     return adds, deletes, changes, access
+
+
+# ---- a plan and what it did
+
+OUTDIAL = "exchucutil.outdial=pool1.lync.test"
+MODES = {
+    "safe-mesh": [OUTDIAL],
+    "faithful": ["exchucutil.mode=faithful"],
+}
+# What a domain controller adds to an object by itself.
+SYSTEM = {"cn", "name", "distinguishedName", "instanceType", "objectCategory", "nTSecurityDescriptor",
+          "showInAdvancedViewOnly", *OF_AN_OBJECT}
+
+
+def dumps(stage):
+    return {forest: stage.dump(forest) for forest in stage.lab["forests"]}
+
+
+def changed(before, after, recreated=()):
+    return {dn: entry for forest in before
+            for dn, entry in difference(before[forest], after[forest], recreated).items()}
+
+
+def dn_of(forest, dump, rdn):
+    return next(dn for dn in dump[forest] if dn.startswith(rdn + ","))
+
+
+def assert_effect_is_preview(plan, before, after):
+    adds, deletes, changes, access = predicted(plan)
+    seen = changed(before, after)
+    gone = {dn for dn, entry in seen.items() if None in entry and entry[None][1] is None}
+    new = {dn: entry[None][1] for dn, entry in seen.items() if None in entry and entry[None][0] is None}
+    touched = {dn: entry for dn, entry in seen.items() if None not in entry}
+    assert gone == deletes - set(adds)
+    assert set(new) == set(adds)
+    for dn, attributes in new.items():
+        got = {name: values for name, values in attributes.items() if name not in SYSTEM or name in adds[dn]}
+        assert got == {name: sorted(values) for name, values in adds[dn].items()}, dn
+    expected = {dn: entries for forest in before for dn, entries in access_in(before[forest], access).items()
+                if dn not in gone}
+    lists = {dn: entry.pop("nTSecurityDescriptor") for dn, entry in touched.items() if "nTSecurityDescriptor" in entry}
+    assert {dn: Counter(entries_of_dacl(now)) - Counter(entries_of_dacl(old)) for dn, (old, now) in lists.items()} == expected
+    assert all(not Counter(entries_of_dacl(old)) - Counter(entries_of_dacl(now)) for old, now in lists.values())
+    for dn, modified in changes.items():
+        assert set(modified) <= set(touched[dn]), dn
+    for dn, entry in touched.items():
+        for name, (old, now) in entry.items():
+            if name in changes.get(dn, {}):
+                removed, added = changes[dn][name]
+                assert (sorted(old or []), sorted(now or [])) == (sorted(removed), sorted(added)), (dn, name)
+            else:
+                # Back links follow the objects that were added or deleted with their forward links.
+                assert name.endswith("BL") and set(old or []) ^ set(now or []) <= set(new) | gone, (dn, name)
+
+
+def refused(stage, who, error, code, *arguments):
+    answer = stage.umx(who, *arguments)
+    assert (answer.error, answer.code) == (error, code), answer
+    return answer

@@ -8,7 +8,6 @@ import time
 
 import pytest
 
-from conftest import first_state
 from stage.programs import LAB, lab
 from worker import (ACCESS, FOREIGN, NOT_DONE, OURS, Late, Refused, Worker, access, add, delete, modify, new, values,
                     version)
@@ -546,7 +545,9 @@ def test_trust_is_proven_by_kerberos(fleet):
         assert proof.status == 2 and "gives no referral" in proof.detail
 
 
-def test_trust_faults_are_told_apart(fleet):
+def test_trust_faults_are_told_apart(fleet, tmp_path):
+    before = tmp_path / "before.tar.zst"
+    lab(fleet, "snapshot", before, timeout=120)
     lab(fleet, "fault", "trust-direction", "contoso.test", "lync.test", "1")
     try:
         with Worker(fleet, "lync.test") as worker:
@@ -558,7 +559,8 @@ def test_trust_faults_are_told_apart(fleet):
             assert proof.status == 2 and "gives no referral" in proof.detail
             assert worker.read("trust").trust[0].direction == 0
     finally:
-        lab(fleet, "restore", first_state(fleet), timeout=180)
+        lab(fleet, "restore", before, timeout=180)
+        before.unlink()  # it holds keys
 
 
 def test_membership_is_nested_and_by_sid(fleet, facts):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from stage.programs import LAB, ROOT
+from stage.programs import ROOT, inside
 
 PROTO = ROOT / "proto"
 SIDES = {"exchange": 1, "lync": 2, "both": 3}
@@ -64,8 +64,9 @@ class Worker:
         account = facts["operators"][who] if who else facts[role]
         program = Path(os.environ.get("UMX_BUILD", ROOT / "build")) / "bin" / "umxd"
         self.socket, theirs = socket.socketpair()
+        words, environment = inside(lab_dir, [program, "--worker"])
         self.process = subprocess.Popen(
-            [LAB, "exec", program, "--worker"], env={**os.environ, "LAB_DIR": str(lab_dir)}, close_fds=False,
+            words, env=environment, close_fds=False,
             stdin=subprocess.DEVNULL, stdout=sys.stderr, preexec_fn=lambda: os.dup2(theirs.fileno(), 3))
         theirs.close()
         self.number = 0

@@ -23,6 +23,13 @@ def up(place, name):
 
 def _up(place, layout):
     kept = snapshot.cached(layout.name)
+    # Labs that come up side by side are made once: the others wait and take what was kept.
+    with snapshot.maker(kept):
+        _unpack_or_make(place, layout, kept)
+    _start(place, layout)
+
+
+def _unpack_or_make(place, layout, kept):
     if snapshot.is_good(kept):
         _open(place)
         _unpack_cached(place, kept)
@@ -37,7 +44,6 @@ def _up(place, layout):
         snapshot.save(place, kept)
         snapshot.forget_old(kept)
         step(f"kept in {kept}")
-    _start(place, layout)
 
 
 def _unpack_cached(place, kept):

@@ -80,9 +80,17 @@ def keeper(place):
         pid = int((place.run / "keeper.pid").read_text())
     except (OSError, ValueError):
         raise LabError(f"the lab in {place.dir} is not up") from None
-    if pid not in processes(place):
+    if not _is_inside(place, pid):
         raise LabError(f"the lab in {place.dir} is not up (its keeper has ended); run 'lab down'")
     return pid
+
+
+def _is_inside(place, pid):
+    try:
+        theirs, ours = os.stat(f"/proc/{pid}/ns/net"), os.stat(f"/run/netns/{place.netns}")
+    except OSError:
+        return False
+    return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
 
 
 def processes(place):

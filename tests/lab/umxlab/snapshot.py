@@ -4,6 +4,8 @@ A snapshot holds no path of its lab: it can be restored under any LAB_DIR.  It h
 keys and passwords, so it is made readable for its owner only and is never committed.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import time
@@ -48,10 +50,21 @@ def is_good(path):
     return path.exists() and time.time() - path.stat().st_mtime < GOOD_FOR
 
 
+@contextlib.contextmanager
+def maker(path):
+    """Only one at a time, while there is no good snapshot of this name."""
+    if is_good(path):
+        yield
+        return
+    with open(path.with_suffix(".lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def forget_old(path):
     """Remove what other versions left of the same topology."""
     topology_name = path.name.rpartition("-")[0]
-    for other in path.parent.glob(f"{topology_name}-*.tar.zst"):
+    for other in path.parent.glob(f"{topology_name}-*.tar.*"):
         if other != path and time.time() - other.stat().st_mtime > 86400:
             other.unlink(missing_ok=True)
 
