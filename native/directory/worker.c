@@ -19,6 +19,7 @@
 #include "directory/change.h"
 #include "directory/membership.h"
 #include "directory/object.h"
+#include "directory/preflight.h"
 #include "directory/prove.h"
 #include "directory/readers.h"
 
@@ -335,6 +336,19 @@ static int serve_membership(struct worker *worker, const Umx__WorkerRequest *req
     return status;
 }
 
+static int serve_preflight(struct worker *worker, const Umx__WorkerRequest *request, Umx__WorkerReply *reply,
+                           struct umx_error *err)
+{
+    Umx__PreflightResult *result = NULL;
+    int status = connect_to(worker, (ProtobufCBinaryData){0}, NULL, err);
+    if (!status) {
+        status = umx_preflight(worker->connection, request->preflight, worker->arena, &result, err);
+    }
+    reply->reply_case = UMX__WORKER_REPLY__REPLY_PREFLIGHT;
+    reply->preflight = result;
+    return status;
+}
+
 typedef int serve_function(struct worker *, const Umx__WorkerRequest *, Umx__WorkerReply *, struct umx_error *);
 
 static serve_function *const functions[] = {
@@ -345,6 +359,7 @@ static serve_function *const functions[] = {
     [UMX__WORKER_REQUEST__REQUEST_PROBE] = serve_probe,
     [UMX__WORKER_REQUEST__REQUEST_PROVE_TRUST] = serve_prove_trust,
     [UMX__WORKER_REQUEST__REQUEST_MEMBERSHIP] = serve_membership,
+    [UMX__WORKER_REQUEST__REQUEST_PREFLIGHT] = serve_preflight,
 };
 
 /* ---- the loop */

@@ -583,3 +583,40 @@ def test_membership_is_nested_and_by_sid(fleet, facts):
         user = next(u for u in worker.read("voice_user").voice_user if u.originator_sid)
         shadow = worker.membership(user.sid, [])
         assert shadow.found and not shadow.enabled
+
+
+# ---- preflight
+
+
+def test_preflight_tells_what_the_writer_may(writer, reader):
+    """What it says is what then happens: each allowed change is made, each denied one is refused."""
+    gateway = f"CN=Preflight,{GATEWAYS}"
+    pbx = next(g for g in reader.read("ip_gateway").ip_gateway if g.name == "PBX Berlin")
+    plan = next(p for p in reader.read("dial_plan").dial_plan if p.name == "Old PBX")
+    group = next(h for h in reader.read("hunt_group").hunt_group if h.name == "Old PBX")
+    changes = [
+        add(gateway, objectClass="msExchUMIPGateway", msExchUMIPGatewayAddress="pre.test"),
+        add(f"CN=Below,{gateway}", objectClass=["top", "msExchUMHuntGroup"]),
+        add(f"CN=No,{ORG}", objectClass="msExchContainer"),
+        modify(pbx.dn, msExchUMIPGatewayPort=("5060", "5061")),
+        modify(ORG, displayName=([], "x")),
+        delete(group.dn),
+        access(PLANS, GROUP),
+        access("CN=Users,DC=contoso,DC=test", GROUP),
+        delete(f"CN=Nothing,{GATEWAYS}"),
+        modify(gateway, msExchUMIPGatewayPort=([], "1")),
+        new("Change", kind=5, dn="fe1"),
+    ]
+    answers = writer.preflight(*changes)
+    kinds = [answer.split(":")[0] for answer in answers]
+    assert kinds == ["allowed", "unknown", "denied", "allowed", "denied", "allowed", "allowed", "denied", "unknown",
+                     "unknown", "unknown"], answers
+    assert "the parent does not exist yet" in answers[1] and "displayName" in answers[4]
+    assert "does not exist yet" in answers[9]
+    told = reader.preflight(*changes)
+    assert "allowed" not in told and [a.split(":")[0] for a in told][:4] == ["denied", "unknown", "denied", "denied"]
+    assert plan.dn and writer.preflight() == []
+    for change in (changes[2], changes[4], changes[7]):
+        with pytest.raises(Refused):
+            writer.apply(change, writer.intent(change))
+    assert reader.read("ip_gateway").ip_gateway and not writer.object(gateway).exists, "nothing was written"

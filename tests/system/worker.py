@@ -170,6 +170,12 @@ class Worker:
         request.probe.intent.CopyFrom(intent)
         return self.call(request, **options)[-1]
 
+    def preflight(self, *changes):
+        request = new("WorkerRequest")
+        request.preflight.SetInParent()
+        request.preflight.change.extend(changes)
+        return list(self.call(request)[-1].preflight.answer)
+
     def prove(self, target, *domain_controllers):
         request = new("WorkerRequest")
         request.prove_trust.target_forest = target
