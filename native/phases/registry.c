@@ -203,6 +203,12 @@ static const struct umx_phase phases[UMX_PHASE_COUNT] = {
         .groups_exchange = UMX_GROUPS_ORGANIZATION,
         .groups_lync = "rtc_server_admins",
         .documentation = lync_dial_plans_documentation,
+        .options = umx_lync_dial_plans_options,
+        .checks = umx_lync_dial_plans_checks,
+        .check = umx_lync_dial_plans_check,
+        .plan = umx_lync_dial_plans_plan,
+        .exchange_tables = "dial_plan exchange_server",
+        .lync_tables = "lync_pool",
     },
     {
         .number = 9,
