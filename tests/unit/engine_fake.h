@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +23,9 @@ enum {
     FAKE_ATTRIBUTES = 10,
     FAKE_VALUES = 6,
     FAKE_ENTRIES = 6,
-    FAKE_BATCHES = 32,
-    FAKE_MEMBERS = 16
+    FAKE_BATCHES = 64,
+    FAKE_MEMBERS = 16,
+    FAKE_USERS = 320
 };
 
 enum fake_fault {
@@ -61,6 +63,14 @@ struct fake_batch {
     int items;
 };
 
+/* A Lync user, as the agent's shell sees it. */
+struct fake_user {
+    char sip_address[48];
+    char line[48];
+    char previous[48];
+    int writes;
+};
+
 struct fake {
     pthread_mutex_t mutex; /* robust: a killed child may hold it */
     struct fake_object objects[FAKE_OBJECTS];
@@ -80,6 +90,17 @@ struct fake {
     struct fake_batch batches[FAKE_BATCHES];
     int batch_count;
     int items_done;
+    struct fake_user users[FAKE_USERS];
+    int user_count;
+    char bad_item[48]; /* items with this text fail */
+    int lag;           /* collections that still show what was before */
+    bool away;         /* the agent is not connected */
+    bool collect_fails;
+    bool service_up; /* RTCSRV of fe1.lync.test */
+    int collections;
+    int restarts;
+    int largest_batch;
+    char denied[64]; /* preflight says no to objects with this text */
     bool ready;
     int applies;
     int released;
@@ -486,6 +507,16 @@ static inline int fake_answer(struct fake *fake, int forest, const Umx__WorkerRe
                     result->group_sid[result->n_group_sid++] = umx_arena_string(arena, fake->members[i][1]);
         reply->reply_case = UMX__WORKER_REPLY__REPLY_MEMBERSHIP;
         reply->membership = result;
+    } else if (request->request_case == UMX__WORKER_REQUEST__REQUEST_PREFLIGHT) {
+        Umx__PreflightResult *result = fake_new(&umx__preflight_result__descriptor, arena);
+        result->answer = umx_arena_alloc(arena, (request->preflight->n_change + 1) * sizeof(char *));
+        for (size_t k = 0; k < request->preflight->n_change; k++) {
+            bool denied = fake->denied[0] != '\0' && strstr(request->preflight->change[k]->dn, fake->denied) != NULL;
+            result->answer[result->n_answer++] =
+                umx_arena_string(arena, denied ? "denied: no right to write there" : "allowed");
+        }
+        reply->reply_case = UMX__WORKER_REPLY__REPLY_PREFLIGHT;
+        reply->preflight = result;
     } else {
         return umx_fail(err, UMX_ERR_INTERNAL, "fake", "this request is not expected");
     }
@@ -583,6 +614,56 @@ static inline int fake_read_world(void *user, const char *const *forests, size_t
     return 0;
 }
 
+static inline struct fake_user *fake_user(struct fake *fake, const char *sip_address)
+{
+    for (int i = 0; i < fake->user_count; i++)
+        if (strcmp(fake->users[i].sip_address, sip_address) == 0)
+            return &fake->users[i];
+    return NULL;
+}
+
+static inline void fake_add_users(struct fake *fake, int count)
+{
+    for (; fake->user_count < count; fake->user_count++) {
+        struct fake_user *user = &fake->users[fake->user_count];
+        snprintf(user->sip_address, sizeof user->sip_address, "sip:u%d@lync.test", fake->user_count + 1);
+        snprintf(user->line, sizeof user->line, "tel:+%d", 1000 + fake->user_count);
+    }
+}
+
+/* One item: set-cs-user {sip_address line}, anything else only counts. known: it is only answered again. */
+static inline bool fake_item(struct fake *fake, const char *action, const char *item, bool known,
+                             struct umx_arena *arena, char **detail)
+{
+    json_t *root = json_loads(item, 0, NULL);
+    const char *line = json_string_value(json_object_get(root, "line"));
+    const char *address = json_string_value(json_object_get(root, "sip_address"));
+    struct fake_user *user = address != NULL ? fake_user(fake, address) : NULL;
+    bool good = !fake->action_fails && (fake->bad_item[0] == '\0' || strstr(item, fake->bad_item) == NULL);
+
+    *detail = umx_arena_string(arena, good ? "{\"thumbprint\":\"ab12\"}" : "refused");
+    if (good && strcmp(action, "set-cs-user") == 0 && user == NULL) {
+        good = false;
+        *detail = umx_arena_string(arena, "no such user");
+    }
+    if (good && !known) {
+        fake->items_done++;
+        fake->restarts += strncmp(action, "restart-", 8) == 0 ? 1 : 0;
+        if (strncmp(action, "restart-", 8) == 0)
+            fake->service_up = true;
+    }
+    if (good && user != NULL) {
+        if (!known) {
+            snprintf(user->previous, sizeof user->previous, "%s", user->line);
+            snprintf(user->line, sizeof user->line, "%s", line);
+            user->writes++;
+        }
+        *detail = umx_arena_format(arena, "{\"previous_line\":\"%s\"}", user->previous);
+    }
+    json_decref(root);
+    return good;
+}
+
 /* An agent that journals its batches: the same id is answered, not done again. */
 static inline int fake_act(void *user, const char *server, const Umx__ActionBatch *batch, int64_t deadline,
                            struct umx_arena *arena, Umx__ActionResult ***results, size_t *count, struct umx_error *err)
@@ -591,23 +672,25 @@ static inline int fake_act(void *user, const char *server, const Umx__ActionBatc
     int status = 0;
 
     (void)deadline;
-    if (strcmp(server, "fe1.lync.test") != 0)
+    if (strcmp(server, "fe1.lync.test") != 0 || fake->away)
         return umx_fail(err, UMX_ERR_AGENT_UNKNOWN, server, NULL);
     fake_lock(fake);
     int at = 0;
     while (at < fake->batch_count && strcmp(fake->batches[at].id, batch->batch) != 0)
         at++;
-    bool not_done = batch->ask && at == fake->batch_count;
+    bool not_done = batch->ask && at == fake->batch_count, known = at < fake->batch_count;
     if (fake->action_lost) { /* on its way to the agent */
         fake->action_lost = false;
         fake_unlock(fake);
         return umx_fail(err, UMX_ERR_DEADLINE, server, NULL);
     }
-    if (at == fake->batch_count && !not_done) {
+    if (!known && !not_done) {
+        if (fake->batch_count == FAKE_BATCHES)
+            abort();
         umx_text_copy(fake->batches[at].id, sizeof fake->batches[at].id, batch->batch);
         fake->batches[fake->batch_count++].items = (int)batch->n_item;
-        if (!fake->action_fails)
-            fake->items_done += (int)batch->n_item;
+        if ((int)batch->n_item > fake->largest_batch)
+            fake->largest_batch = (int)batch->n_item;
     }
     if (fake->action_silent) {
         fake->action_silent = false;
@@ -619,13 +702,65 @@ static inline int fake_act(void *user, const char *server, const Umx__ActionBatc
         Umx__ActionResult *result = fake_new(&umx__action_result__descriptor, arena);
         result->has_item = result->has_ok = 1;
         result->item = (int32_t)i;
-        result->ok = !fake->action_fails && !not_done;
         result->has_not_done = result->not_done = not_done;
-        result->detail = umx_arena_string(arena, fake->action_fails ? "refused" : "{\"thumbprint\":\"ab12\"}");
+        if (!not_done)
+            result->ok = fake_item(fake, batch->action, batch->item[i], known, arena, &result->detail);
         (*results)[i] = result;
     }
     fake_unlock(fake);
     return status;
+}
+
+static inline bool fake_connected(void *user, const char *forest, const char *server)
+{
+    const struct fake *fake = user;
+
+    return !fake->away && (server != NULL ? strcmp(server, "fe1.lync.test") == 0 : fake_forest(forest) == 1);
+}
+
+static inline bool fake_wants(const char *const *tables, const char *name)
+{
+    for (; tables != NULL && *tables != NULL; tables++)
+        if (strcmp(*tables, name) == 0)
+            return true;
+    return false;
+}
+
+static inline int fake_collect(void *user, const char *forest, const char *server, const char *const *tables,
+                               int64_t deadline, struct umx_world *world, struct umx_error *err)
+{
+    struct fake *fake = user;
+
+    (void)deadline;
+    if (!fake_connected(user, forest, server))
+        return umx_fail(err, UMX_ERR_AGENT_UNKNOWN, server != NULL ? server : forest, NULL);
+    if (fake->collect_fails)
+        return umx_fail(err, UMX_ERR_COLLECT_FAILED, server != NULL ? server : forest, "no shell here");
+    fake_lock(fake);
+    fake->collections++;
+    bool old = fake->lag > 0;
+    fake->lag -= old ? 1 : 0;
+    for (int i = 0; fake_wants(tables, "lync_user") && i < fake->user_count; i++) {
+        struct fake_user *one = &fake->users[i];
+        Umx__LyncUser record = UMX__LYNC_USER__INIT;
+        record.server = (char *)(uintptr_t) "fe1.lync.test";
+        record.forest = (char *)(uintptr_t)fake_forests[1];
+        record.sip_address = one->sip_address;
+        record.line = old && one->writes > 0 ? one->previous : one->line;
+        if (umx_world_add(world, &record.base, NULL) != 0)
+            abort();
+    }
+    if (fake_wants(tables, "service")) {
+        Umx__Service record = UMX__SERVICE__INIT;
+        record.server = (char *)(uintptr_t) "fe1.lync.test";
+        record.name = (char *)(uintptr_t) "RTCSRV";
+        record.has_state = 1;
+        record.state = fake->service_up ? UMX__SERVICE__STATE__RUNNING : UMX__SERVICE__STATE__STOPPED;
+        if (umx_world_add(world, &record.base, NULL) != 0)
+            abort();
+    }
+    fake_unlock(fake);
+    return 0;
 }
 
 static inline int fake_ready(void *user, const Umx__PlanStep *step, bool *ready, struct umx_error *err)
@@ -655,6 +790,8 @@ static inline struct umx_engine_ports fake_ports(struct fake *fake)
                                      .call = fake_call,
                                      .release_writer = fake_release,
                                      .act = fake_act,
+                                     .connected = fake_connected,
+                                     .collect = fake_collect,
                                      .ready = fake_ready};
 }
 
