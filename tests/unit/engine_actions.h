@@ -80,4 +80,33 @@ static inline Umx__PlanStep *draft_restart(struct draft *draft)
     return step;
 }
 
+/* Every kind of step and of promise, both forests: what a crash test kills. */
+static inline int store_every_kind(struct stage *stage, const char *name)
+{
+    struct draft draft = draft_make(stage, name);
+    Umx__PlanStep *gateway = draft_add(&draft, 0, GATEWAY, "msExchUMIPGateway", "msExchUMIPGatewayAddress", "pool1");
+    Umx__PlanStep *hunt = draft_add(&draft, 0, HUNT, "msExchUMHuntGroup", "msExchUMPilotIdentifier", "Plan");
+    Umx__PlanStep *security = draft_modify(&draft, 0, DIAL_PLAN, "msExchUMVoIPSecurity", "1", "3");
+    Umx__PlanStep *access = draft_access(&draft, CONTAINER);
+    Umx__PlanStep *old = draft_step(&draft, 0, UMX__CHANGE__KIND__DELETE, OLD_HUNT);
+    Umx__PlanStep *users = draft_users(stage, &draft, 2);
+    Umx__PlanStep *restart = draft_restart(&draft);
+    Umx__PlanStep *back = draft_wait(&draft, 1, "service", 60);
+    Umx__PlanStep *gate = draft_gate(&draft, 1, "look at it");
+    Umx__PlanStep *contact = draft_modify(&draft, 1, CONTACT, "msRTCSIP-Line", "tel:+1", "@s9.line");
+
+    back->change->wait->server = umx_arena_string(draft.arena, FRONT_END);
+    part_service(&draft, &back->predicted);
+    part_service(&draft, &gate->predicted);
+    draft_depend(&draft, hunt, gateway);
+    draft_depend(&draft, old, hunt);
+    draft_depend(&draft, restart, security);
+    draft_depend(&draft, restart, users);
+    draft_depend(&draft, back, restart);
+    draft_depend(&draft, gate, back);
+    draft_depend(&draft, contact, gate);
+    (void)access;
+    return draft_store(stage, &draft);
+}
+
 #endif

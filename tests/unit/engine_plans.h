@@ -525,10 +525,18 @@ static inline Umx__PlanSummary__State stage_wait(struct stage *stage, const char
             char id[8];
             Umx__PlanConfirmArguments arguments = UMX__PLAN_CONFIRM_ARGUMENTS__INIT;
             snprintf(id, sizeof id, "s%d", i);
+            char *values[] = {(char *)(uintptr_t) "line=tel:+2"};
             arguments.name = (char *)(uintptr_t)name;
             arguments.step = id;
-            for (size_t k = 0; k < 2; k++) /* each forest's own */
+            arguments.value = values;
+            for (size_t k = 0; k < 2; k++) { /* each forest's own; a wait takes no value */
+                arguments.n_value = 1;
+                if (umx_engine_confirm(stage->engine, &arguments, &callers[k], &stage->err) == 0 ||
+                    stage->err.id != UMX_ERR_GATE_VALUE)
+                    continue;
+                arguments.n_value = 0;
                 umx_engine_confirm(stage->engine, &arguments, &callers[k], &stage->err);
+            }
         }
     }
     return 0;

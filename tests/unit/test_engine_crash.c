@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "engine_plans.h"
+#include "engine_actions.h"
 
 #define STATE(word) UMX__PLAN_SUMMARY__STATE__##word
 
@@ -63,7 +63,7 @@ static bool exists(struct stage *s, const char *name)
 /* Plan, apply, undo: each part only when it is not there yet. */
 static bool scenario(struct stage *s)
 {
-    if (!exists(s, "p") && store_whole_plan(s, "p") != 0)
+    if (!exists(s, "p") && store_every_kind(s, "p") != 0)
         return false;
     if (!drive(s, "p"))
         return false;
@@ -145,7 +145,11 @@ static char *picture(const struct fake *fake)
 {
     struct umx_text text = {0};
 
-    umx_text_addf(&text, "applies %d items %d batches %d\n", fake->applies, fake->items_done, fake->batch_count);
+    umx_text_addf(&text, "applies %d items %d batches %d restarts %d\n", fake->applies, fake->items_done,
+                  fake->batch_count, fake->restarts);
+    for (int i = 0; i < fake->user_count; i++)
+        umx_text_addf(&text, "%s %s writes %d\n", fake->users[i].sip_address, fake->users[i].line,
+                      fake->users[i].writes);
     for (int f = 0; f < 2; f++)
         for (int i = 0; i < fake->object_count; i++) {
             const struct fake_object *object = &fake->objects[i];
@@ -232,8 +236,8 @@ static void test_every_crash_point(void **state)
     const enum fake_fault well[2] = {FAKE_WELL, FAKE_WELL};
     (void)state;
 
-    /* created, submitted, approval, started, intent, effect, verified, confirmed, completed, apply, act */
-    assert_int_equal(walk(well), 22);
+    /* created, submitted, approval, started, intent, effect, verified, confirmed, completed, apply, act, collect */
+    assert_int_equal(walk(well), 24);
 }
 
 /* A refusal in one forest, a domain controller that freezes with the write in the other: the points of trouble too. */
