@@ -73,6 +73,9 @@ struct umx_engine_ports {
     /* No running plan needs the forest's writer any more. May be NULL. */
     void (*release_writer)(void *user, const char *forest);
 
+    /* The same, and nothing was written by it. May be NULL. */
+    void (*rest_writer)(void *user, const char *forest);
+
     /* Sends the batch to the agent of the server and waits for its results, one per item, in order. The batch's id
      * makes it idempotent: an agent that knows the id answers what it did (or its read probe decides) and does not act
      * again. A status other than 0 means unknown, but UMX_ERR_AGENT_UNKNOWN and UMX_E_UNSUPPORTED mean that nothing was
@@ -151,7 +154,7 @@ struct umx_engine_view {
     size_t step_count;
     Umx__Approval **approvals; /* all decisions in order; withdrawn and expired ones too */
     size_t approval_count;
-    const char **missing; /* what keeps the plan from being approved, one line each */
+    const char **missing; /* what keeps the plan from being approved or carried out, one line each */
     size_t missing_count;
     int64_t last_sequence; /* of the plan's newest entry: where a watch begins */
 };
@@ -160,6 +163,10 @@ int umx_engine_list(struct umx_engine *engine, struct umx_arena *arena, Umx__Pla
                     struct umx_error *err);
 int umx_engine_show(struct umx_engine *engine, const char *name, struct umx_arena *arena, struct umx_engine_view *out,
                     struct umx_error *err);
+/* Asks whether the writer accounts may make the changes of a plan that was not started yet, unless it was asked a
+ * moment ago: umx_engine_show has it then in the steps' `permission`, and the denied ones in `missing`. A forest that
+ * does not answer is no error. Blocks as long as the ports do. */
+int umx_engine_preflight(struct umx_engine *engine, const char *name, struct umx_error *err);
 /* Waits for the plan's next entry after a sequence number (0: its first). *entry is NULL with status 0 when the plan is
  * at rest and has no newer entry; UMX_E_TIMEOUT (UMX_ERR_DEADLINE) when the deadline (duration) passed first. */
 int umx_engine_wait(struct umx_engine *engine, const char *name, int64_t after, int64_t deadline,

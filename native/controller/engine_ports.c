@@ -119,6 +119,13 @@ static void release_writer(void *user, const char *forest)
     umx_observer_want(controller->observer);
 }
 
+static void rest_writer(void *user, const char *forest)
+{
+    struct umx_controller *controller = user;
+
+    umx_forests_stop_writer(controller->forests, forest);
+}
+
 static int kept_head(void *user, struct umx_journal_head *head, struct umx_error *err)
 {
     struct umx_controller *controller = user;
@@ -179,6 +186,7 @@ const struct umx_engine_ports *umx_controller_ports(struct umx_controller *contr
                                       .read_world = read_world,
                                       .call = call,
                                       .release_writer = release_writer,
+                                      .rest_writer = rest_writer,
                                       .act = act,
                                       .witnesses = witnesses,
                                       .connected = connected,

@@ -70,9 +70,12 @@ struct umx_plan_state {
 
     /* runtime */
     struct umx_run *run;
-    bool claimed;     /* one thread is starting, settling or deciding it */
-    bool recovering;  /* it was running when the last controller ended */
-    int64_t retry_at; /* monotonic: next background probe */
+    bool claimed;    /* one thread is starting, settling or deciding it */
+    bool recovering; /* it was running when the last controller ended */
+    struct umx_arena *permission_arena;
+    const char **permissions; /* by step, or NULL: nobody asked yet (preflight.c) */
+    int64_t permitted_at;     /* monotonic */
+    int64_t retry_at;         /* monotonic: next background probe */
     int64_t retry_pause;
 };
 

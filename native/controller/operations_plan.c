@@ -119,9 +119,17 @@ static int show(struct umx_operation *operation, const char *name, struct umx_er
     return status;
 }
 
+/* With what the writer accounts may do: for those who decide. */
+static int show_with_permissions(struct umx_operation *operation, const char *name, struct umx_error *err)
+{
+    int status = umx_engine_preflight(operation->controller->engine, name, err);
+
+    return status == 0 ? show(operation, name, err) : status;
+}
+
 int umx_operation_plan_show(struct umx_operation *operation, struct umx_error *err)
 {
-    return show(operation, plan_name(operation), err);
+    return show_with_permissions(operation, plan_name(operation), err);
 }
 
 int umx_operation_plan_list(struct umx_operation *operation, struct umx_error *err)
@@ -141,7 +149,7 @@ int umx_operation_plan_create(struct umx_operation *operation, struct umx_error 
     struct umx_engine_caller caller = caller_of(operation);
     int status = umx_engine_create(operation->controller->engine, arguments, &caller, err);
 
-    return status == 0 ? show(operation, arguments->name, err) : status;
+    return status == 0 ? show_with_permissions(operation, arguments->name, err) : status;
 }
 
 /* submit, suspend, resume, cancel and delete differ in the engine's function alone. */

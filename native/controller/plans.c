@@ -260,7 +260,7 @@ static int check_arguments(struct creation *c)
     return status;
 }
 
-/* A plan from half a reading would take what was not seen for missing. */
+/* A plan from half a reading would take what was not seen for missing. Which tables it needs the phases say. */
 static int check_world(const struct creation *c, const Umx__World *world)
 {
     for (size_t i = 0; i < c->forest_count; i++) {
@@ -272,8 +272,6 @@ static int check_world(const struct creation *c, const Umx__World *world)
             return umx_fail(c->err, UMX_ERR_PLAN_WORLD_INCOMPLETE, c->forests[i], "it was not read");
         if (found->error != NULL)
             return umx_fail(c->err, UMX_ERR_PLAN_WORLD_INCOMPLETE, c->forests[i], "%s", found->error);
-        if (found->n_incomplete > 0)
-            return umx_fail(c->err, UMX_ERR_PLAN_WORLD_INCOMPLETE, c->forests[i], "%s", found->incomplete[0]);
     }
     return 0;
 }

@@ -11,8 +11,10 @@
 
 void umx_states_free(struct umx_plan_state *plan)
 {
-    if (plan != NULL)
-        umx_arena_free(plan->arena); /* the state itself lies in it */
+    if (plan == NULL)
+        return;
+    umx_arena_free(plan->permission_arena);
+    umx_arena_free(plan->arena); /* the state itself lies in it */
 }
 
 struct umx_plan_state *umx_states_find(struct umx_engine *engine, const char *name, struct umx_error *err)

@@ -76,6 +76,8 @@ static int show_steps(const struct umx_plan_state *plan, struct umx_arena *arena
             return umx_fail(err, UMX_ERR_ARENA_FULL, plan->name, NULL);
         step->has_state = 1;
         step->state = state->state;
+        if (plan->permissions != NULL && plan->permissions[i] != NULL)
+            step->permission = umx_arena_string(arena, plan->permissions[i]);
         if (state->error != NULL)
             step->error = umx_arena_format(arena, "%s: %s", state->error, state->detail != NULL ? state->detail : "");
         else if (state->state == UMX__PLAN_STEP__STATE__SKIPPED)
@@ -107,6 +109,12 @@ static int show_missing(struct umx_engine *engine, const struct umx_plan_state *
     int status = 0;
 
     umx_approval_check(engine, plan, false, &lines, NULL);
+    for (size_t i = 0; plan->permissions != NULL && i < plan->step_count; i++) {
+        const Umx__PlanStep *step = plan->steps[i].step;
+        if (plan->permissions[i] != NULL && strncmp(plan->permissions[i], "denied", 6) == 0)
+            umx_text_addf(&lines, "%s %s: the writer of %s may not do it: %s\n", step->id,
+                          step->target != NULL ? step->target : "", step->forest, plan->permissions[i]);
+    }
     for (size_t i = 0; i < lines.length; i++)
         n += lines.data[i] == '\n' ? 1 : 0;
     char *text = umx_arena_string(arena, umx_text_string(&lines));

@@ -536,6 +536,32 @@ static void test_window_closes(void **state)
     stage_end(s, true);
 }
 
+static void test_preflight(void **state)
+{
+    struct stage *s = lab();
+    struct umx_arena *arena = umx_arena_new(64 * 1024 * 1024);
+    struct draft draft = draft_make(s, "p");
+    struct umx_engine_view view;
+    (void)state;
+
+    draft_modify(&draft, 0, DIAL_PLAN, "msExchUMVoIPSecurity", "1", "3");
+    draft_modify(&draft, 1, CONTACT, "msRTCSIP-Line", "tel:+1", "tel:+2");
+    draft_gate(&draft, 1, "look");
+    assert_int_equal(draft_store(s, &draft), 0);
+    snprintf(s->fake->denied, sizeof s->fake->denied, "CN=Contact");
+    s->fake->frozen[0] = true;
+    assert_int_equal(umx_engine_preflight(s->engine, "none", &s->err), UMX_E_NOT_FOUND);
+    assert_int_equal(umx_engine_preflight(s->engine, "p", &s->err), 0);
+    assert_int_equal(umx_engine_show(s->engine, "p", arena, &view, &s->err), 0);
+    assert_int_equal(strncmp(view.steps[0]->permission, "unknown: ", 9), 0);
+    assert_string_equal(view.steps[1]->permission, "denied: no right to write there");
+    assert_null(view.steps[2]->permission);
+    assert_true(view.missing_count > 0);
+    assert_non_null(strstr(view.missing[view.missing_count - 1], "s2 " CONTACT));
+    umx_arena_free(arena);
+    stage_end(s, true);
+}
+
 static void test_overlap_of_servers(void **state)
 {
     struct stage *s = lab();
@@ -583,6 +609,7 @@ int main(void)
         cmocka_unit_test(test_wait_promise),
         cmocka_unit_test(test_clock_moved_back),
         cmocka_unit_test(test_window_closes),
+        cmocka_unit_test(test_preflight),
         cmocka_unit_test(test_overlap_of_servers),
     };
 
