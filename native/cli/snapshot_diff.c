@@ -4,41 +4,53 @@
 #include "cli/commands.h"
 #include "cli/value.h"
 #include "cli/world_diff.h"
+#include "cli/world_words.h"
 
-/* Distinguished names are wider than any column: each record on lines of its own, its fields below it. */
-static void view(struct umx_cli *cli, const struct umx_document *document)
+static void put_line(struct umx_cli *cli, const json_t *change)
+{
+    struct umx_text line = {0};
+    const char *name = umx_value_string(change, "name"), *field = umx_value_string(change, "field");
+
+    umx_world_words_label(&line, umx_value_string(change, "table"));
+    umx_text_addf(&line, "%s%s: ", name[0] != '\0' ? " " : "", name);
+    if (field[0] == '\0') { /* whole records are for machines */
+        umx_text_adds(&line, umx_value_string(change, "change"));
+    } else {
+        umx_world_words_label(&line, field);
+        umx_text_adds(&line, " ");
+        umx_world_words_change(&line, json_object_get(change, "before"), json_object_get(change, "after"));
+    }
+    umx_grid_paragraph(cli->out, &cli->style, 2, umx_text_string(&line));
+    umx_text_free(&line);
+}
+
+/* By forest or server, each in the order of the tables. */
+void umx_snapshot_diff_view(struct umx_cli *cli, const struct umx_document *document)
 {
     const json_t *counts = json_object_get(document->root, "counts");
     const json_t *changes = umx_document_array(document, "changes");
-    struct umx_text last = {0};
+    json_t *places = json_object(), *lines;
+    const char *place;
 
     fprintf(cli->out, "from %s to %s: %lld added, %lld removed, %lld changed\n",
             umx_value_string(document->root, "from_at"), umx_value_string(document->root, "to_at"),
             umx_value_integer(counts, "added"), umx_value_integer(counts, "removed"),
             umx_value_integer(counts, "changed"));
     for (size_t i = 0; i < json_array_size(changes); i++) {
-        const json_t *change = json_array_get(changes, i);
-        struct umx_text record = {0}, field = {0};
-
-        umx_text_addf(&record, "%s %s  %s", umx_value_string(change, "change"), umx_value_string(change, "table"),
-                      umx_value_string(change, "key"));
-        if (strcmp(umx_text_string(&record), umx_text_string(&last)) != 0) {
-            fputc('\n', cli->out);
-            umx_grid_paragraph(cli->out, &cli->style, 0, umx_text_string(&record));
-        }
-        /* Whole records are for machines. */
-        if (!json_is_null(json_object_get(change, "field"))) {
-            umx_text_addf(&field, "%s: ", umx_value_string(change, "field"));
-            umx_value_add_text(&field, json_object_get(change, "before"));
-            umx_text_adds(&field, " -> ");
-            umx_value_add_text(&field, json_object_get(change, "after"));
-            umx_grid_paragraph(cli->out, &cli->style, 4, umx_text_string(&field));
-        }
-        umx_text_free(&field);
-        umx_text_free(&last);
-        last = record;
+        json_t *change = json_array_get(changes, i);
+        place = umx_value_string(change, "place");
+        if (json_object_get(places, place) == NULL)
+            json_object_set_new(places, place, json_array());
+        json_array_append(json_object_get(places, place), change);
     }
-    umx_text_free(&last);
+    json_object_foreach(places, place, lines)
+    {
+        fputc('\n', cli->out);
+        umx_grid_paragraph(cli->out, &cli->style, 0, place);
+        for (size_t i = 0; i < json_array_size(lines); i++)
+            put_line(cli, json_array_get(lines, i));
+    }
+    json_decref(places);
 }
 
 static int set_time(struct umx_document *document, const char *key, int64_t at, struct umx_error *err)
@@ -65,7 +77,7 @@ UMX_COMMAND(snapshot_diff)
     if (status == 0)
         status = umx_world_diff(umx_world_records(a), umx_world_records(b), &document, err);
     if (status == 0)
-        status = umx_output(cli, &document, view, err);
+        status = umx_output(cli, &document, umx_snapshot_diff_view, err);
     umx_document_close(&document);
     umx_world_free(a);
     umx_world_free(b);

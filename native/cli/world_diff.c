@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/reflect.h"
+#include "cli/world_words.h"
 
 enum { KEY_FIELDS = 6 };
 
@@ -162,13 +163,33 @@ static json_t *record_json(const ProtobufCMessage *record)
     return value;
 }
 
-static int report(struct diff *diff, const char *change, const char *key, const char *field, json_t *before,
+/* The forest or server that the record is of: the first field of its key. */
+static void add_place(struct umx_text *out, const ProtobufCMessage *record, const char *table)
+{
+    const char *const *fields = key_fields(table);
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name(record->descriptor, fields != NULL ? fields[0] : "server");
+
+    if (field != NULL)
+        add_cell(out, record, field);
+}
+
+static int report(struct diff *diff, const char *change, const struct entry *entry, const char *field, json_t *before,
                   json_t *after)
 {
-    return umx_document_item(diff->document, "changes",
-                             json_pack("{s:s,s:s,s:s,s:s?,s:o,s:o}", "change", change, "table", diff->table->name,
-                                       "key", key, "field", field, "before", before, "after", after),
-                             diff->err);
+    struct umx_text place = {0}, name = {0};
+
+    add_place(&place, entry->record, diff->table->name);
+    umx_world_words_name(&name, diff->table->name, key_fields(diff->table->name), entry->record);
+    int status =
+        umx_document_item(diff->document, "changes",
+                          json_pack("{s:s,s:s,s:s,s:s,s:s,s:s?,s:o,s:o}", "change", change, "table", diff->table->name,
+                                    "key", entry->key, "place", umx_text_string(&place), "name", umx_text_string(&name),
+                                    "field", field, "before", before, "after", after),
+                          diff->err);
+    umx_text_free(&place);
+    umx_text_free(&name);
+    return status;
 }
 
 static int compare(struct diff *diff, const struct entry *a, const struct entry *b)
@@ -183,7 +204,7 @@ static int compare(struct diff *diff, const struct entry *a, const struct entry 
         if (is_ignored(name) || json_equal(x, y))
             continue;
         any = true;
-        status = report(diff, "changed", a->key, name, json_incref(x), json_incref(y));
+        status = report(diff, "changed", b, name, json_incref(x), json_incref(y));
     }
     diff->changed += any;
     json_decref(before);
@@ -202,11 +223,11 @@ static int merge(struct diff *diff, const struct entries *a, const struct entrie
             status = compare(diff, &a->items[i++], &b->items[j++]);
         } else if (order < 0) {
             diff->removed++;
-            status = report(diff, "removed", a->items[i].key, NULL, record_json(a->items[i].record), json_null());
+            status = report(diff, "removed", &a->items[i], NULL, record_json(a->items[i].record), json_null());
             i++;
         } else {
             diff->added++;
-            status = report(diff, "added", b->items[j].key, NULL, json_null(), record_json(b->items[j].record));
+            status = report(diff, "added", &b->items[j], NULL, json_null(), record_json(b->items[j].record));
             j++;
         }
     }

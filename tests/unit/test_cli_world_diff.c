@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -112,11 +113,101 @@ static void added_removed_and_changed(void **state)
     umx_world_free(b);
 }
 
+static void add_record(struct umx_world *world, const ProtobufCMessage *record)
+{
+    struct umx_error err = {0};
+
+    assert_int_equal(umx_world_add(world, record, &err), 0);
+}
+
+static void add_plan(struct umx_world *world, Umx__DialPlan__VoipSecurity security, char **numbers, size_t count)
+{
+    Umx__DialPlan plan = UMX__DIAL_PLAN__INIT;
+    char forest[] = "exchange.test", dn[] = "CN=EU,CN=UM DialPlan Container,DC=x", name[] = "EU";
+
+    plan.forest = forest;
+    plan.dn = dn;
+    plan.name = name;
+    plan.has_voip_security = 1;
+    plan.voip_security = security;
+    plan.access_number = numbers;
+    plan.n_access_number = count;
+    add_record(world, &plan.base);
+}
+
+static void add_people(struct umx_world *world, const char *dial_plan, const char *um_plan, bool protected_dacl)
+{
+    Umx__LyncUser user = UMX__LYNC_USER__INIT;
+    Umx__MailboxUser mailbox = UMX__MAILBOX_USER__INIT;
+    Umx__OrganizationalUnit unit = UMX__ORGANIZATIONAL_UNIT__INIT;
+    char server[] = "fe1.lync.test", sip[] = "sip:anna@x.test", dn[] = "CN=Anna,DC=x", ou[] = "OU=UM,DC=x";
+    char forest[] = "exchange.test", display[] = "Anna M\xc3\xbcller";
+
+    user.server = server;
+    user.sip_address = sip;
+    user.dial_plan = (char *)(uintptr_t)dial_plan;
+    mailbox.forest = unit.forest = forest;
+    mailbox.dn = dn;
+    mailbox.display_name = display;
+    mailbox.um_dial_plan_dn = (char *)(uintptr_t)um_plan;
+    unit.dn = ou;
+    unit.has_dacl_protected = 1;
+    unit.dacl_protected = protected_dacl;
+    add_record(world, &user.base);
+    add_record(world, &mailbox.base);
+    add_record(world, &unit.base);
+}
+
+static void changes_are_said_in_the_fields_words(void **state)
+{
+    struct umx_world *a = umx_world_new(1), *b = umx_world_new(2);
+    struct umx_document document;
+    char one[] = "+49301", two[] = "+49302", three[] = "+49303", *before[] = {one, two}, *after[] = {two, three};
+    struct umx_cli cli = {.style = {.width = 100}};
+    char *text = NULL;
+    size_t length;
+
+    (void)state;
+    add_plan(a, UMX__DIAL_PLAN__VOIP_SECURITY__UNSECURED, before, 2);
+    add_plan(b, UMX__DIAL_PLAN__VOIP_SECURITY__SIP_SECURED, after, 2);
+    add_people(a, NULL, "CN=EU,OU=A,DC=x", false);
+    add_people(b, "Berlin", "CN=EU,OU=B,DC=x", true);
+    add_hunt_group(b, "CN=HG1,CN=1:1,CN=UM IPGateway Container,DC=x", "1", 1);
+    add_event(b, 1082);
+    diff(a, b, &document);
+    assert_int_equal(counted(&document, "changed"), 4); /* the new tables have keys: nothing is added and removed */
+    assert_int_equal(counted(&document, "removed"), 0);
+    assert_int_equal(counted(&document, "added"), 2);
+    cli.out = open_memstream(&text, &length);
+    assert_non_null(cli.out);
+    umx_snapshot_diff_view(&cli, &document);
+    fclose(cli.out);
+    static const char *const lines[] = {
+        "\nexchange.test\n",
+        "\n  dial plan EU: VoIP security unsecured -> SIP secured\n",
+        "\n  dial plan EU: access number without +49301; with +49303\n",
+        "\n  hunt group HG1 of gateway 1:1: added\n",
+        "\n  mailbox user Anna M\xc3\xbcller: UM dial plan DN CN=EU,OU=A,DC=x -> CN=EU,OU=B,DC=x\n",
+        "\n  organizational unit UM: DACL protected no -> yes\n",
+        "\nfe1.lync.test\n",
+        "\n  Lync user sip:anna@x.test: dial plan (nothing) -> Berlin\n",
+        "\n  event: added\n",
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        if (strstr(text, lines[i]) == NULL)
+            fail_msg("`%s` is not in\n%s", lines[i], text);
+    free(text);
+    umx_document_close(&document);
+    umx_world_free(a);
+    umx_world_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reading_again_changes_nothing),
         cmocka_unit_test(added_removed_and_changed),
+        cmocka_unit_test(changes_are_said_in_the_fields_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
