@@ -40,6 +40,31 @@ bool umx_sip_valid(const char *address)
            strchr(at + 1, '@') == NULL;
 }
 
+const char *umx_line_bare(const char *line)
+{
+    return line != NULL && strncasecmp(line, "tel:", 4) == 0 ? line + 4 : line;
+}
+
+bool umx_line_valid(const char *line)
+{
+    enum { E164_MAX = 15 };
+    static const char digits[] = "0123456789", mark[] = ";ext=";
+    const char *p = umx_line_bare(line);
+
+    if (p == NULL || *p != '+' || p[1] == '0')
+        return false;
+    size_t length = strspn(++p, digits);
+    if (length == 0 || length > E164_MAX)
+        return false;
+    p += length;
+    if (*p == '\0')
+        return true;
+    if (strncmp(p, mark, sizeof mark - 1) != 0)
+        return false;
+    p += sizeof mark - 1;
+    return *p != '\0' && strspn(p, digits) == strlen(p);
+}
+
 bool umx_proxy_has(char *const *values, size_t count, const char *value)
 {
     for (size_t i = 0; i < count; i++)
@@ -282,7 +307,7 @@ static void index_pair(struct umx_people *people)
         umx_index_add(&people->lync_name, user->sam_account_name, &people->matches[i]);
         umx_index_add(&people->lync_name, user->sip_address, &people->matches[i]);
         umx_index_add(&people->lync_sip, user->sip_address, user);
-        umx_index_add(&people->lines, user->line, user);
+        umx_index_add(&people->lines, umx_line_bare(user->line), user);
         index_eum(people, user->proxy_address, user->n_proxy_address, &user->base);
     }
     for (size_t i = 0; i < world->n_contact; i++) {
@@ -290,7 +315,7 @@ static void index_pair(struct umx_people *people)
         if (!umx_text_equal(contact->forest, pair->lync))
             continue;
         umx_index_add(&people->lync_sip, contact->sip_address, contact);
-        umx_index_add(&people->lines, contact->line, contact);
+        umx_index_add(&people->lines, umx_line_bare(contact->line), contact);
     }
 }
 

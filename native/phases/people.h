@@ -47,7 +47,7 @@ struct umx_people {
     struct umx_index lync_sip;    /* SIP address -> Lync users and contacts of the pair's Lync forest */
     struct umx_index mailbox_sip; /* sip: proxy address -> mailbox users of the pair's Exchange forest */
     struct umx_index eum;         /* EUM address without its prefix -> users of both forests */
-    struct umx_index lines;       /* telephone number -> Lync users and contacts of the pair's Lync forest */
+    struct umx_index lines; /* telephone number without tel: -> Lync users and contacts of the pair's Lync forest */
 };
 
 /* In an arena of its own, which umx_people_close frees. NULL: no memory. */
@@ -65,6 +65,9 @@ bool umx_voice_enabled(const Umx__VoiceUser *user);
 bool umx_sip_valid(const char *address);
 /* Without its scheme. */
 const char *umx_sip_bare(const char *address);
+const char *umx_line_bare(const char *line);
+/* +E.164, with or without tel: before it, and ;ext=N behind it where there is one (V10B.1). */
+bool umx_line_valid(const char *line);
 /* Whether a list of proxy addresses has the value, whatever its case. */
 bool umx_proxy_has(char *const *values, size_t count, const char *value);
 /* DNs, UPNs and names: what a person is called in findings. */
@@ -114,6 +117,16 @@ void umx_tally_bad(struct umx_tally *tally, Umx__Finding__Status status, const c
 /* The findings that count: who is right, and how many more are not. none: what to say when there was nobody (not
  * applicable then). */
 void umx_tally_end(struct umx_tally *tally, const char *none);
+
+/* Of whom a check asks: Enterprise Voice users of the pair and the people of its rows, or all Enterprise Voice users of
+ * the Lync forest. */
+enum umx_people_scope { UMX_PEOPLE_OF_PAIR, UMX_PEOPLE_OF_LYNC };
+
+typedef void umx_people_judge(struct umx_people *people, const struct umx_match *match, struct umx_tally *tally);
+
+/* A whole check about people. */
+void umx_people_each(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out,
+                     enum umx_people_scope scope, const char *expected, const char *none, umx_people_judge *judge);
 
 /* ---- rows */
 

@@ -1,4 +1,4 @@
-/* Rows of the input that name people, and findings about many of them. */
+/* Rows of the input that name people. */
 #include <string.h>
 
 #include "base/text.h"
@@ -147,55 +147,7 @@ int umx_people_rows(struct umx_people *people, struct umx_steps *out, bool need_
     return seen.failed ? -1 : 0;
 }
 
-/* ---- findings about many people */
-
-static void add(struct umx_tally *tally, Umx__Finding__Status status, const char *target, const char *actual,
-                const char *remedy)
-{
-    struct umx_answer answer = {
-        .status = status,
-        .forest = tally->forest,
-        .target = target,
-        .expected = tally->expected,
-        .actual = actual,
-        .remedy = remedy,
-    };
-    umx_findings_add(tally->out, tally->view, tally->check, &answer);
-}
-
-void umx_tally_good(struct umx_tally *tally)
-{
-    tally->good++;
-}
-
-/* How bad a status is, for the finding that stands for many. */
-static int rank(Umx__Finding__Status status)
-{
-    return status == UMX__FINDING__STATUS__FAIL ? 3 : status == UMX__FINDING__STATUS__UNKNOWN ? 2 : 1;
-}
-
-void umx_tally_bad(struct umx_tally *tally, Umx__Finding__Status status, const char *target, const char *actual,
-                   const char *remedy)
-{
-    if (tally->named++ < UMX_PEOPLE_NAMED_MAX) {
-        add(tally, status, target, actual, remedy);
-        return;
-    }
-    if (tally->more++ == 0 || rank(status) > rank(tally->worst))
-        tally->worst = status;
-}
-
-void umx_tally_end(struct umx_tally *tally, const char *none)
-{
-    if (tally->more > 0)
-        add(tally, tally->worst, tally->forest,
-            umx_say(tally->out, "%zu more, besides the %d that are named", tally->more, UMX_PEOPLE_NAMED_MAX), NULL);
-    if (tally->good > 0)
-        add(tally, UMX__FINDING__STATUS__PASS, tally->forest,
-            umx_say(tally->out, "%zu user%s", tally->good, tally->good == 1 ? "" : "s"), NULL);
-    else if (tally->named == 0)
-        add(tally, UMX__FINDING__STATUS__NOT_APPLICABLE, tally->forest, none, NULL);
-}
+/* ---- who is asked about */
 
 bool *umx_people_subjects(struct umx_people *people)
 {

@@ -238,6 +238,13 @@ static const struct umx_phase phases[UMX_PHASE_COUNT] = {
         .groups_exchange = UMX_GROUPS_ORGANIZATION,
         .groups_lync = "(rtc_server_admins if server_steps) and (rtc_user_admins if user_steps)",
         .documentation = enterprise_voice_documentation,
+        .options = umx_enterprise_voice_options,
+        .checks = umx_enterprise_voice_checks,
+        .check = umx_enterprise_voice_check,
+        .plan = umx_enterprise_voice_plan,
+        .propose = umx_enterprise_voice_propose,
+        .exchange_tables = "mailbox_user",
+        .lync_tables = "voice_user contact",
     },
     {
         .number = 11,
@@ -249,6 +256,13 @@ static const struct umx_phase phases[UMX_PHASE_COUNT] = {
         .groups_exchange = UMX_GROUPS_RECIPIENT,
         .groups_lync = NONE,
         .documentation = um_mailboxes_documentation,
+        .options = umx_um_mailboxes_options,
+        .checks = umx_um_mailboxes_checks,
+        .check = umx_um_mailboxes_check,
+        .plan = umx_um_mailboxes_plan,
+        .propose = umx_um_mailboxes_propose,
+        .exchange_tables = "mailbox_user dial_plan mailbox_policy",
+        .lync_tables = "voice_user contact",
     },
 };
 

@@ -106,26 +106,6 @@ bool umx_eum_judge(struct umx_people *people, const struct umx_match *match, str
 
 /* ---- checks */
 
-typedef void judge(struct umx_people *people, const struct umx_match *match, struct umx_tally *tally);
-
-/* Calls for every Enterprise Voice user of the pair and everybody whom a row names. */
-static void each(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out,
-                 const char *expected, const char *none, judge *judge_one)
-{
-    struct umx_people *people = umx_people_open(view);
-    bool *subjects = people != NULL ? umx_people_subjects(people) : NULL;
-    struct umx_tally tally = {
-        .view = view, .check = check, .out = out, .forest = view->pair->lync, .expected = expected};
-
-    if (subjects == NULL)
-        out->failed = 1;
-    for (size_t i = 0; subjects != NULL && i < people->count; i++)
-        if (subjects[i])
-            judge_one(people, &people->matches[i], &tally);
-    umx_tally_end(&tally, none);
-    umx_people_close(people);
-}
-
 static const char nobody[] = "there is no Enterprise Voice user yet";
 static const char no_mailboxes[] = "no Enterprise Voice user has a mailbox in the Exchange forest";
 
@@ -143,7 +123,8 @@ static void judge_known(struct umx_people *people, const struct umx_match *match
 
 static void run_known(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out)
 {
-    each(view, check, out, "sip:user@domain, of nobody else in both forests", nobody, judge_known);
+    umx_people_each(view, check, out, UMX_PEOPLE_OF_PAIR, "sip:user@domain, of nobody else in both forests", nobody,
+                    judge_known);
 }
 
 static void judge_match(struct umx_people *people, const struct umx_match *match, struct umx_tally *tally)
@@ -158,7 +139,8 @@ static void judge_match(struct umx_people *people, const struct umx_match *match
 
 static void run_match(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out)
 {
-    each(view, check, out, "one mailbox user for each Lync user, and the other way round", no_mailboxes, judge_match);
+    umx_people_each(view, check, out, UMX_PEOPLE_OF_PAIR,
+                    "one mailbox user for each Lync user, and the other way round", no_mailboxes, judge_match);
 }
 
 static void judge_sip(struct umx_people *people, const struct umx_match *match, struct umx_tally *tally)
@@ -195,8 +177,9 @@ static void judge_sip(struct umx_people *people, const struct umx_match *match, 
 
 static void run_sip(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out)
 {
-    each(view, check, out, "proxyAddresses has the SIP address that Lync has, on the objects of both forests",
-         no_mailboxes, judge_sip);
+    umx_people_each(view, check, out, UMX_PEOPLE_OF_PAIR,
+                    "proxyAddresses has the SIP address that Lync has, on the objects of both forests", no_mailboxes,
+                    judge_sip);
 }
 
 static void judge_form(struct umx_people *people, const struct umx_match *match, struct umx_tally *tally)
@@ -223,9 +206,10 @@ static void judge_form(struct umx_people *people, const struct umx_match *match,
 
 static void run_form(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out)
 {
-    each(view, check, out,
-         "a primary EUM:SIP-ADDRESS;phone-context=CONTEXT and an eum:EXTENSION;phone-context=CONTEXT at least",
-         "nobody is enabled for UM in a SIP dial plan", judge_form);
+    umx_people_each(
+        view, check, out, UMX_PEOPLE_OF_PAIR,
+        "a primary EUM:SIP-ADDRESS;phone-context=CONTEXT and an eum:EXTENSION;phone-context=CONTEXT at least",
+        "nobody is enabled for UM in a SIP dial plan", judge_form);
 }
 
 static void judge_primary(struct umx_people *people, const struct umx_match *match, struct umx_tally *tally)
@@ -255,8 +239,9 @@ static void judge_primary(struct umx_people *people, const struct umx_match *mat
 
 static void run_primary(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out)
 {
-    each(view, check, out, "the SIP part of the primary EUM address is the SIP address that Lync has",
-         "nobody is enabled for UM in a SIP dial plan", judge_primary);
+    umx_people_each(view, check, out, UMX_PEOPLE_OF_PAIR,
+                    "the SIP part of the primary EUM address is the SIP address that Lync has",
+                    "nobody is enabled for UM in a SIP dial plan", judge_primary);
 }
 
 #define PLAN_AGAIN "`umx plan create NAME --phase sip-addresses --pair EXCHANGE:LYNC`"

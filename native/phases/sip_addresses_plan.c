@@ -179,6 +179,14 @@ static void plan_eum(struct work *work, const struct umx_user_row *person)
                          umx_steps_say(work->out, "%s belongs to %s", state.wanted, state.holder));
         return;
     }
+    /* Exchange compares addresses without case: one that is there cannot become primary by being added. */
+    if (!state.primary && umx_proxy_has(mailbox->proxy_address, mailbox->n_proxy_address, state.wanted) &&
+        strcmp(state.found, state.wanted) != 0) {
+        umx_people_leave(
+            &work->left, person, umx_mailbox_name(mailbox),
+            umx_steps_say(work->out, "%s is there and not primary: make it so in the Exchange console", state.wanted));
+        return;
+    }
     const char *extension = missing_extension(work, person, &state);
     if (state.primary && extension == NULL)
         return;
@@ -192,9 +200,7 @@ static void plan_eum(struct work *work, const struct umx_user_row *person)
             continue;
         bool right = strcmp(umx_or_empty(value), state.wanted) == 0;
         struct umx_eum eum;
-        /* Another primary one, and the wanted one where it is not primary. */
-        if (!right && umx_eum_parse(value, &eum) && (eum.primary || umx_text_equal(value, state.wanted)) &&
-            !state.primary) {
+        if (!right && !state.primary && umx_eum_parse(value, &eum) && eum.primary) {
             line(&values.remove, value);
             continue;
         }
