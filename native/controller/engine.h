@@ -100,6 +100,10 @@ struct umx_engine_ports {
     int (*collect)(void *user, const char *forest, const char *server, const char *const *tables, int64_t deadline,
                    struct umx_world *world, struct umx_error *err);
 
+    /* A plan that undoes another one is completed: its phases are not done any more, and nobody drifted. May be NULL.
+     */
+    void (*undone)(void *user, const Umx__Plan *undo);
+
     /* Entries were added to the journal. Called with the engine's mutex held: it must neither block nor call back. May
      * be NULL. */
     void (*grown)(void *user);

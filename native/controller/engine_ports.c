@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/reflect.h"
+#include "controller/drift.h"
 #include "controller/fleet.h"
 #include "controller/forests.h"
 #include "controller/observer.h"
@@ -171,6 +173,15 @@ static int collect(void *user, const char *forest, const char *server, const cha
     return umx_fleet_collect(controller->fleet, forest, server, tables, deadline, world, err);
 }
 
+static void undone(void *user, const Umx__Plan *undo)
+{
+    struct umx_controller *controller = user;
+    struct umx_error err = {0};
+
+    if (umx_drift_forget(controller, undo, &err) != 0)
+        umx_log_error("engine", &err);
+}
+
 static void grown(void *user)
 {
     struct umx_controller *controller = user;
@@ -191,6 +202,7 @@ const struct umx_engine_ports *umx_controller_ports(struct umx_controller *contr
                                       .witnesses = witnesses,
                                       .connected = connected,
                                       .collect = collect,
+                                      .undone = undone,
                                       .grown = grown,
                                       .kept_head = kept_head};
     return &ports;

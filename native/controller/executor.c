@@ -299,6 +299,12 @@ static void end_run(struct umx_run *run)
     if (record_end(run, &err) != 0)
         umx_log_error("engine",
                       &err); /* the plan stays `running` in the journal: resume or the next start recover it */
+    if (engine->ports.undone != NULL && run->plan->plan->undo_of != NULL &&
+        run->plan->base == UMX__PLAN_SUMMARY__STATE__COMPLETED) {
+        pthread_mutex_unlock(&engine->mutex);
+        engine->ports.undone(engine->ports.user, run->plan->plan);
+        pthread_mutex_lock(&engine->mutex);
+    }
     for (size_t i = 0; i < run->lane_count; i++) {
         if (engine->ports.release_writer == NULL || umx_run_uses(engine, run->lanes[i].forest))
             continue;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "controller/drift.h"
 #include "controller/fleet.h"
 #include "controller/forests.h"
 #include "phases/um_server.h"
@@ -267,6 +268,8 @@ static void refresh(struct umx_observer *observer)
             if (forest->error != NULL)
                 umx_log(UMX_LOG_WARNING, "observer", "%s: %s", forest->forest, forest->error);
         }
+    if (world != NULL && umx_drift_note(observer->controller, umx_world_records(world), &err) != 0)
+        umx_log_error("observer", &err);
     umx_world_free(world);
 }
 

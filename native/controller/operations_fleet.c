@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "controller/drift.h"
 #include "controller/engine.h"
 #include "controller/fleet.h"
 #include "controller/grants.h"
@@ -207,27 +208,15 @@ int umx_operation_plan_template(struct umx_operation *operation, struct umx_erro
 
 /* ---- status */
 
-static bool completed_phase(struct umx_operation *operation, const struct umx_phase *phase, const struct umx_pair *pair)
+static void add_time(struct umx_text *json, const char *name, bool has, int64_t at)
 {
-    Umx__PlanSummary **plans = NULL;
-    size_t count = 0;
-    bool done = false;
+    char text[UMX_CLOCK_TEXT];
 
-    if (umx_engine_list(operation->controller->engine, operation->arena, &plans, &count, NULL) != 0)
-        return false;
-    for (size_t i = 0; i < count; i++) { /* oldest first: the last word counts */
-        bool phase_in = false;
-        bool forest_in = false;
-        if (plans[i]->state != UMX__PLAN_SUMMARY__STATE__COMPLETED)
-            continue;
-        for (size_t k = 0; k < plans[i]->n_phase; k++)
-            phase_in = phase_in || strcmp(plans[i]->phase[k], phase->slug) == 0;
-        for (size_t k = 0; k < plans[i]->n_forest; k++)
-            forest_in = forest_in || umx_text_equal(plans[i]->forest[k], pair->exchange);
-        if (phase_in && forest_in)
-            done = plans[i]->undo_of == NULL;
-    }
-    return done;
+    umx_text_addf(json, ",\"%s\":", name);
+    if (has)
+        umx_text_addf(json, "\"%s\"", umx_clock_format(at, text));
+    else
+        umx_text_adds(json, "null");
 }
 
 /* One object of "pairs": a pair and the state of each phase. */
@@ -251,13 +240,21 @@ static int status_pair(struct umx_operation *operation, const struct umx_pair *p
         Umx__PhaseState *state = status == 0 ? umx_phase_state(phase, pair, &findings, operation->arena) : NULL;
         if (status != 0 || state == NULL)
             break;
-        if ((state->state == UMX__PHASE_STATE__STATE__PARTIAL || state->state == UMX__PHASE_STATE__STATE__MISSING) &&
-            completed_phase(operation, phase, pair))
-            state->state = UMX__PHASE_STATE__STATE__DRIFTED;
-        umx_text_addf(&json, "%s{\"slug\":\"%s\",\"state\":\"%s\",\"fail\":%d,\"warn\":%d,\"unknown\":%d}",
+        status = umx_drift_apply(operation->controller, records, &findings, state, operation->arena, err);
+        if (status != 0)
+            break;
+        umx_text_addf(&json, "%s{\"slug\":\"%s\",\"state\":\"%s\",\"fail\":%d,\"warn\":%d,\"unknown\":%d",
                       i > 0 ? "," : "", phase->slug,
                       umx_reflect_word(&umx__phase_state__state__descriptor, (int)state->state, word), state->fail,
                       state->warn, state->unknown);
+        add_time(&json, "done_at", state->has_done_at, state->done_at);
+        add_time(&json, "drifted_at", state->has_drifted_at, state->drifted_at);
+        umx_text_adds(&json, ",\"drift\":");
+        if (state->drift != NULL)
+            umx_reflect_json_string(&json, state->drift);
+        else
+            umx_text_adds(&json, "null");
+        umx_text_adds(&json, "}");
     }
     umx_text_adds(&json, "]}");
     if (status == 0)

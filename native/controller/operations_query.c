@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "controller/access.h"
+#include "controller/drift.h"
 #include "controller/engine.h"
 #include "controller/fleet.h"
 #include "controller/observer.h"
@@ -49,8 +50,11 @@ static int fill_checks(struct umx_operation *operation, struct umx_query_sink *s
             status = umx_phases_check(records, &phase, 1, &all[p], 1, &options, &findings, err);
             if (status == 0 && states) {
                 Umx__PhaseState *state = umx_phase_state(phase, &all[p], &findings, operation->arena);
-                status = state == NULL ? umx_fail(err, UMX_ERR_ARENA_FULL, phase->slug, NULL)
-                                       : umx_query_add(sink, &state->base, err);
+                status = state == NULL
+                             ? umx_fail(err, UMX_ERR_ARENA_FULL, phase->slug, NULL)
+                             : umx_drift_apply(operation->controller, records, &findings, state, operation->arena, err);
+                if (status == 0)
+                    status = umx_query_add(sink, &state->base, err);
                 continue;
             }
             for (size_t f = 0; status == 0 && f < findings.count; f++)
