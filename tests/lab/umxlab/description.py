@@ -2,7 +2,7 @@
 
 import json
 
-from . import accounts, content, network, operators
+from . import accounts, content, engine, network, operators
 
 
 def write(place, topology):
@@ -15,6 +15,7 @@ def describe(place, topology):
         "netns": place.netns,
         "ca": str(place.ca / "ca.pem"),
         "krb5_conf": str(place.krb5_conf),
+        "engine": engine.available(),
         "forests": {forest.name: _forest(place, forest) for forest in topology.forests},
         "servers": [_server(place, forest, product, server) for forest in topology.forests
                     for product, server in forest.servers() if server.get("recorded")],

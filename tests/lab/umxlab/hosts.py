@@ -8,7 +8,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from . import accounts, certificates, content, network, registry, shell
+from . import accounts, certificates, content, engine, network, registry, shell
 from .place import SOURCE
 from .programs import spawn
 
@@ -104,16 +104,20 @@ def record(place, layout):
         sids = content.sids(place, forest)
         (folder / "administrators.txt").write_text("".join(
             f"{sids[name]}\t{forest.netbios}\\{name}\n" for name in ("Domain Admins", *server.get("administrators", ()))))
+        _write_json(folder / "calls.json", {"active": 0})
         (folder / "shell").mkdir(exist_ok=True)
         for command, text in shell.outputs(forest, product, server, thumbprint).items():
             (folder / "shell" / f"{command}.txt").write_text(text)
+    for forest in layout.forests:
+        _write_json(place.stores / f"{forest.name}.json", engine.store(forest))
 
 
 def write_files(place, layout):
     """host.ini names paths of this lab, so it is written at every start."""
+    program = f"shell_program = {engine.CLIENT}\n" if engine.available() else ""
     for forest, _, server in recorded(layout):
         (place.hosts / server["fqdn"] / "host.ini").write_text(
-            f"[host]\nfqdn = {server['fqdn']}\nos = {_with_system(server)['os']}\naddress = {server['address']}\n\n"
+            f"[host]\nfqdn = {server['fqdn']}\nos = {_with_system(server)['os']}\naddress = {server['address']}\n{program}\n"
             f"[directory]\nforest = {forest.name}\n"
             f"principal = {accounts.machine_name(server)}@{forest.realm}\n"
             f"keytab = {content.server_keytab(place, server)}\n"

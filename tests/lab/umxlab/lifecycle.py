@@ -5,7 +5,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import (certificates, content, controllers, description, forest, hosts, network, operators,
+from . import (certificates, content, controllers, description, engine, forest, hosts, network, operators,
                resolver, snapshot, topology)
 from .programs import LabError
 from .progress import step
@@ -176,6 +176,7 @@ def _start(place, layout):
     hosts.write_files(place, layout)
     hosts.start_stand_ins(place)
     description.write(place, layout)
+    engine.start(place)
     _each(lambda pair: controllers.wait_ready(place, pair[1]), everything)
 
 

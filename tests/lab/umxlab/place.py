@@ -24,6 +24,7 @@ class Place:
         self.secrets = self.dir / "secrets"
         self.keytabs = self.dir / "keytabs"
         self.hosts = self.dir / "hosts"
+        self.stores = self.dir / "stores"
         self.operator_ca = self.dir / "operator-ca"
         self.operators = self.dir / "operators"
         self.build = self.dir / "build"
@@ -32,12 +33,12 @@ class Place:
         self.description = self.dir / "lab.json"
 
     # Parts that hold no path of their own, so they can be restored anywhere.
-    tree = ("topology", "controllers", "ca", "secrets", "keytabs", "hosts",
+    tree = ("topology", "controllers", "ca", "secrets", "keytabs", "hosts", "stores",
             "operator-ca", "operators", "build")
 
     def make(self):
         for directory in (self.dir, self.run, self.controllers, self.ca, self.secrets, self.keytabs,
-                          self.hosts, self.operator_ca, self.operators, self.build):
+                          self.hosts, self.stores, self.operator_ca, self.operators, self.build):
             directory.mkdir(parents=True, exist_ok=True)
         self.dir.chmod(0o755)
         self.secrets.chmod(0o700)

@@ -59,7 +59,7 @@ def _lync(forest, server):
             "BackupPool": pool.get("backup", ""), "Services": pool.get("services", [])} for pool in side["pools"]],
         "Get-CsDialPlan": [{
             "Identity": plan["identity"], "SimpleName": plan["simple_name"],
-            "NormalizationRules": plan.get("rules", ["^(\\d{5})$ -> +4930123$1"])} for plan in side["dial_plans"]],
+            "NormalizationRules": plan.get("rules", ["^(\\d{5})$\t+4930123$1"])} for plan in side["dial_plans"]],
         "Get-CsMediaConfiguration": [{
             "Identity": media["identity"], "EncryptionLevel": media["encryption_level"]} for media in side["media"]],
         "Get-CsVoicePolicy": [{"Identity": "Global", "PstnUsages": ["Local"]}],

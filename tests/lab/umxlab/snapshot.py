@@ -72,6 +72,7 @@ def forget_old(path):
 def _fingerprint():
     digest = hashlib.sha256(run(["samba", "--version"], 20).stdout.encode())
     for path in sorted(SOURCE.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
+        # The engine is no part of a kept lab.
+        if path.is_file() and not {"__pycache__", "shell"} & set(path.relative_to(SOURCE).parts):
             digest.update(f"{path.relative_to(SOURCE)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:20]
