@@ -3,6 +3,7 @@
 import contextlib
 import re
 import sqlite3
+import time
 
 import pytest
 from conftest import LYNC, ROOT
@@ -59,21 +60,28 @@ def test_journal_chain(stage):
     assert answer.json["first_bad"] is None
 
 
-def test_a_journal_whose_end_was_cut_off_is_found(stage):
-    """With its head row put right too: the mirror in state.db remembers."""
-    stage.controller.stop()
-    path = stage.data / "journal.db"
-    kept = path.read_bytes()
-    with contextlib.closing(sqlite3.connect(path)) as journal, journal:
+def cut_off(stage, mirror):
+    """Takes the last entry away and puts the head row right; with `mirror` its copy in state.db goes too. The number of
+    the entry."""
+    with contextlib.closing(sqlite3.connect(stage.data / "journal.db")) as journal, journal:
         last = journal.execute("SELECT max(sequence) FROM entry").fetchone()[0]
         journal.execute("DELETE FROM entry WHERE sequence = ?", (last,))
         before = journal.execute("SELECT hash FROM entry WHERE sequence = ?", (last - 1,)).fetchone()[0]
         journal.execute("UPDATE head SET sequence = ?, hash = ?", (last - 1, before))
+    if mirror:
+        with contextlib.closing(sqlite3.connect(stage.data / "state.db")) as state, state:
+            state.execute("DELETE FROM _setting WHERE name = 'journal.head'")
+    return last
+
+
+@contextlib.contextmanager
+def kept_journal(stage):
+    """The controller is stopped inside; the journal comes back afterwards."""
+    stage.controller.stop()
+    path = stage.data / "journal.db"
+    kept = path.read_bytes()
     try:
-        stage.start_controller()
-        answer = stage.umx(LYNC, "audit", "verify")
-        assert answer.code == 1 and answer.json["intact"] is False, answer
-        assert answer.json["first_bad"] == last
+        yield
     finally:
         stage.controller.stop()
         for extra in ("-wal", "-shm"):
@@ -81,3 +89,31 @@ def test_a_journal_whose_end_was_cut_off_is_found(stage):
         path.write_bytes(kept)
         stage.start_controller()
     assert stage.umx(LYNC, "audit", "verify").json["intact"] is True
+
+
+def test_a_journal_whose_end_was_cut_off_is_found(stage):
+    """With its head row put right too: the mirror in state.db remembers."""
+    with kept_journal(stage):
+        last = cut_off(stage, mirror=False)
+        stage.start_controller()
+        answer = stage.umx(LYNC, "audit", "verify")
+        assert answer.code == 1 and answer.json["intact"] is False, answer
+        assert answer.json["first_bad"] == last
+
+
+def test_agents_remember_the_end_of_the_journal(stage):
+    """Nothing on the controller's host knows of the last entry any more: the agents were told of it."""
+    with kept_journal(stage):
+        last = cut_off(stage, mirror=True)
+        stage.start_controller()
+        servers = {s["fqdn"] for s in stage.lab["servers"]}
+        end = time.monotonic() + 60
+        while True:
+            answer = stage.umx(LYNC, "audit", "verify")
+            if len(answer.json["witnesses"]) == len(servers) or time.monotonic() > end:
+                break
+            time.sleep(1)
+        assert answer.code == 1 and answer.json["intact"] is False, answer
+        assert answer.json["first_bad"] == last
+        assert {line.split()[0] for line in answer.json["witnesses"]} == servers
+        assert all(f"was told of entry {last}" in line for line in answer.json["witnesses"])
