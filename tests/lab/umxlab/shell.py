@@ -1,7 +1,7 @@
 """What the management shell of a recorded server would answer.
 
 One file per command: lines `name<TAB>base64(UTF-8)`, an empty line between objects, a
-name repeated for each value of a list.
+name repeated for each value of a list.  A normalisation rule is pattern, tab, translation.
 """
 
 import base64
