@@ -277,20 +277,61 @@ void umx_uc_check_pilots(const struct umx_view *view, const struct umx_phase_che
         say_not_applicable(view, check, view->pair->exchange, "no SIP URI dial plan", out);
 }
 
+/* Whether the pool's gateway has the plan's hunt group as it must be. */
+static bool has_hunt_group(const struct umx_uc *uc, const struct umx_uc_pool *pool, const Umx__DialPlan *plan,
+                           struct umx_findings *out)
+{
+    const Umx__HuntGroup *group =
+        pool->gateway != NULL ? umx_uc_hunt_group(uc->view->world, pool->gateway, plan) : NULL;
+    const char *pilot = umx_uc_pilot(out->arena, plan);
+
+    return group != NULL && pilot != NULL && umx_text_equal(group->pilot_identifier, pilot);
+}
+
+/* Nobody said which mode is meant, and what is there is what mode safe-map leaves: the pool serves another plan, and
+ * the plan is served by another pool. */
+static bool looks_mapped(const struct umx_uc *uc, const struct umx_uc_pool *pool, const Umx__DialPlan *plan,
+                         struct umx_findings *out)
+{
+    bool serves = false, served = false;
+
+    if (umx_option(uc->view->options, "exchucutil", "mode") != NULL)
+        return false;
+    for (size_t p = 0; p < uc->plan_count; p++)
+        serves = serves || (uc->plans[p] != plan && has_hunt_group(uc, pool, uc->plans[p], out));
+    for (size_t i = 0; i < uc->pool_count; i++)
+        served = served || (&uc->pools[i] != pool && uc->pools[i].scope == UMX_UC_IN &&
+                            has_hunt_group(uc, &uc->pools[i], plan, out));
+    return serves && served;
+}
+
 static void check_hunt_group(const struct umx_uc *uc, const struct umx_phase_check *check,
                              const struct umx_uc_pool *pool, const Umx__DialPlan *plan, struct umx_findings *out)
 {
     const Umx__HuntGroup *group = umx_uc_hunt_group(uc->view->world, pool->gateway, plan);
     const char *pilot = umx_uc_pilot(out->arena, plan);
-    bool good = group != NULL && pilot != NULL && umx_text_equal(group->pilot_identifier, pilot);
+    bool good = has_hunt_group(uc, pool, plan, out);
+    bool mapped = group == NULL && looks_mapped(uc, pool, plan, out);
     struct umx_answer answer = {
-        .status = good ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
+        .status = good     ? UMX__FINDING__STATUS__PASS
+                  : mapped ? UMX__FINDING__STATUS__WARN
+                           : UMX__FINDING__STATUS__FAIL,
         .forest = uc->view->pair->exchange,
         .target = group != NULL ? group->dn : umx_say(out, "%s below %s", umx_or_empty(plan->name), pool->gateway->dn),
         .expected = umx_say(out, "a hunt group of %s for dial plan %s with pilot identifier %s", pool->fqdn,
                             umx_or_empty(plan->name), umx_or_empty(pilot)),
-        .actual = group == NULL ? "none" : umx_say(out, "pilot identifier %s", umx_or_empty(group->pilot_identifier)),
+        .actual = mapped          ? "none; the pool serves another plan and another pool serves this one, as mode "
+                                    "safe-map leaves it"
+                  : group == NULL ? "none"
+                                  : umx_say(out, "pilot identifier %s", umx_or_empty(group->pilot_identifier)),
     };
+    if (mapped)
+        answer.remedy =
+            umx_say(out,
+                    "nothing when a map is meant (check with its options: `umx check --phase exchucutil "
+                    "--set exchucutil.mode=safe-map --set exchucutil.hunt-map=...`); for the mesh: `umx plan "
+                    "create NAME --phase exchucutil --pair %s:%s`",
+                    uc->view->pair->exchange, uc->view->pair->lync);
     if (!good && group != NULL)
         answer.remedy = umx_say(out, "remove it, then run the phase: `Remove-UMHuntGroup \"%s\\%s\"`",
                                 umx_or_empty(pool->gateway->name), umx_or_empty(group->name));

@@ -357,6 +357,19 @@ static void test_map(void **state)
                         "TRUE");
     assert_string_equal(added(find_step(&run, UMX__CHANGE__KIND__ADD, "CN=1:3," W_GATEWAYS), "msExchUMOutcallsAllowed"),
                         "FALSE");
+    /* Seen without the options: what a map leaves out is a warning, what nobody serves is a failure. */
+    struct umx_world *mapped = umx_world_copy(world);
+    struct umx_error err = {0};
+    for (size_t i = 0; i < run.steps.count; i++)
+        assert_int_equal(umx_phase_apply(mapped, run.steps.items[i], &err), 0);
+    w_status(mapped, "exchucutil/hunt-groups", "Munich below CN=1:1,", W_WARN);
+    struct w_run strict;
+    static const char *const mesh[] = {"exchucutil.mode=safe-mesh", NULL};
+    w_end((w_expect(mapped, mesh, "exchucutil/hunt-groups", "Munich below CN=1:1,", W_FAIL, &strict), &strict));
+    w_end((w_expect(mapped, options, "exchucutil/hunt-groups", "CN=Berlin,CN=1:1,", W_PASS, &strict), &strict));
+    w_plan(mapped, W_EX, "Rome");
+    w_status(mapped, "exchucutil/hunt-groups", "Rome below CN=1:1,", W_FAIL);
+    umx_world_free(mapped);
     w_end(&run);
     assert_int_equal(w_plan_phases(&run, world, phase7, short_map), UMX_E_ARGUMENT);
     assert_non_null(strstr(run.err.why, "pool2.lync.test is in scope"));
