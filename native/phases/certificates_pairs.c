@@ -242,7 +242,7 @@ static void judge_handshake(const struct umx_view *view, const struct umx_phase_
                                 host, from, host, port, host, port);
     else if (answer.status == UMX__FINDING__STATUS__UNKNOWN)
         answer.remedy =
-            umx_say(out, "`umx query --live \"SELECT * FROM proof WHERE server = '%s'\"` tries again", from);
+            umx_say(out, "`umx query \"SELECT * FROM proof WHERE server = '%s'\"` tries again", from);
     umx_findings_add(out, view, check, &answer);
 }
 
