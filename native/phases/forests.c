@@ -197,6 +197,19 @@ static void add_check(struct umx_steps *out, Umx__PlanStep *step, const char *id
     umx_steps_attribute(out, &step->after->attribute, &step->after->n_attribute, id, "pass");
 }
 
+/* The direction as the gates so far leave it: one that makes the trust again may come before one about its names. */
+static int32_t direction_of(const struct umx_steps *out, const Umx__Forest *of, const Umx__Trust *now)
+{
+    for (size_t i = out->count; i-- > 0;) {
+        const Umx__World *promised = out->items[i]->predicted;
+        for (size_t k = 0; promised != NULL && k < promised->n_trust; k++)
+            if (umx_text_equal(promised->trust[k]->forest, of->forest) &&
+                umx_text_equal(promised->trust[k]->partner, now->partner))
+                return promised->trust[k]->direction;
+    }
+    return now->direction;
+}
+
 /* What both halves will look like when somebody has run the commands: later phases are planned on it, and the gate is
  * verified by it. That the trust works is a check of the gate. */
 static void promise_half(struct umx_steps *out, const struct umx_view *view, Umx__PlanStep *step, const Umx__Forest *of,
@@ -215,7 +228,7 @@ static void promise_half(struct umx_steps *out, const struct umx_view *view, Umx
     trust.forest = of->forest;
     trust.partner = now != NULL ? now->partner : partner->forest;
     trust.has_direction = 1;
-    trust.direction = made ? UMX_TRUST_BOTH : now->direction;
+    trust.direction = made ? UMX_TRUST_BOTH : direction_of(out, of, now);
     if (made) {
         trust.dn =
             umx_steps_copy(out, umx_steps_say(out, "CN=%s,CN=System,%s", partner->forest, umx_or_empty(of->root_dn)));

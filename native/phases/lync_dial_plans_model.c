@@ -202,7 +202,7 @@ static size_t made_samples(const struct umx_ld *ld, const Umx__DialPlan *plan, c
     for (char first = '1'; first <= '9'; first++) {
         char text[UMX_PLAN_DIGITS_MAX + 1];
         for (int i = 0; i < plan->digits; i++)
-            text[i] = i == 0 ? first : (char)('0' + (first - '0' + 3 * i) % 10);
+            text[i] = (char)('0' + (first - '0' + 3 * i) % 10);
         samples[count] = umx_arena_copy(ld->arena, text, (size_t)plan->digits);
         count += samples[count] != NULL;
     }

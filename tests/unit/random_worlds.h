@@ -1,0 +1,430 @@
+/*
+ * Worlds made up from a seed, with what a lab cannot have: child domains, several Exchange and two Lync forests, one
+ * forest for both, attributes missing anywhere, localized group names, names with dots, spaces, commas and umlauts,
+ * every version side by side. Names of objects are as the directory would write them; nothing else is promised.
+ */
+#ifndef UMX_TESTS_RANDOM_WORLDS_H
+#define UMX_TESTS_RANDOM_WORLDS_H
+
+#include "worlds.h"
+
+enum { RW_TEXT = 400 };
+
+struct rw {
+    uint64_t seed;
+    struct umx_world *world;
+};
+
+/* splitmix64 */
+static inline uint64_t rw_next(struct rw *rw)
+{
+    uint64_t z = (rw->seed += UINT64_C(0x9E3779B97F4A7C15));
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return z ^ (z >> 31);
+}
+
+static inline size_t rw_below(struct rw *rw, size_t limit)
+{
+    return (size_t)(rw_next(rw) % limit);
+}
+
+static inline bool rw_chance(struct rw *rw, unsigned percent)
+{
+    return rw_below(rw, 100) < percent;
+}
+
+#define RW_PICK(rw, list) ((list)[rw_below((rw), sizeof(list) / sizeof((list)[0]))])
+
+static inline char *rw_say(struct rw *rw, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static inline char *rw_say(struct rw *rw, const char *format, ...)
+{
+    char text[RW_TEXT];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return umx_arena_string(umx_world_arena(rw->world), text);
+}
+
+static inline char *rw_dn(struct rw *rw, const char *name, const char *parent)
+{
+    struct umx_text text = {0};
+
+    umx_text_adds(&text, "CN=");
+    umx_text_add_rdn(&text, name);
+    char *dn = rw_say(rw, "%s,%s", umx_text_string(&text), parent);
+    umx_text_free(&text);
+    return dn;
+}
+
+static inline char **rw_list(struct rw *rw, size_t *count, char *const *values, size_t n)
+{
+    char **list = umx_arena_alloc(umx_world_arena(rw->world), (n + 1) * sizeof *list);
+
+    assert_non_null(list);
+    for (size_t i = 0; i < n; i++)
+        list[i] = values[i];
+    *count = n;
+    return list;
+}
+
+static const char *const rw_odd_names[] = {
+    "Berlin",      "Munich",      "Berlin North", "Lager, Halle 3", "Zürich",   "Ost.West",   "Ost.Nord",
+    "O'Neil & Co", "A+B=C",       "#hash",        "Δοκιμή",         "berlin",   "x",          "100%",
+    "<Süd>",       "Back\\slash", "semi;colon",   "Tel-(1)_2",      "Mu\"nich", "Berlin-SIP",
+};
+
+/* ---- an Exchange forest */
+
+static inline void rw_exchange_objects(struct rw *rw, const char *forest, const char *org)
+{
+    static const char *const numbers[] = {"+493012345600", "+498912345600", "030 12345", "+49", "12345", "+4930123456"};
+    static const struct {
+        int major, minor;
+    } versions[] = {{8, 0}, {8, 1}, {8, 3}, {14, 0}, {14, 1}, {14, 3}, {15, 0}, {15, 0}, {15, 1}, {15, 2}};
+    static const int roles[] = {54, 16, 16385, 16439, 2, 38, 0, 64};
+    char *plans[5];
+    size_t plan_count = rw_below(rw, 5), gateways = rw_below(rw, 4), servers = rw_below(rw, 5);
+
+    for (size_t i = 0; i < plan_count; i++) {
+        Umx__DialPlan p = UMX__DIAL_PLAN__INIT;
+        const char *name = rw_say(rw, "%s%s", RW_PICK(rw, rw_odd_names), rw_chance(rw, 50) ? rw_say(rw, "%zu", i) : "");
+        char *number = w_s(RW_PICK(rw, numbers));
+        p.forest = w_s(forest);
+        p.name = w_s(name);
+        p.dn = plans[i] = rw_dn(rw, name, rw_say(rw, "CN=UM DialPlan Container,%s", org));
+        p.phone_context = rw_say(rw, "%s.%s%s", name, rw_chance(rw, 10) ? "emea." : "", forest);
+        p.has_uri_type = 1;
+        p.uri_type = rw_chance(rw, 75) ? UMX__DIAL_PLAN__URI_TYPE__SIP_NAME : (Umx__DialPlan__UriType)rw_below(rw, 4);
+        p.has_voip_security = rw_chance(rw, 80);
+        p.voip_security = (Umx__DialPlan__VoipSecurity)(1 + rw_below(rw, 3));
+        p.has_digits = rw_chance(rw, 90);
+        p.digits = (int32_t)rw_below(rw, 22);
+        p.access_number = rw_list(rw, &p.n_access_number, &number, rw_below(rw, 2));
+        p.country_code = w_s(rw_chance(rw, 70) ? "49" : NULL);
+        p.has_changed_at = rw_chance(rw, 70);
+        p.changed_at = W_NOW - UMX_HOUR;
+        w_add(rw->world, &p.base);
+        if (rw_chance(rw, 60)) {
+            Umx__MailboxPolicy m = UMX__MAILBOX_POLICY__INIT;
+            m.forest = w_s(forest);
+            m.name = rw_say(rw, "%s Default Policy", name);
+            m.dn = rw_dn(rw, m.name, rw_say(rw, "CN=UM Mailbox Policies,%s", org));
+            m.dial_plan_dn = plans[rw_below(rw, i + 1)];
+            w_add(rw->world, &m.base);
+        }
+        if (rw_chance(rw, 40)) {
+            Umx__AutoAttendant a = UMX__AUTO_ATTENDANT__INIT;
+            char *pilot = rw_say(rw, "+49301234%zu%zu", i, rw_below(rw, 100));
+            a.forest = w_s(forest);
+            a.name = rw_say(rw, "AA%zu %s", i, rw_chance(rw, 20) ? "desk" : "");
+            a.dn = rw_dn(rw, a.name, rw_say(rw, "CN=UM AutoAttendant Container,%s", org));
+            a.dial_plan_dn = plans[rw_below(rw, i + 1)];
+            a.number = rw_list(rw, &a.n_number, &pilot, rw_below(rw, 2));
+            a.has_enabled = 1;
+            a.enabled = rw_chance(rw, 60);
+            w_add(rw->world, &a.base);
+        }
+    }
+    for (size_t i = 0; i < servers; i++) {
+        Umx__ExchangeServer s = UMX__EXCHANGE_SERVER__INIT;
+        size_t version = rw_below(rw, sizeof versions / sizeof versions[0]);
+        s.forest = w_s(forest);
+        s.name = rw_say(rw, "ex%zu", i);
+        s.server = rw_say(rw, "ex%zu.%s", i, forest);
+        s.dn = rw_dn(rw, s.name, rw_say(rw, "CN=Servers,CN=Administrative Groups,%s", org));
+        s.has_version_major = s.has_version_minor = s.has_version_build = s.has_roles = 1;
+        s.version_major = versions[version].major;
+        s.version_minor = versions[version].minor;
+        s.version_build = 516;
+        s.roles = RW_PICK(rw, roles);
+        s.site_dn = rw_say(rw, "CN=Site%zu,CN=Sites,CN=Configuration", rw_below(rw, 2));
+        s.dial_plan_dn = rw_list(rw, &s.n_dial_plan_dn, plans, rw_below(rw, plan_count + 1));
+        s.has_um_startup_mode = rw_chance(rw, 60);
+        s.um_startup_mode = (int32_t)rw_below(rw, 3);
+        s.has_um_status = rw_chance(rw, 80);
+        s.um_status = rw_chance(rw, 20);
+        if (rw_chance(rw, 50)) {
+            s.call_router_dn = rw_say(rw, "CN=SIP,CN=Protocols,%s", s.dn);
+            s.call_router_dial_plan_dn =
+                rw_list(rw, &s.n_call_router_dial_plan_dn, plans, rw_below(rw, plan_count + 1));
+            s.has_call_router_startup_mode = rw_chance(rw, 60);
+            s.call_router_startup_mode = (int32_t)rw_below(rw, 3);
+        }
+        w_add(rw->world, &s.base);
+        if (!rw_chance(rw, 60))
+            continue;
+        w_agent(rw->world, forest, s.server, rw_chance(rw, 70) ? "connected" : "silent");
+        w_service(rw->world, s.server, rw_chance(rw, 50) ? "MSExchangeUM" : "MSExchangeUMCR",
+                  rw_chance(rw, 80) ? UMX__SERVICE__STATE__RUNNING : UMX__SERVICE__STATE__STOPPED,
+                  W_NOW - (int64_t)rw_below(rw, 100) * UMX_HOUR);
+    }
+    for (size_t i = 0; i < gateways; i++) {
+        Umx__IpGateway g = UMX__IP_GATEWAY__INIT;
+        g.forest = w_s(forest);
+        g.name = rw_say(rw, "%s gw%zu", RW_PICK(rw, rw_odd_names), i);
+        g.dn = rw_dn(rw, g.name, rw_say(rw, "CN=UM IPGateway Container,%s", org));
+        g.address = rw_chance(rw, 50) ? rw_say(rw, "pool%zu.l%zu.test", rw_below(rw, 3), rw_below(rw, 2))
+                                      : rw_say(rw, "192.0.2.%zu", i);
+        g.has_port = g.has_status = g.has_outcalls_allowed = g.has_flags2 = 1;
+        g.port = rw_chance(rw, 70) ? 0 : 5060;
+        g.outcalls_allowed = rw_chance(rw, 50);
+        g.flags2 = rw_chance(rw, 50) ? -1 : 0;
+        w_add(rw->world, &g.base);
+        for (size_t k = 0; k < plan_count && rw_chance(rw, 50); k++) {
+            Umx__HuntGroup h = UMX__HUNT_GROUP__INIT;
+            h.forest = w_s(forest);
+            h.name = rw_say(rw, "hunt %zu", k);
+            h.dn = rw_dn(rw, h.name, g.dn);
+            h.gateway_dn = g.dn;
+            h.dial_plan_dn = plans[k];
+            h.pilot_identifier = w_s(rw_chance(rw, 50) ? RW_PICK(rw, rw_odd_names) : NULL);
+            w_add(rw->world, &h.base);
+        }
+    }
+}
+
+static inline void rw_containers(struct rw *rw, const char *forest, const char *org)
+{
+    static const char *const names[] = {"",
+                                        "CN=UM DialPlan Container,",
+                                        "CN=UM AutoAttendant Container,",
+                                        "CN=Administrative Groups,",
+                                        "CN=UM IPGateway Container,",
+                                        "CN=UM Mailbox Policies,"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        Umx__Container c = UMX__CONTAINER__INIT;
+        c.forest = w_s(forest);
+        c.dn = rw_say(rw, "%s%s", names[i], org);
+        c.has_kind = c.has_dacl_canonical = 1;
+        c.kind = (Umx__Container__Kind)(i + 1);
+        c.dacl_canonical = !rw_chance(rw, 2);
+        w_add(rw->world, &c.base);
+        for (int k = 0; k < 3 && rw_chance(rw, 30); k++) {
+            Umx__AccessEntry a = UMX__ACCESS_ENTRY__INIT;
+            a.forest = w_s(forest);
+            a.target_dn = c.dn;
+            a.has_position = a.has_type = a.has_flags = a.has_mask = 1;
+            a.position = k;
+            a.type = 0;
+            a.flags = rw_chance(rw, 50) ? 2 : 0;
+            a.mask = rw_chance(rw, 50) ? 0x14 : 4;
+            a.trustee_sid = rw_say(rw, "S-1-5-21-%zu-0-0-1105", rw_below(rw, 5));
+            a.sddl = rw_say(rw, "(A;;LC;;;%s)", a.trustee_sid);
+            w_add(rw->world, &a.base);
+        }
+    }
+}
+
+/* ---- a Lync forest */
+
+static inline void rw_lync_objects(struct rw *rw, const char *forest, size_t number)
+{
+    static const char *const levels[] = {"RequireEncryption", "SupportEncryption", "DoNotSupportEncryption", "Odd", ""};
+    static const char *const rules[] = {"^(\\d{4})$\t+49301234$1", "^(\\d+)$\t$1", "(\t",
+                                        "^(1+)+$\t+1$1",           "\t",           "^(\\d{5})$\t+4930$1"};
+    static const int versions[] = {0x60000, 0x60000, 0x50000, 0x40000, 0x20000};
+    size_t pools = rw_below(rw, 4);
+    bool agents = rw_chance(rw, 60);
+
+    for (size_t i = 0; i < pools; i++) {
+        Umx__LyncPool p = UMX__LYNC_POOL__INIT;
+        p.forest = w_s(forest);
+        p.name = rw_say(rw, "1:%zu", i + 1);
+        p.pool = rw_say(rw, "pool%zu.l%zu.test", i, number);
+        p.dn = rw_dn(rw, p.name,
+                     rw_say(rw, "CN=Pools,CN=RTC Service,CN=Services,CN=Configuration,DC=l%zu,DC=test", number));
+        p.has_version = p.has_branch = p.has_voice_users = 1;
+        p.version = RW_PICK(rw, versions);
+        p.branch = rw_chance(rw, 15);
+        p.voice_users = rw_chance(rw, 60) ? (int32_t)rw_below(rw, 200) : 0;
+        w_add(rw->world, &p.base);
+        for (size_t k = 0; agents && k < 2; k++) {
+            Umx__LyncPoolMember m = UMX__LYNC_POOL_MEMBER__INIT;
+            m.member = rw_say(rw, "fe%zu%zu.l%zu.test", i, k, number);
+            m.server = m.member;
+            m.forest = w_s(forest);
+            m.pool = p.pool;
+            m.backup_pool = w_s(rw_chance(rw, 30) ? "pool0.l0.test" : "");
+            m.site = w_s(rw_chance(rw, 60) ? "Berlin" : NULL);
+            m.has_ready = 1;
+            m.ready = rw_chance(rw, 70);
+            w_add(rw->world, &m.base);
+            w_agent(rw->world, forest, m.member, rw_chance(rw, 70) ? "connected" : "silent");
+            if (rw_chance(rw, 70))
+                w_service(rw->world, m.member, "RTCSRV", UMX__SERVICE__STATE__RUNNING, W_NOW - UMX_DAY);
+        }
+    }
+    for (size_t i = 0; agents && i < rw_below(rw, 4); i++) {
+        Umx__LyncDialPlan d = UMX__LYNC_DIAL_PLAN__INIT;
+        char *rule = w_s(RW_PICK(rw, rules));
+        d.server = rw_say(rw, "fe00.l%zu.test", number);
+        d.forest = w_s(forest);
+        d.identity = i == 0   ? w_s("Global")
+                     : i == 1 ? w_s("Site:Berlin")
+                              : rw_say(rw, "Tag:%s", RW_PICK(rw, rw_odd_names));
+        d.simple_name = rw_say(rw, "%s.e%zu.test", RW_PICK(rw, rw_odd_names), rw_below(rw, 3));
+        d.rule = rw_list(rw, &d.n_rule, &rule, rw_below(rw, 2));
+        w_add(rw->world, &d.base);
+    }
+    if (agents && rw_chance(rw, 70)) {
+        Umx__LyncPolicy p = UMX__LYNC_POLICY__INIT;
+        char *level = w_s(RW_PICK(rw, levels));
+        p.forest = w_s(forest);
+        p.kind = w_s("media");
+        p.identity = w_s("Global");
+        p.value = rw_list(rw, &p.n_value, &level, 1);
+        w_add(rw->world, &p.base);
+    }
+}
+
+/* ---- people, of the first Exchange forest in each Lync forest */
+
+static inline void rw_people(struct rw *rw, const char *exchange, const char *lync, size_t number)
+{
+    size_t count = rw_below(rw, 12);
+
+    for (size_t i = 0; i < count; i++) {
+        Umx__MailboxUser m = UMX__MAILBOX_USER__INIT;
+        Umx__VoiceUser v = UMX__VOICE_USER__INIT;
+        char *addresses[3];
+        size_t n = 0;
+        m.forest = w_s(exchange);
+        m.sam_account_name = rw_say(rw, "user%zu", i);
+        m.user_principal_name = rw_say(rw, "user%zu@%s", i, exchange);
+        m.dn = rw_dn(rw, m.sam_account_name,
+                     rw_say(rw, "CN=Users,DC=%.*s,DC=test", (int)strcspn(exchange, "."), exchange));
+        m.sid = rw_say(rw, "S-1-5-21-9-%zu-9-%zu", number, 1000 + i);
+        if (rw_chance(rw, 60))
+            addresses[n++] = rw_say(rw, "sip:user%zu@%s", i, exchange);
+        if (rw_chance(rw, 30))
+            addresses[n++] = rw_say(rw, "eum:%zu;phone-context=Berlin.%s", 1000 + i, exchange);
+        if (rw_chance(rw, 30))
+            addresses[n++] = rw_say(rw, "EUM:user%zu@%s;phone-context=Berlin.%s", i, exchange, exchange);
+        m.proxy_address = rw_list(rw, &m.n_proxy_address, addresses, n);
+        m.has_um_enabled = 1;
+        m.um_enabled = rw_chance(rw, 30);
+        w_add(rw->world, &m.base);
+        if (!rw_chance(rw, 80))
+            continue;
+        v.forest = w_s(lync);
+        v.sam_account_name = m.sam_account_name;
+        v.dn = rw_dn(rw, m.sam_account_name, rw_say(rw, "OU=Shadow,DC=%.*s,DC=test", (int)strcspn(lync, "."), lync));
+        v.sid = rw_say(rw, "S-1-5-21-8-%zu-8-%zu", number, 1000 + i);
+        v.originator_sid = w_s(rw_chance(rw, 70) ? m.sid : NULL);
+        v.sip_address = rw_say(rw, "sip:user%zu@%s", i, exchange);
+        v.line = rw_say(rw, "tel:+49301234%zu%s", 1000 + i, rw_chance(rw, 50) ? rw_say(rw, ";ext=%zu", 1000 + i) : "");
+        v.home_server_dn = rw_say(rw,
+                                  "CN=LC Services,CN=Microsoft,CN=1:1,CN=Pools,CN=RTC Service,CN=Services,"
+                                  "CN=Configuration,DC=l%zu,DC=test",
+                                  number);
+        v.has_option_flags = v.has_enabled = 1;
+        v.option_flags = rw_chance(rw, 70) ? 384 : 256;
+        v.enabled = rw_chance(rw, 90);
+        w_add(rw->world, &v.base);
+    }
+}
+
+/* ---- attributes that are missing anywhere */
+
+static inline void rw_lose(struct rw *rw, ProtobufCMessage *record, unsigned percent)
+{
+    static const char *const kept[] = {"forest", "dn",       "server", "pool",      "member",  "kind",
+                                       "state",  "identity", "name",   "target_dn", "meaning", "partner"};
+
+    for (unsigned i = 0; i < record->descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &record->descriptor->fields[i];
+        char *base = (char *)record;
+        bool keep = !rw_chance(rw, percent);
+        for (size_t k = 0; k < sizeof kept / sizeof kept[0]; k++)
+            keep = keep || strcmp(field->name, kept[k]) == 0;
+        if (keep)
+            continue;
+        if (field->label == PROTOBUF_C_LABEL_REPEATED)
+            memset(base + field->quantifier_offset, 0, sizeof(size_t));
+        else if (field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_MESSAGE)
+            memset(base + field->offset, 0, sizeof(void *));
+        else
+            memset(base + field->quantifier_offset, 0, sizeof(protobuf_c_boolean));
+    }
+}
+
+static inline void rw_lose_some(struct rw *rw)
+{
+    static const char *const tables[] = {"dial_plan",    "exchange_server", "ip_gateway",     "hunt_group",
+                                         "lync_pool",    "auto_attendant",  "mailbox_policy", "voice_user",
+                                         "mailbox_user", "lync_dial_plan",  "lync_policy",    "lync_pool_member",
+                                         "trust",        "contact",         "service"};
+
+    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {
+        size_t count;
+        ProtobufCMessage **records = umx_world_table(umx_world_edit(rw->world), umx_reflect_table(tables[t]), &count);
+        for (size_t i = 0; i < count; i++)
+            rw_lose(rw, records[i], 4);
+    }
+}
+
+/* ---- the world */
+
+static inline void rw_forest(struct rw *rw, const char *name, Umx__Forest__Side side, size_t number)
+{
+    static const char *const localized[] = {"Organization Management", "Organisationsverwaltung", "Gestion"};
+    const char *sid = rw_say(rw, "S-1-5-21-%zu-0-0", number);
+
+    w_forest(rw->world, name, side, rw_say(rw, "DC=%.*s,DC=test", (int)strcspn(name, "."), name), sid, "NB");
+    for (size_t i = 0; i < rw_below(rw, 3); i++) {
+        Umx__Domain d = UMX__DOMAIN__INIT;
+        d.forest = w_s(name);
+        d.domain = i == 0 ? w_s(name) : rw_say(rw, "emea.%s", name);
+        w_add(rw->world, &d.base);
+    }
+    if (side != UMX__FOREST__SIDE__LYNC && rw_chance(rw, 80))
+        w_group(rw->world, name, "organization_management", RW_PICK(rw, localized), rw_say(rw, "%s-1110", sid));
+    if (side == UMX__FOREST__SIDE__EXCHANGE || !rw_chance(rw, 92))
+        return;
+    w_group(rw->world, name, "rtc_server_admins", "RTCUniversalServerAdmins", rw_say(rw, "%s-1105", sid));
+    w_group(rw->world, name, "rtc_user_admins", "RTC Benutzer", rw_say(rw, "%s-1107", sid));
+    w_group(rw->world, name, "rtc_component_services", "RTCComponentUniversalServices", rw_say(rw, "%s-1106", sid));
+}
+
+static inline struct umx_world *random_world(uint64_t seed)
+{
+    struct rw rw = {.seed = seed, .world = world_empty()};
+    size_t exchanges = 1 + rw_below(&rw, 3), lyncs = 1 + rw_below(&rw, 2);
+    bool both = rw_chance(&rw, 15);
+    char *names[2][3];
+
+    for (size_t i = 0; i < exchanges; i++) {
+        names[0][i] = rw_say(&rw, "e%zu.test", i);
+        rw_forest(&rw, names[0][i], i == 0 && both ? UMX__FOREST__SIDE__BOTH : UMX__FOREST__SIDE__EXCHANGE, i);
+    }
+    for (size_t i = 0; i < lyncs; i++) {
+        names[1][i] = rw_say(&rw, "l%zu.test", i);
+        rw_forest(&rw, names[1][i], UMX__FOREST__SIDE__LYNC, 3 + i);
+    }
+    for (size_t e = 0; e < exchanges; e++) {
+        char *org = rw_say(&rw, "CN=Contoso,CN=Microsoft Exchange,CN=Services,CN=Configuration,DC=e%zu,DC=test", e);
+        rw_exchange_objects(&rw, names[0][e], org);
+        rw_containers(&rw, names[0][e], org);
+        for (size_t l = 0; l < lyncs; l++) {
+            if (rw_chance(&rw, 85))
+                w_trust(rw.world, names[0][e], names[1][l], rw_say(&rw, "S-1-5-21-%zu-0-0", 3 + l), 3, 8);
+            if (rw_chance(&rw, 85))
+                w_trust(rw.world, names[1][l], names[0][e], rw_say(&rw, "S-1-5-21-%zu-0-0", e), (int)rw_below(&rw, 4),
+                        8);
+        }
+    }
+    for (size_t l = 0; l < lyncs; l++) {
+        rw_lync_objects(&rw, names[1][l], l);
+        rw_people(&rw, names[0][rw_below(&rw, exchanges)], names[1][l], l);
+    }
+    if (rw_chance(&rw, 60))
+        rw_lose_some(&rw);
+    return rw.world;
+}
+
+#endif
