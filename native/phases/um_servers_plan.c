@@ -32,8 +32,23 @@ static void note_first_newer(const struct umx_um_end *ends, size_t count, const 
                        joining->fqdn, joining->generation, umx_or_empty(plan->name), joining->generation, newest->fqdn);
 }
 
+/* The end with one more dial plan: what follows is planned for the server as it will be. */
+static void join(struct umx_um_end *end, const Umx__DialPlan *plan, struct umx_steps *out)
+{
+    char **list = umx_arena_alloc(out->arena, (end->dial_plan_count + 1) * sizeof *list);
+
+    if (list == NULL) {
+        out->failed = 1;
+        return;
+    }
+    for (size_t i = 0; i < end->dial_plan_count; i++)
+        list[i] = end->dial_plan[i];
+    list[end->dial_plan_count++] = plan->dn;
+    end->dial_plan = list;
+}
+
 static void plan_links(const struct umx_view *view, const struct umx_um_end *ends, size_t count,
-                       const struct umx_um_end *end, struct umx_steps *out)
+                       const struct umx_um_end *end, struct umx_um_end *joined, struct umx_steps *out)
 {
     Umx__PlanStep *step = NULL;
     const char *names = "";
@@ -52,6 +67,7 @@ static void plan_links(const struct umx_view *view, const struct umx_um_end *end
             step = umx_step_write(out, SLUG, UMX__FOREST__SIDE__EXCHANGE, end->server->forest,
                                   UMX__CHANGE__KIND__MODIFY, end->dn, end->guid);
         umx_step_add_value(out, step, "msExchUMServerDialPlanLink", plan->dn, true);
+        join(joined, plan, out);
         names = umx_steps_say(out, "%s%s%s", names, *names != '\0' ? ", " : "", umx_or_empty(plan->name));
     }
     if (step == NULL)
@@ -91,19 +107,24 @@ int umx_um_servers_plan(const Umx__World *world, const struct umx_pair *pair, co
     size_t count;
     const struct umx_um_end *ends = umx_um_ends(world, pair->exchange, out->arena, &count);
 
-    if (ends == NULL)
+    struct umx_um_end *joined = umx_arena_alloc(out->arena, (count + 1) * sizeof *joined);
+    if (ends == NULL || joined == NULL)
         return umx_fail(err, UMX_ERR_MEMORY, SLUG, NULL);
     for (size_t i = 0; i < count; i++) {
-        const struct umx_um_end *end = &ends[i];
-        const char *why;
-        if (end->dn == NULL) {
+        joined[i] = ends[i];
+        if (ends[i].dn != NULL)
+            plan_links(&view, ends, count, &ends[i], &joined[i], out);
+        else
             umx_steps_note(out,
                            "%s has no call-router object: its setup did not finish, and it cannot be joined to a plan",
-                           end->fqdn);
+                           ends[i].fqdn);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct umx_um_end *end = &joined[i];
+        const char *why;
+        if (end->dn == NULL)
             continue;
-        }
-        plan_links(&view, ends, count, end, out);
-        plan_status(&view, ends, count, end, out);
+        plan_status(&view, joined, count, end, out);
         const char *mode = umx_um_plan_mode(&view, SLUG, end, out);
         if (mode != NULL)
             ask(out, end, mode);
