@@ -6,7 +6,7 @@ import sqlite3
 import time
 
 import pytest
-from conftest import LYNC, ROOT
+from conftest import CONTOSO, LYNC, ROOT
 from plans import MODES, OUTDIAL, assert_effect_is_preview, changed, create, dumps, predicted, run, undo
 
 from stage.stage import OF_AN_OBJECT, VOLATILE
@@ -103,6 +103,9 @@ def test_a_journal_whose_end_was_cut_off_is_found(stage):
 
 def test_agents_remember_the_end_of_the_journal(stage):
     """Nothing on the controller's host knows of the last entry any more: the agents were told of it."""
+    create(stage, "witnessed", pair="contoso.test:lync.test")
+    assert stage.umx(CONTOSO, "plan", "submit", "witnessed").code == 0
+    time.sleep(3)  # they hear of an entry within a second
     with kept_journal(stage):
         last = cut_off(stage, mirror=True)
         stage.start_controller()
