@@ -41,9 +41,8 @@ static void link_entry(struct umx_index *index, size_t place)
     *slot = (uint32_t)place + 1;
 }
 
-static bool grow(struct umx_index *index)
+static bool grow_to(struct umx_index *index, size_t capacity)
 {
-    size_t capacity = index->capacity > 0 ? index->capacity * 2 : FIRST_CAPACITY;
     struct umx_index_entry *entries = umx_arena_alloc(index->arena, capacity * sizeof *entries);
     uint32_t *slots = umx_arena_alloc(index->arena, capacity * 2 * sizeof *slots);
 
@@ -60,6 +59,21 @@ static bool grow(struct umx_index *index)
     for (size_t i = 0; i < index->count; i++)
         link_entry(index, i);
     return true;
+}
+
+static bool grow(struct umx_index *index)
+{
+    return grow_to(index, index->capacity > 0 ? index->capacity * 2 : FIRST_CAPACITY);
+}
+
+void umx_index_reserve(struct umx_index *index, size_t count)
+{
+    size_t capacity = FIRST_CAPACITY;
+
+    while (capacity < count && capacity < UINT32_MAX / 4)
+        capacity *= 2;
+    if (capacity > index->capacity)
+        grow_to(index, capacity);
 }
 
 void umx_index_add(struct umx_index *index, const char *key, const void *value)

@@ -31,6 +31,9 @@ struct umx_index {
 /* An empty index; it makes room by itself. */
 void umx_index_begin(struct umx_index *index, struct umx_arena *arena);
 
+/* Room for so many at once; more make room by themselves. */
+void umx_index_reserve(struct umx_index *index, size_t count);
+
 /* NULL and "" are no keys: nothing is added. */
 void umx_index_add(struct umx_index *index, const char *key, const void *value);
 

@@ -246,8 +246,11 @@ static int match_all(struct umx_people *people)
     struct mailboxes all;
     struct umx_index *const indexes[] = {&all.sid, &all.dn, &all.master, &all.sip, &all.upn};
 
-    for (size_t i = 0; i < sizeof indexes / sizeof indexes[0]; i++)
+    for (size_t i = 0; i < sizeof indexes / sizeof indexes[0]; i++) {
         umx_index_begin(indexes[i], people->arena);
+        if (indexes[i] != &all.master)
+            umx_index_reserve(indexes[i], world->n_mailbox_user);
+    }
     for (size_t i = 0; i < world->n_mailbox_user; i++)
         index_mailbox(&all, world->mailbox_user[i]);
     for (size_t i = 0; i < sizeof indexes / sizeof indexes[0]; i++)
@@ -321,6 +324,8 @@ static void index_pair(struct umx_people *people)
 
 struct umx_people *umx_people_open(const struct umx_view *view)
 {
+    if (view->people != NULL && *view->people != NULL)
+        return *view->people;
     struct umx_arena *arena = umx_arena_new(PEOPLE_ARENA);
     struct umx_people *people = arena != NULL ? umx_arena_alloc(arena, sizeof *people) : NULL;
 
@@ -333,20 +338,32 @@ struct umx_people *umx_people_open(const struct umx_view *view)
     struct umx_index *const indexes[] = {&people->by_name,  &people->lync_name,   &people->by_mailbox,
                                          &people->lync_sip, &people->mailbox_sip, &people->eum,
                                          &people->lines};
-    for (size_t i = 0; i < sizeof indexes / sizeof indexes[0]; i++)
+    for (size_t i = 0; i < sizeof indexes / sizeof indexes[0]; i++) {
         umx_index_begin(indexes[i], arena);
+        umx_index_reserve(indexes[i], view->world->n_voice_user);
+    }
     bool good = match_all(people) == 0;
     if (good)
         index_pair(people);
     for (size_t i = 0; i < sizeof indexes / sizeof indexes[0]; i++)
         good = good && !indexes[i]->failed;
-    if (good)
-        return people;
-    umx_arena_free(arena);
-    return NULL;
+    if (!good) {
+        umx_arena_free(arena);
+        return NULL;
+    }
+    people->shared = view->people != NULL;
+    if (people->shared)
+        *view->people = people;
+    return people;
 }
 
 void umx_people_close(struct umx_people *people)
+{
+    if (people != NULL && !people->shared)
+        umx_people_free(people);
+}
+
+void umx_people_free(struct umx_people *people)
 {
     if (people != NULL)
         umx_arena_free(people->arena);

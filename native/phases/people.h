@@ -39,6 +39,7 @@ struct umx_match {
 struct umx_people {
     const struct umx_view *view;
     struct umx_arena *arena;
+    bool shared;
     struct umx_match *matches; /* every Lync user of the world, in the world's order */
     size_t count;
     struct umx_index by_name;     /* UPN, sAMAccountName, DN -> mailbox users of the pair's Exchange forest */
@@ -50,9 +51,10 @@ struct umx_people {
     struct umx_index lines; /* telephone number without tel: -> Lync users and contacts of the pair's Lync forest */
 };
 
-/* In an arena of its own, which umx_people_close frees. NULL: no memory. */
+/* In an arena of its own, which umx_people_close frees; checks of one run share it. NULL: no memory. */
 struct umx_people *umx_people_open(const struct umx_view *view);
-void umx_people_close(struct umx_people *people); /* NULL is allowed */
+void umx_people_close(struct umx_people *people); /* NULL is allowed; shared ones stay */
+void umx_people_free(struct umx_people *people);  /* shared ones too */
 
 /* Whether the Lync user is of the pair's Lync forest and, when his mailbox is known, that of its Exchange forest. */
 bool umx_people_here(const struct umx_people *people, const struct umx_match *match);

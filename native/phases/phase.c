@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "phases/people.h"
 
 struct umx_view umx_view_of(const Umx__World *world, const struct umx_pair *pair, const struct umx_options *options)
 {
@@ -272,7 +273,9 @@ int umx_checks_run(const struct umx_phase *phase, const Umx__World *world, const
                    const struct umx_options *options, struct umx_findings *out, struct umx_error *err)
 {
     struct umx_view view = umx_view_of(world, pair, options);
+    struct umx_people *people = NULL;
 
+    view.people = &people;
     for (const struct umx_phase_check *check = phase->checks; check->id != NULL; check++) {
         bool lost = false;
         if ((check->needs & UMX_NEEDS_EXCHANGE) != 0)
@@ -282,6 +285,7 @@ int umx_checks_run(const struct umx_phase *phase, const Umx__World *world, const
         if (!lost)
             check->run(&view, check, out);
     }
+    umx_people_free(people);
     return out->failed ? umx_fail(err, UMX_ERR_MEMORY, "findings", NULL) : 0;
 }
 

@@ -11,13 +11,16 @@
 
 #include "phases/phases.h"
 
+struct umx_people; /* phases/people.h */
+
 struct umx_view {
     const Umx__World *world;
     const struct umx_pair *pair;
     const Umx__Forest *exchange; /* NULL: not in the world */
     const Umx__Forest *lync;
     const struct umx_options *options;
-    bool same; /* one forest holds both (V1B.1) */
+    bool same;                  /* one forest holds both (V1B.1) */
+    struct umx_people **people; /* made by the first check that asks, for all of a run; NULL: nobody shares */
 };
 
 /* Agents' facts and proofs older than this at taken_at prove nothing any more. */
