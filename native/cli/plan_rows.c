@@ -71,7 +71,7 @@ static int add_value(json_t *list, const char *text, struct umx_text *value, str
 
 static int check_name(const char *option, const char *text, struct umx_error *err)
 {
-    size_t name = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+    size_t name = strspn(text, "abcdefghijklmnopqrstuvwxyz_") /* as the references to it are written */;
 
     if (name == 0 || name > NAME_MAX_LENGTH || text[name] != '=')
         return umx_fail(err, UMX_ERR_USAGE, option, "`%s` is not of the form NAME=%s", text,

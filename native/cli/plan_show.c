@@ -138,7 +138,37 @@ static void put_command(struct umx_cli *cli, const char *before, const char *com
     umx_text_free(&line);
 }
 
-void umx_plan_view_gate(struct umx_cli *cli, const char *plan, const json_t *step)
+/* Options of `plan confirm` for what later steps take from the gate: they refer to it as @s9.certificate. */
+static void add_wanted(struct umx_text *out, const json_t *steps, const char *gate)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz_";
+    json_t *names = json_object();
+    struct umx_text reference = {0};
+
+    umx_text_addf(&reference, "@%s.", gate);
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        const json_t *action = json_object_get(json_object_get(json_array_get(steps, i), "change"), "action");
+        const json_t *items = json_object_get(action, "item");
+        for (size_t k = 0; k < json_array_size(items); k++) {
+            const char *at = json_string_value(json_array_get(items, k));
+            at = at != NULL ? strstr(at, umx_text_string(&reference)) : NULL;
+            if (at == NULL)
+                continue;
+            at += reference.length;
+            json_t *name = json_stringn(at, strspn(at, letters));
+            if (json_string_length(name) > 0 && json_object_get(names, json_string_value(name)) == NULL) {
+                bool file = strcmp(json_string_value(name), "certificate") == 0;
+                umx_text_addf(out, file ? " --file %s=PATH" : " --value %s=TEXT", json_string_value(name));
+                json_object_set_new(names, json_string_value(name), json_true());
+            }
+            json_decref(name);
+        }
+    }
+    umx_text_free(&reference);
+    json_decref(names);
+}
+
+void umx_plan_view_gate(struct umx_cli *cli, const char *plan, const json_t *steps, const json_t *step)
 {
     const json_t *gate = json_object_get(json_object_get(step, "change"), "gate");
     const json_t *commands = json_object_get(gate, "command");
@@ -153,7 +183,9 @@ void umx_plan_view_gate(struct umx_cli *cli, const char *plan, const json_t *ste
     for (size_t i = 0; i < json_array_size(commands); i++)
         put_command(cli, "      ", json_string_value(json_array_get(commands, i)));
     line.length = 0;
-    umx_text_addf(&line, "umx plan confirm %s %s --comment TEXT", plan, umx_value_string(step, "id"));
+    umx_text_addf(&line, "umx plan confirm %s %s", plan, umx_value_string(step, "id"));
+    add_wanted(&line, steps, umx_value_string(step, "id"));
+    umx_text_adds(&line, " --comment TEXT");
     put_command(cli, "    then: ", umx_text_string(&line));
     umx_text_free(&line);
 }
@@ -172,7 +204,7 @@ static void view_gates(struct umx_cli *cli, const char *plan, const json_t *step
         if (!titled)
             fputs("\nBY HAND\n", cli->out);
         titled = true;
-        umx_plan_view_gate(cli, plan, step);
+        umx_plan_view_gate(cli, plan, steps, step);
     }
 }
 

@@ -17,8 +17,8 @@ void umx_plan_view_state(struct umx_cli *cli, const struct umx_document *documen
 /* One step's difference (plan_diff.c). */
 void umx_plan_diff_step(struct umx_cli *cli, const json_t *step);
 
-/* What a person has to do at a gate, and how that is confirmed. */
-void umx_plan_view_gate(struct umx_cli *cli, const char *plan, const json_t *step);
+/* What a person has to do at a gate, and how that is confirmed. steps: all of the plan. */
+void umx_plan_view_gate(struct umx_cli *cli, const char *plan, const json_t *steps, const json_t *step);
 
 /* One journal entry on one line. step is the step it is about; NULL: not known. */
 void umx_plan_view_entry(struct umx_cli *cli, const json_t *entry, const json_t *step);

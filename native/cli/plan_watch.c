@@ -68,7 +68,7 @@ static void show_entry(const struct watch *watch, const json_t *entry)
 
     umx_plan_view_entry(watch->cli, entry, step);
     if (strcmp(umx_value_string(step, "kind"), "gate") == 0 && strcmp(umx_value_string(entry, "kind"), "intent") == 0)
-        umx_plan_view_gate(watch->cli, watch->plan, step);
+        umx_plan_view_gate(watch->cli, watch->plan, watch->steps, step);
 }
 
 /* Entries are shown when they come. */

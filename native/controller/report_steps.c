@@ -185,11 +185,14 @@ static void rows(struct umx_text *out, const char *name, char *const *values, si
     umx_text_adds(out, "</td></tr>\n");
 }
 
-static void add_change(struct umx_text *out, const Umx__Change *change)
+static void add_change(struct umx_text *out, const Umx__PlanStep *step)
 {
+    const Umx__Change *change = step->change;
+
     if (change == NULL)
         return;
-    row(out, "Object", change->dn);
+    if (step->target == NULL || change->dn == NULL || strcmp(step->target, change->dn) != 0)
+        row(out, "Object", change->dn);
     if (change->access != NULL) {
         row(out, change->access->add ? "Adds the entry" : "Removes the entry", change->access->sddl);
         row(out, "Trustee", change->access->trustee_name);
@@ -228,7 +231,7 @@ static void add_step(const struct umx_report *report, size_t number, struct umx_
     umx_text_adds(out, "</h3>\n<table class=\"facts\">\n");
     row(out, "Phase", step->phase);
     row(out, "Target", step->target);
-    add_change(out, step->change);
+    add_change(out, step);
     rows(out, "After the steps", step->depends, step->n_depends);
     row(out, "Groups", step->groups);
     row(out, "Writer account", step->permission);

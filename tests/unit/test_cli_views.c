@@ -169,7 +169,10 @@ static const char plan[] =
     "\"um1\",\"action\":\"enable-um-mailbox\",\"identity\":\"shell\",\"item\":[\"{\\\"user\\\":\\\"a\\\","
     "\\\"numbers\\\":"
     "\\\"1\\\\n2\\\"}\"]}},\"original\":{\"taken_at\":null,\"voice_user\":[]},\"predicted\":{\"voice_user\":[{\"dn\":"
-    "\"CN=a\",\"proxy_address\":[\"eum:1\"],\"sip_address\":null}]}}]}";
+    "\"CN=a\",\"proxy_address\":[\"eum:1\"],\"sip_address\":null}]}},"
+    "{\"id\":\"s7\",\"state\":\"pending\",\"forest\":\"y.test\",\"kind\":\"action\",\"change\":{\"action\":{\"item\":["
+    "\"{\\\"certificate\\\":\\\"@s4.certificate\\\"}\",\"{\\\"certificate\\\":\\\"@s4.certificate\\\"}\","
+    "\"{\\\"x\\\":\\\"@s4.issuer\\\"}\"]}}}]}";
 
 static void a_plan_says_what_is_missing_and_what_to_do(void **state)
 {
@@ -184,7 +187,7 @@ static void a_plan_says_what_is_missing_and_what_to_do(void **state)
     has("\nBY HAND\n  s4 (y.test): make the trust\n    only an administrator may\n");
     has("      netdom trust y.test /domain:x.test /add /twoway /userD:administrator /passwordD:* "
         "/userO:administrator /passwordO:*\n"); /* whole, to be copied */
-    has("    then: umx plan confirm p1 s4 --comment TEXT\n");
+    has("    then: umx plan confirm p1 s4 --file certificate=PATH --value issuer=TEXT --comment TEXT\n");
     assert_int_equal(times("old command"), 0);
 }
 
@@ -211,7 +214,7 @@ static void a_watched_step_has_its_name(void **state)
 
     (void)state;
     umx_plan_view_entry(&cli, entry, json_array_get(steps, 3));
-    umx_plan_view_gate(&cli, "p1", json_array_get(steps, 3));
+    umx_plan_view_gate(&cli, "p1", steps, json_array_get(steps, 3));
     umx_plan_view_entry(&cli, entry, NULL);
     fclose(cli.out);
     has("2026-01-31T22:00:00Z  intent       s4 make the trust\n");
