@@ -4,16 +4,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "controller/refresh.h"
 
 enum { OPERATION_TIMEOUT = 10, PROOF_TIMEOUT = 8 }; /* seconds */
+
+/* Then a forest is read whole, whatever changed: what a refresh cannot see, such as lost rights, is corrected. */
+#define WHOLE_AFTER UMX_DAY
+
+enum { CHANGES_SHARE = 3 }; /* of the time, before another domain controller is tried */
 
 struct slot {
     const struct umx_forest_config *config;
     struct umx_worker_process *reader;
     struct umx_worker_process *writer;
+    pthread_mutex_t mutex;       /* one read of the whole forest at a time: of refresh */
+    struct umx_refresh *refresh; /* NULL: the next one reads everything */
 };
 
 struct umx_forests {
@@ -33,6 +42,7 @@ int umx_forests_open(const struct umx_config *config, struct umx_forests **out, 
     for (size_t i = 0; i < config->forest_count; i++) {
         struct slot *slot = &forests->slots[forests->count++];
         slot->config = &config->forests[i];
+        pthread_mutex_init(&slot->mutex, NULL);
         slot->reader = umx_worker_process_new(slot->config, UMX_ACCOUNT_READER, OPERATION_TIMEOUT);
         slot->writer = umx_worker_process_new(slot->config, UMX_ACCOUNT_WRITER, OPERATION_TIMEOUT);
         if (slot->reader == NULL || slot->writer == NULL) {
@@ -51,6 +61,8 @@ void umx_forests_close(struct umx_forests *forests)
     for (size_t i = 0; i < forests->count; i++) {
         umx_worker_process_free(forests->slots[i].reader);
         umx_worker_process_free(forests->slots[i].writer);
+        umx_refresh_free(forests->slots[i].refresh);
+        pthread_mutex_destroy(&forests->slots[i].mutex);
     }
     free(forests);
 }
@@ -142,15 +154,85 @@ struct reading {
     struct umx_error err;
 };
 
-static void *read_forest(void *user)
+/* One read into world; the last reply is in the arena. */
+static int read_once(const struct reading *reading, Umx__Read *read, int64_t deadline, struct umx_world *world,
+                     struct umx_arena *arena, Umx__WorkerReply **last, struct umx_error *err)
 {
-    struct reading *reading = user;
-    Umx__Read read = UMX__READ__INIT;
+    struct collecting collecting = {reading->slot->config->name, world};
     Umx__WorkerRequest request = UMX__WORKER_REQUEST__INIT;
 
     request.request_case = UMX__WORKER_REQUEST__REQUEST_READ;
-    request.read = &read;
-    collect(reading->slot, &request, reading->deadline, reading->world, &reading->err);
+    request.read = read;
+    return umx_worker_process_call(reading->slot->reader, &request, deadline, take_part, &collecting, arena, last, err);
+}
+
+/* What changed since the last time, merged. False when the forest must be read whole: its changes cannot be told, or
+ * its domain controller does not answer and another may. */
+static bool read_changes(struct reading *reading, int64_t deadline)
+{
+    struct slot *slot = reading->slot;
+    Umx__Read read = UMX__READ__INIT;
+    Umx__WorkerReply *last = NULL;
+    struct umx_world *part = umx_world_new(umx_clock_now()), *merged = NULL;
+    struct umx_arena *arena = umx_arena_new(UMX_MAX_WORKER_MESSAGE);
+    struct umx_error err = {0};
+    int64_t start = umx_clock_monotonic();
+    bool done = false;
+
+    umx_refresh_request(slot->refresh, &read);
+    int status = part == NULL || arena == NULL ? umx_fail(&err, UMX_ERR_MEMORY, slot->config->name, NULL)
+                                               : read_once(reading, &read, deadline, part, arena, &last, &err);
+    if (status == 0)
+        status = umx_refresh_merge(slot->refresh, part, last, &merged, &err);
+    if (merged != NULL) {
+        umx_world_free(reading->world);
+        reading->world = merged;
+        done = true;
+        umx_log(UMX_LOG_INFO, "forests", "%s: refreshed in %lld ms, %zu objects changed or gone", slot->config->name,
+                (long long)((umx_clock_monotonic() - start) / UMX_MILLISECOND), last->n_gone);
+    } else {
+        umx_log(UMX_LOG_INFO, "forests", "%s: is read whole: %s", slot->config->name,
+                status != 0 ? umx_error_why(&err) : "its changes cannot be told");
+    }
+    umx_world_free(part);
+    umx_arena_free(arena);
+    return done;
+}
+
+static void read_whole(struct reading *reading, int64_t deadline)
+{
+    struct slot *slot = reading->slot;
+    Umx__Read read = UMX__READ__INIT;
+    Umx__WorkerReply *last = NULL;
+    struct umx_arena *arena = umx_arena_new(UMX_MAX_WORKER_MESSAGE);
+
+    int status = arena == NULL ? umx_fail(&reading->err, UMX_ERR_MEMORY, slot->config->name, NULL)
+                               : read_once(reading, &read, deadline, reading->world, arena, &last, &reading->err);
+    if (status == 0 && last->reply_case == UMX__WORKER_REPLY__REPLY_PART)
+        status = umx_world_add_all(reading->world, last->part, &reading->err);
+    if (status == 0)
+        slot->refresh = umx_refresh_keep(reading->world, last);
+    umx_arena_free(arena);
+}
+
+static void *read_forest(void *user)
+{
+    struct reading *reading = user;
+    struct slot *slot = reading->slot;
+    const int64_t end = umx_clock_monotonic() + reading->deadline;
+    const struct timespec until = {.tv_sec = (time_t)(end / UMX_SECOND), .tv_nsec = (long)(end % UMX_SECOND) * 1000};
+
+    if (pthread_mutex_clocklock(&slot->mutex, CLOCK_MONOTONIC, &until) != 0) {
+        umx_fail(&reading->err, UMX_ERR_DIRECTORY_TIMEOUT, slot->config->name, "another read of it does not end");
+        return NULL;
+    }
+    if (slot->refresh == NULL || umx_refresh_age(slot->refresh) >= WHOLE_AFTER ||
+        !read_changes(reading, reading->deadline / CHANGES_SHARE)) {
+        umx_refresh_free(slot->refresh);
+        slot->refresh = NULL;
+        read_whole(reading, end - umx_clock_monotonic());
+    }
+    pthread_mutex_unlock(&slot->mutex);
     return NULL;
 }
 

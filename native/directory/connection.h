@@ -94,6 +94,13 @@ typedef int umx_entry_handler(void *user, const struct umx_entry *entry, struct 
 int umx_connection_search(struct umx_connection *connection, const struct umx_search *search,
                           umx_entry_handler *handler, void *user, struct umx_error *err);
 
+/* What changed below a naming context since the cookie (empty: since ever): entries with the attributes that changed,
+ * deleted objects too, and the cookie of now, in the arena. own_rights: only what this account may see, which any
+ * account may ask; else the right Replicating Directory Changes is needed, and deleted objects show. */
+int umx_connection_dirsync(struct umx_connection *connection, const char *base, const char *filter, bool own_rights,
+                           struct umx_value *cookie, struct umx_arena *arena, umx_entry_handler *handler, void *user,
+                           struct umx_error *err);
+
 /* The one entry of a base search, in the arena. */
 int umx_connection_read(struct umx_connection *connection, const struct umx_search *search, struct umx_arena *arena,
                         struct umx_entry *entry, struct umx_error *err);

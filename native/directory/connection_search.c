@@ -11,6 +11,15 @@ enum { PAGE_SIZE = 500, ENTRY_ARENA = 64 * 1024 * 1024, RANGE_NAME = 256 };
 
 #define OID_SD_FLAGS "1.2.840.113556.1.4.801"
 #define OID_SHOW_DELETED "1.2.840.113556.1.4.417"
+#define OID_DIRSYNC "1.2.840.113556.1.4.841"
+
+/* What the end of a page says: where to go on. */
+struct ending {
+    struct berval cookie;  /* paged results; libldap's memory */
+    struct umx_value sync; /* DirSync; in the arena */
+    bool more;
+    struct umx_arena *arena;
+};
 
 LDAPControl umx_connection_dacl_control(void)
 {
@@ -175,7 +184,23 @@ static int handle_entry(struct umx_connection *connection, LDAPMessage *message,
 }
 
 /* The end of a page: its result code and the cookie for the next one. */
-static int handle_done(struct umx_connection *connection, LDAPMessage *message, const char *what, struct berval *cookie,
+static bool parse_sync(LDAPControl *control, struct ending *ending)
+{
+    ber_int_t more = 0, unused;
+    struct berval cookie = {0};
+    BerElement *ber = ber_init(&control->ldctl_value);
+    bool good = ber && ending->arena && ber_scanf(ber, "{iim}", &more, &unused, &cookie) != LBER_ERROR;
+    if (good) {
+        ending->more = more != 0;
+        ending->sync.bytes = (const uint8_t *)umx_arena_copy(ending->arena, cookie.bv_val, cookie.bv_len);
+        ending->sync.length = cookie.bv_len;
+        good = ending->sync.bytes != NULL;
+    }
+    ber_free(ber, 1);
+    return good;
+}
+
+static int handle_done(struct umx_connection *connection, LDAPMessage *message, const char *what, struct ending *ending,
                        struct umx_error *err)
 {
     LDAPControl **controls = NULL;
@@ -186,8 +211,12 @@ static int handle_done(struct umx_connection *connection, LDAPMessage *message, 
     }
     LDAPControl *page = ldap_control_find(LDAP_CONTROL_PAGEDRESULTS, controls, NULL);
     ber_int_t estimate;
-    if (page && ldap_parse_pageresponse_control(connection->ld, page, &estimate, cookie) != LDAP_SUCCESS) {
+    if (page && ldap_parse_pageresponse_control(connection->ld, page, &estimate, &ending->cookie) != LDAP_SUCCESS) {
         code = code == LDAP_SUCCESS ? LDAP_PROTOCOL_ERROR : code;
+    }
+    LDAPControl *sync = ldap_control_find(OID_DIRSYNC, controls, NULL);
+    if (sync && code == LDAP_SUCCESS && !parse_sync(sync, ending)) {
+        code = LDAP_PROTOCOL_ERROR;
     }
     int status = code == LDAP_SUCCESS ? 0 : umx_ldap_fail(err, connection->ld, code, what, text);
     ldap_memfree(text);
@@ -196,7 +225,7 @@ static int handle_done(struct umx_connection *connection, LDAPMessage *message, 
 }
 
 static int search_page(struct umx_connection *connection, const struct umx_search *search, LDAPControl **controls,
-                       size_t *total, struct berval *cookie, umx_entry_handler *handler, void *user,
+                       size_t *total, struct ending *ending, umx_entry_handler *handler, void *user,
                        struct umx_error *err)
 {
     struct timeval left;
@@ -231,7 +260,7 @@ static int search_page(struct umx_connection *connection, const struct umx_searc
             }
         } else if (type != LDAP_RES_SEARCH_REFERENCE && type != LDAP_RES_INTERMEDIATE) {
             /* Samba answers an unknown critical control by an error in another kind of message: that is final too. */
-            status = handle_done(connection, message, what, cookie, err);
+            status = handle_done(connection, message, what, ending, err);
             last = true;
         }
         ldap_msgfree(message);
@@ -246,14 +275,14 @@ int umx_connection_search(struct umx_connection *connection, const struct umx_se
 {
     LDAPControl dacl = umx_connection_dacl_control();
     LDAPControl deleted = {.ldctl_oid = (char[]){OID_SHOW_DELETED}, .ldctl_iscritical = 1};
-    struct berval cookie = {0};
+    struct ending ending = {0};
     size_t total = 0;
     int status = 0;
     do {
         LDAPControl *page = NULL, *controls[4];
         size_t count = 0;
         if (connection->pages && search->scope != UMX_SCOPE_BASE) {
-            int code = ldap_create_page_control(connection->ld, PAGE_SIZE, &cookie, 1, &page);
+            int code = ldap_create_page_control(connection->ld, PAGE_SIZE, &ending.cookie, 1, &page);
             if (code != LDAP_SUCCESS) {
                 status = umx_ldap_fail(err, connection->ld, code, search->base, NULL);
                 break;
@@ -267,12 +296,47 @@ int umx_connection_search(struct umx_connection *connection, const struct umx_se
             controls[count++] = &deleted;
         }
         controls[count] = NULL;
-        ber_memfree(cookie.bv_val);
-        cookie = (struct berval){0};
-        status = search_page(connection, search, controls, &total, &cookie, handler, user, err);
+        ber_memfree(ending.cookie.bv_val);
+        ending.cookie = (struct berval){0};
+        status = search_page(connection, search, controls, &total, &ending, handler, user, err);
         ldap_control_free(page);
-    } while (!status && cookie.bv_len);
-    ber_memfree(cookie.bv_val);
+    } while (!status && ending.cookie.bv_len);
+    ber_memfree(ending.cookie.bv_val);
+    return status;
+}
+
+int umx_connection_dirsync(struct umx_connection *connection, const char *base, const char *filter, bool own_rights,
+                           struct umx_value *cookie, struct umx_arena *arena, umx_entry_handler *handler, void *user,
+                           struct umx_error *err)
+{
+    enum { OBJECT_SECURITY = 1, BYTES_MAX = 1024 * 1024, ROUNDS_MAX = 10000 };
+    const struct umx_search search = {.base = base, .scope = UMX_SCOPE_SUBTREE, .filter = filter};
+    struct ending ending = {.sync = *cookie, .more = true, .arena = arena};
+    size_t total = 0;
+    int status = 0;
+    for (int round = 0; !status && ending.more; round++) {
+        BerElement *ber = ber_alloc_t(LBER_USE_DER);
+        struct berval *value = NULL;
+        const char *bytes = ending.sync.length ? (const char *)ending.sync.bytes : "";
+        if (!ber || round == ROUNDS_MAX ||
+            ber_printf(ber, "{iio}", own_rights ? OBJECT_SECURITY : 0, BYTES_MAX, bytes,
+                       (ber_len_t)ending.sync.length) < 0 ||
+            ber_flatten(ber, &value) < 0) {
+            ber_free(ber, 1);
+            return umx_fail(err, UMX_ERR_DIRECTORY_LIMIT, base, "its changes could not be asked for");
+        }
+        LDAPControl sync = {.ldctl_oid = (char[]){OID_DIRSYNC}, .ldctl_value = *value, .ldctl_iscritical = 1};
+        LDAPControl *controls[] = {&sync, NULL};
+        ending.more = false;
+        ending.sync.length = 0;
+        status = search_page(connection, &search, controls, &total, &ending, handler, user, err);
+        ber_bvfree(value);
+        ber_free(ber, 1);
+    }
+    if (!status && !ending.sync.length) {
+        return umx_fail(err, UMX_ERR_DIRECTORY_ERROR, base, "it gives no place to go on from");
+    }
+    *cookie = ending.sync;
     return status;
 }
 

@@ -6,6 +6,7 @@
 #include "base/exum.h"
 #include "base/text.h"
 #include "directory/discovery.h"
+#include "directory/read_changes.h"
 #include "directory/read_people.h"
 #include "directory/read_row.h"
 
@@ -258,9 +259,32 @@ static bool wanted(const struct umx_reading *reading, const struct umx_read_row 
     return counts || umx_reading_wants(reading, row->table);
 }
 
+int umx_read_people_in(struct umx_reading *reading, const struct umx_read_domain *domain, const char *base,
+                       const char *narrow, struct umx_error *err)
+{
+    int status = 0;
+    for (size_t i = 0; i < ROWS && !status; i++) {
+        /* What is no more there is gone, not missing. */
+        status = umx_read_row(reading, domain->connection, &rows[i], base, narrow, true, err);
+    }
+    return status;
+}
+
+const char *umx_read_people_filter(size_t index)
+{
+    return index < ROWS ? rows[index].filter : NULL;
+}
+
 int umx_read_people(struct umx_reading *reading, struct umx_error *err)
 {
     int status = 0;
+    if (reading->since_count) {
+        reading->record.has_lync_users = 1;
+        return umx_read_changes(reading, err);
+    }
+    if (reading->changes && !reading->table_count) {
+        status = umx_read_sync_begin(reading, err);
+    }
     for (size_t i = 0; i < ROWS && !status; i++) {
         if (!wanted(reading, &rows[i])) {
             continue;

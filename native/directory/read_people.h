@@ -14,6 +14,13 @@ void umx_read_domains_close(struct umx_reading *reading);
 int umx_read_domain_connect(const struct umx_readers_source *asked, const char *name, struct umx_arena *arena,
                             struct umx_connection **connection, struct umx_error *err);
 
+/* Users and contacts below base that match narrow too (NULL: all). */
+int umx_read_people_in(struct umx_reading *reading, const struct umx_read_domain *domain, const char *base,
+                       const char *narrow, struct umx_error *err);
+
+/* What finds them: one filter an index, NULL at the end. */
+const char *umx_read_people_filter(size_t index);
+
 /* Enabled for Lync with Enterprise Voice: those whom pools count. */
 bool umx_read_voice(const Umx__VoiceUser *user);
 

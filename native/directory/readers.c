@@ -9,6 +9,7 @@
 #include "base/reflect.h"
 #include "base/text.h"
 #include "directory/convert.h"
+#include "directory/read_changes.h"
 #include "directory/read_people.h"
 
 bool umx_reading_wants(const struct umx_reading *reading, const char *table)
@@ -101,7 +102,7 @@ static int run(struct umx_reading *reading, struct umx_error *err)
         umx_read_tables,       umx_read_containers, umx_read_groups,       umx_read_forest_end,
     };
     int status = 0;
-    for (size_t i = 0; i < sizeof steps / sizeof *steps && !status; i++) {
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && !status && !reading->changes->full; i++) {
         status = steps[i](reading, err);
     }
     umx_read_domains_close(reading);
@@ -120,7 +121,7 @@ static int check_tables(const Umx__Read *read, struct umx_error *err)
 }
 
 int umx_readers_read(const struct umx_readers_source *source, const Umx__Read *read, struct umx_part *part,
-                     struct umx_error *err)
+                     struct umx_changes *changes, struct umx_error *err)
 {
     const Umx__Configure *configure = source->configure;
     int status = check_tables(read, err);
@@ -131,6 +132,9 @@ int umx_readers_read(const struct umx_readers_source *source, const Umx__Read *r
     reading->arena = umx_arena_new(UMX_READING_ARENA);
     reading->connection = source->connection;
     reading->asked = source;
+    reading->changes = changes;
+    reading->since = read->since;
+    reading->since_count = read->n_since;
     reading->part = part;
     reading->forest = configure->forest;
     reading->source = umx_connection_root(source->connection)->host;

@@ -20,8 +20,12 @@ struct umx_readers_source {
     int64_t deadline;                /* monotonic */
 };
 
-/* The forest record is always sent, last. */
+struct umx_changes; /* directory/read_changes.h; only its arena is set by the caller */
+
+/* The forest record is always sent, last. With read->since only what changed among users and contacts is sent, the rest
+ * whole; counts of users and contacts are then those of the changed ones. When changes->full is set, what was sent is
+ * worth nothing and everything must be read. */
 int umx_readers_read(const struct umx_readers_source *source, const Umx__Read *read, struct umx_part *part,
-                     struct umx_error *err);
+                     struct umx_changes *changes, struct umx_error *err);
 
 #endif

@@ -19,7 +19,7 @@ enum {
     UMX_READING_POOLS_MAX = 1024,
     UMX_READING_DOMAINS_MAX = 256,
     UMX_READING_SERVERS_MAX = 4096,
-    UMX_READING_UNITS_MAX = 2000,          /* organizational units whose rights are read */
+    UMX_READING_UNITS_MAX = 2000,         /* organizational units whose rights are read */
     UMX_READING_UNITS_COUNTED_MAX = 4096, /* that have contacts */
 };
 
@@ -34,6 +34,8 @@ struct umx_read_domain {
     const char *name, *dn;
     struct umx_connection *connection; /* the reading's own for its domain */
 };
+
+struct umx_changes; /* directory/read_changes.h */
 
 /* Contacts counted by the object that they are directly in. */
 struct umx_unit_count {
@@ -74,6 +76,9 @@ struct umx_reading {
     size_t open_count;
     struct umx_unit_count counted[UMX_READING_UNITS_COUNTED_MAX];
     size_t counted_count;
+    struct umx_changes *changes;  /* NULL: nobody asks about changes */
+    Umx__SyncState *const *since; /* a refresh begins here */
+    size_t since_count;
 };
 
 bool umx_reading_wants(const struct umx_reading *reading, const char *table);

@@ -21,6 +21,7 @@
 #include "directory/object.h"
 #include "directory/preflight.h"
 #include "directory/prove.h"
+#include "directory/read_changes.h"
 #include "directory/readers.h"
 
 enum {
@@ -208,7 +209,7 @@ static struct umx_readers_source source_of(const struct worker *worker)
 static int serve_read(struct worker *worker, const Umx__WorkerRequest *request, Umx__WorkerReply *reply,
                       struct umx_error *err)
 {
-    (void)reply;
+    struct umx_changes changes = {.arena = worker->arena};
     int status = connect_to(worker, request->read->invocation_id, NULL, err);
     if (status == UMX_E_UNAUTHENTICATED) {
         send_clock(worker);
@@ -218,7 +219,16 @@ static int serve_read(struct worker *worker, const Umx__WorkerRequest *request, 
         return status ? status : umx_fail(err, UMX_ERR_MEMORY, "worker", NULL);
     }
     const struct umx_readers_source source = source_of(worker);
-    status = umx_readers_read(&source, request->read, part, err);
+    status = umx_readers_read(&source, request->read, part, &changes, err);
+    reply->sync = changes.sync;
+    reply->n_sync = changes.sync_count;
+    reply->gone = changes.gone.items;
+    reply->n_gone = changes.gone.count;
+    reply->has_full = request->read->n_since > 0;
+    reply->full = changes.full;
+    reply->has_lists_present = reply->lists_present = changes.has_present;
+    reply->present = changes.present.items;
+    reply->n_present = changes.present.count;
     umx_part_free(part);
     return status;
 }
