@@ -76,6 +76,14 @@ int umx_host_restart(struct umx_host *host, const char *service, int64_t timeout
     return host->platform->restart(host, service, timeout, err);
 }
 
+int umx_host_tls_identity(struct umx_host *host, struct umx_arena *arena, char **pem, size_t *length,
+                          struct umx_error *err)
+{
+    *length = 0;
+    return host->platform->tls_identity != NULL ? host->platform->tls_identity(host, arena, pem, length, err)
+                                                : UMX_E_UNSUPPORTED;
+}
+
 uint64_t umx_host_stamp(struct umx_host *host)
 {
     return host->platform->stamp(host);

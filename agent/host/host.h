@@ -114,6 +114,9 @@ struct umx_host_platform {
     int (*shell_record)(struct umx_host *host, struct umx_arena *arena, const char *command, char **text,
                         size_t *length, struct umx_error *err);
     int (*restart)(struct umx_host *host, const char *service, int64_t timeout, struct umx_error *err);
+    /* Optional: PEM of the certificate and key that the host itself would show a peer. NOT_FOUND: none. */
+    int (*tls_identity)(struct umx_host *host, struct umx_arena *arena, char **pem, size_t *length,
+                        struct umx_error *err);
     uint64_t (*stamp)(struct umx_host *host);
     void (*close)(struct umx_host *host);
 };
@@ -154,6 +157,11 @@ int umx_host_shell(struct umx_host *host, struct umx_arena *arena, const char *c
 /* Stops and starts a service and waits until it runs. A recorded host only writes a new start time into its
  * services.json: the stand-in for the real thing. */
 int umx_host_restart(struct umx_host *host, const char *service, int64_t timeout, struct umx_error *err);
+
+/* PEM with a private key, in the arena: for a TLS probe only; OPENSSL_cleanse it. UNSUPPORTED where keys stay in the
+ * system's store (Windows): probes then show no certificate. */
+int umx_host_tls_identity(struct umx_host *host, struct umx_arena *arena, char **pem, size_t *length,
+                          struct umx_error *err);
 
 /* A number that changes when something of the host may have changed; 0: it cannot tell, collect again. */
 uint64_t umx_host_stamp(struct umx_host *host);

@@ -204,6 +204,7 @@ int umx_host_open_recorded(const char *directory, struct umx_host **out, struct 
         .shell_open = shell_open,
         .shell_record = shell_record,
         .restart = umx_recorded_restart,
+        .tls_identity = umx_recorded_tls_identity,
         .stamp = stamp,
         .close = close_recorded,
     };

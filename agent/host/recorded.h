@@ -25,5 +25,7 @@ int umx_recorded_administrators(struct umx_host *host, struct umx_arena *arena, 
 int umx_recorded_restart(struct umx_host *host, const char *service, int64_t timeout, struct umx_error *err);
 int umx_recorded_certificates(struct umx_host *host, struct umx_arena *arena, struct umx_host_certificate **list,
                               size_t *count, struct umx_error *err);
+int umx_recorded_tls_identity(struct umx_host *host, struct umx_arena *arena, char **pem, size_t *length,
+                              struct umx_error *err);
 
 #endif

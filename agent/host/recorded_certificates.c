@@ -1,6 +1,7 @@
 /* The folder certificates of a recorded host: its files are LocalMachine\My, those in root the trusted roots, in ca
  * intermediates. In a file of My the first certificate is the entry; further ones count as intermediates, as an import
- * would file them. A private key block only says that the key is there: it is neither parsed nor kept. */
+ * would file them. A private key block only says that the key is there: it is neither parsed nor kept. The one
+ * exception is own.pem, what the recorded server shows its peers: a TLS probe shows it too. */
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/pem.h>
@@ -124,4 +125,14 @@ int umx_recorded_certificates(struct umx_host *host, struct umx_arena *arena, st
     *list = entries.list;
     *count = entries.count;
     return status;
+}
+
+int umx_recorded_tls_identity(struct umx_host *host, struct umx_arena *arena, char **pem, size_t *length,
+                              struct umx_error *err)
+{
+    const struct umx_recorded *recorded = (const struct umx_recorded *)host;
+    char path[UMX_AGENT_PATH_MAX];
+    int status = umx_recorded_path(recorded, "certificates/own.pem", path, err);
+
+    return status != 0 ? status : umx_agent_file_read(path, UMX_HOST_CERTIFICATE_MAX, arena, pem, length, err);
 }

@@ -230,6 +230,11 @@ static void judge_handshake(const struct umx_view *view, const struct umx_phase_
     }
     const char *detail = umx_or_empty(proof->detail);
     answer.status = statuses[proof->status];
+    if (strstr(detail, " refused what this server showed") != NULL) {
+        answer.actual = umx_say(out, "%s does not trust %s: %s", host, from, detail);
+        umx_findings_add(out, view, check, &answer);
+        return;
+    }
     answer.actual = umx_say(out, "%s%s",
                             answer.status == UMX__FINDING__STATUS__FAIL && strstr(detail, "certificate ") != NULL
                                 ? umx_say(out, "%s does not trust %s: ", from, host)

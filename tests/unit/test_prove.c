@@ -155,6 +155,53 @@ static void a_foreign_root_fails(void **state)
     assert_non_null(strstr(result.detail, "certificate"));
 }
 
+/* The server asks for a certificate and trusts the roots of `trusted`; the host has one that pki issued. */
+static struct umx_proof_result prove_mutually(const struct pki *trusted)
+{
+    const char *name = "ex1.exchange.test";
+    struct umx_certificate_spec spec = {.common_name = name,
+                                        .dns = &name,
+                                        .dns_count = 1,
+                                        .path_length = -1,
+                                        .server_auth = true,
+                                        .client_auth = true,
+                                        .not_before_at = umx_clock_now() - UMX_DAY,
+                                        .not_after_at = umx_clock_now() + UMX_DAY};
+    struct pki_leaf leaf = pki_issue(&pki, &spec);
+    struct umx_text own = {0};
+
+    umx_text_addf(&own, "%s%s", leaf.chain, leaf.key);
+    place_write(&place, "certificates/own.pem", umx_text_string(&own));
+    umx_text_free(&own);
+    pki_leaf_free(&leaf);
+    start_server(&pki, "localhost");
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(server.context), trusted->root);
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(server.context), trusted->intermediate);
+    SSL_CTX_set_verify(server.context, SSL_VERIFY_PEER, NULL);
+    Umx__ProofTarget target = tls_target();
+    struct umx_proof_result result = prove(&target);
+    stop_server();
+    return result;
+}
+
+static void both_sides_show_a_certificate(void **state)
+{
+    (void)state;
+    struct umx_proof_result result = prove_mutually(&pki);
+    assert_int_equal(result.status, UMX__PROOF__STATUS__PASS);
+    assert_non_null(strstr(result.detail, "it takes ours"));
+}
+
+static void a_peer_that_refuses_ours_is_told_apart(void **state)
+{
+    (void)state;
+    struct umx_proof_result result = prove_mutually(&foreign);
+    assert_int_equal(result.status, UMX__PROOF__STATUS__FAIL);
+    assert_non_null(strstr(result.detail, "localhost refused what this server showed"));
+    assert_non_null(strstr(result.detail, "CN=ex1.exchange.test"));
+    assert_null(strstr(result.detail, "certificate ")); /* words about the peer's own */
+}
+
 static void another_name_fails(void **state)
 {
     (void)state;
@@ -306,6 +353,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_trusted_peer_passes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_foreign_root_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_name_fails, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(both_sides_show_a_certificate, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_peer_that_refuses_ours_is_told_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_silent_peer_is_unknown_in_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_tried_is_unknown, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_child_proves, set_up, tear_down),

@@ -30,6 +30,10 @@ async def stand_in(folder):
     address = host["host"]["address"]
     identity = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     identity.load_cert_chain(folder / "certificates/own.pem")
+    # Mutual TLS: who shows a certificate is judged by the roots that this server trusts.
+    identity.verify_mode = ssl.CERT_OPTIONAL
+    for root in (folder / "certificates/root").glob("*.pem"):
+        identity.load_verify_locations(root)
     ports = {listener["port"] for listener in json.loads((folder / "listeners.json").read_text())}
     for port in ports & set(TLS_PORTS):
         await asyncio.start_server(answer, address, port, ssl=identity, ssl_handshake_timeout=LINGER)
