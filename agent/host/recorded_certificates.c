@@ -132,7 +132,11 @@ int umx_recorded_tls_identity(struct umx_host *host, struct umx_arena *arena, ch
 {
     const struct umx_recorded *recorded = (const struct umx_recorded *)host;
     char path[UMX_AGENT_PATH_MAX];
-    int status = umx_recorded_path(recorded, "certificates/own.pem", path, err);
+    int status = umx_recorded_path(recorded, "shown.pem", path, err);
 
-    return status != 0 ? status : umx_agent_file_read(path, UMX_HOST_CERTIFICATE_MAX, arena, pem, length, err);
+    if (status == 0)
+        status = umx_agent_file_read(path, UMX_HOST_CERTIFICATE_MAX, arena, pem, length, err);
+    if (status == UMX_E_NOT_FOUND && (status = umx_recorded_path(recorded, "certificates/own.pem", path, err)) == 0)
+        status = umx_agent_file_read(path, UMX_HOST_CERTIFICATE_MAX, arena, pem, length, err);
+    return status;
 }

@@ -75,6 +75,17 @@ public static class Certificates
 
     public static string Export(Host host, string thumbprint) => File.ReadAllText(Path.Combine(Requests(host), thumbprint.ToUpperInvariant() + ".csr"));
 
+    /// <summary>What the server's listeners show from the next restart of a service on (umxlab/standin.py).</summary>
+    public static void Show(Host host, string thumbprint)
+    {
+        foreach (var file in System.IO.Directory.GetFiles(Mine(host), "*.pem"))
+        {
+            using var one = X509Certificate2.CreateFromPem(File.ReadAllText(file));
+            if (one.Thumbprint.Equals(thumbprint, StringComparison.OrdinalIgnoreCase))
+                File.Copy(file, Path.Combine(host.Folder, "shown.pem"), overwrite: true);
+        }
+    }
+
     /// <summary>Puts a certificate into the store, with its key when a request of this host has it.</summary>
     public static CertificateEntry Import(Host host, byte[] der)
     {

@@ -319,6 +319,7 @@ function Enable-ExchangeCertificate {
     $entry = @(Find-Server $Server $class)[0]
     if (-not $entry -or ($Services -eq 'UM' -and -not ([int](Get-First $entry 'msExchCurrentServerRoles') -band 16))) { throw "The server $Server doesn't have the $Services service." }
     if ((Get-Setting $entry $Server).UMStartupMode -eq 'TCP') { throw "The $Services service runs in TCP mode: the startup mode must be TLS or Dual before a certificate can be enabled for it." }
+    [Umx.Lab.Certificates]::Show($Here.Other($Server), $certificate.Thumbprint)
     Edit-Entry $entry['dn'] @(, @('replace', 'msExchUMCertificateThumbprint', $certificate.Thumbprint))
 }
 

@@ -24,12 +24,19 @@ async def answer(reader, writer):
     writer.close()
 
 
+def shown(folder):
+    """What the server shows: the certificate that was bound by a cmdlet, else its own."""
+    bound = folder / "shown.pem"
+    return bound if bound.exists() else folder / "certificates/own.pem"
+
+
 async def stand_in(folder):
+    """Starts answering; returns the identity, so that it can be changed."""
     host = configparser.ConfigParser()
     host.read(folder / "host.ini", encoding="utf-8")
     address = host["host"]["address"]
     identity = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    identity.load_cert_chain(folder / "certificates/own.pem")
+    identity.load_cert_chain(shown(folder))
     # Mutual TLS: who shows a certificate is judged by the roots that this server trusts.
     identity.verify_mode = ssl.CERT_OPTIONAL
     for root in (folder / "certificates/root").glob("*.pem"):
@@ -37,12 +44,28 @@ async def stand_in(folder):
     ports = {listener["port"] for listener in json.loads((folder / "listeners.json").read_text())}
     for port in ports & set(TLS_PORTS):
         await asyncio.start_server(answer, address, port, ssl=identity, ssl_handshake_timeout=LINGER)
+    return identity
+
+
+def restarted(folder):
+    """A number that changes when a service of the recorded server was restarted."""
+    with contextlib.suppress(OSError):
+        return (folder / "services.json").stat().st_mtime_ns
+    return 0
 
 
 async def main(hosts):
-    for folder in sorted(hosts.iterdir()):
-        await stand_in(folder)
-    await asyncio.Event().wait()
+    folders = sorted(folder for folder in hosts.iterdir() if (folder / "host.ini").exists())
+    identities = {folder: await stand_in(folder) for folder in folders}
+    seen = {folder: restarted(folder) for folder in folders}
+    while True:
+        await asyncio.sleep(1)
+        for folder in folders:
+            # A certificate that was bound is shown from the next restart on.
+            if restarted(folder) != seen[folder]:
+                seen[folder] = restarted(folder)
+                with contextlib.suppress(OSError, ssl.SSLError):
+                    identities[folder].load_cert_chain(shown(folder))
 
 
 if __name__ == "__main__":
