@@ -74,7 +74,7 @@ static const struct umx_cmdlet add_rule = {
               "}\n"
               "function Set-It($v) {\n"
               "  New-CsVoiceNormalizationRule -Identity ($v['dial_plan'] + '/' + $v['name']) -Pattern $v['pattern'] `\n"
-              "    -Translation $v['translation']\n"
+              "    -Translation $v['translation'] -Priority 0\n" /* before `Keep All`, which every new plan has */
               "}\n",
 };
 

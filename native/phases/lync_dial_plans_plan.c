@@ -104,15 +104,15 @@ static void add_rule(struct work *work, const Umx__DialPlan *plan, const Umx__Ly
     lync = pending(work, identity, lync);
     size_t old = lync != NULL ? lync->n_rule : 0;
     char **rules = umx_arena_alloc(out->arena, (old + 1) * sizeof *rules);
-    const char *name = umx_steps_say(out, "umx %s %d", umx_plan_name(plan), plan->digits);
+    const char *name = umx_steps_say(out, "umx %d digits", plan->digits);
     const char *pattern = umx_steps_say(out, "^(\\d{%d})$", plan->digits);
     const char *translation = umx_steps_say(out, "%s$1", prefix);
     Umx__PlanStep *step =
         new_step(work, identity, "add-cs-normalization-rule",
                  umx_steps_say(out,
-                               "New-CsVoiceNormalizationRule -Parent %s -Name %s -Pattern %s -Translation %s "
+                               "New-CsVoiceNormalizationRule -Identity %s -Pattern %s -Translation %s "
                                "-Priority 0",
-                               umx_shell_quote(out, identity), umx_shell_quote(out, name),
+                               umx_shell_quote(out, umx_steps_say(out, "%s/%s", identity, name)),
                                umx_shell_quote(out, pattern), umx_shell_quote(out, translation)));
     Umx__LyncDialPlan promised = UMX__LYNC_DIAL_PLAN__INIT;
 

@@ -220,7 +220,7 @@ static void test_gate_without_agent(void **state)
     assert_string_equal(run.steps.items[0]->change->gate->command[0],
                         "New-CsDialPlan -Identity 'Tag:Berlin' -SimpleName '" CONTEXT "'");
     assert_string_equal(run.steps.items[1]->change->gate->command[0],
-                        "New-CsVoiceNormalizationRule -Parent 'Tag:Berlin' -Name 'umx Berlin 4' -Pattern '^(\\d{4})$' "
+                        "New-CsVoiceNormalizationRule -Identity 'Tag:Berlin/umx 4 digits' -Pattern '^(\\d{4})$' "
                         "-Translation '+49301234$1' -Priority 0");
     assert_string_equal(run.steps.items[0]->predicted->lync_dial_plan[0]->simple_name, CONTEXT);
     w_end(&run);

@@ -91,11 +91,16 @@ function Remove-CsDialPlan {
 
 function New-CsVoiceNormalizationRule {
     [CmdletBinding(SupportsShouldProcess)]
-    param([Parameter(Mandatory)][string]$Identity, [Parameter(Mandatory)][string]$Pattern, [Parameter(Mandatory)][string]$Translation)
+    param([Parameter(Mandatory)][string]$Identity, [Parameter(Mandatory)][string]$Pattern, [Parameter(Mandatory)][string]$Translation, [ValidateRange(0, 2147483647)][int]$Priority = 2147483647)
     $plan, $name = $Identity -split '/', 2
     $null = [regex]::new($Pattern)
     foreach ($rule in (Get-CsDialPlan -Identity $plan).NormalizationRules) { if ($rule.Name -eq $name) { throw "The normalization rule `"$Identity`" already exists." } }
-    Edit-Plan $plan { param($plan) $plan['NormalizationRules'] = [Collections.ArrayList]@(@($plan['NormalizationRules']) + @{ Name = $name; Pattern = $Pattern; Translation = $Translation }) }
+    Edit-Plan $plan {
+        param($plan)
+        $rules = [Collections.ArrayList]@($plan['NormalizationRules'])
+        $rules.Insert([Math]::Min($Priority, $rules.Count), @{ Name = $name; Pattern = $Pattern; Translation = $Translation })
+        $plan['NormalizationRules'] = $rules
+    }
 }
 
 function Remove-CsVoiceNormalizationRule {
