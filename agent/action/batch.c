@@ -227,6 +227,7 @@ void umx_action_batch(struct umx_host *host, struct umx_action_journal *journal,
         result.ok = status == 0;
         result.has_not_done = item.not_done;
         result.not_done = item.not_done;
+        result.has_uncertain = result.uncertain = status != 0 && item.err.id == UMX_ERR_ACTION_UNCERTAIN;
         result.last = i + 1 == batch->n_item;
         umx_error_format(&item.err, text, sizeof text);
         result.detail = status == 0 ? item.detail.data : text;
