@@ -26,6 +26,15 @@ bool umx_voice_enabled(const Umx__VoiceUser *user)
     return user->enabled && user->has_option_flags && (user->option_flags & UMX_VOICE_ENTERPRISE) != 0;
 }
 
+bool umx_people_writable(const Umx__Forest *forest, const char *dn)
+{
+    const char *domain = dn;
+
+    while (domain != NULL && strncasecmp(domain, "DC=", 3) != 0)
+        domain = umx_text_dn_parent(domain);
+    return domain == NULL || forest == NULL || forest->root_dn == NULL || umx_text_dn_equal(domain, forest->root_dn);
+}
+
 const char *umx_sip_bare(const char *address)
 {
     return address != NULL && strncasecmp(address, "sip:", 4) == 0 ? address + 4 : address;

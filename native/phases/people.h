@@ -63,6 +63,9 @@ struct umx_match *umx_people_of(const struct umx_people *people, const Umx__Mail
 
 /* Enabled for Lync and for Enterprise Voice (V10B.2). */
 bool umx_voice_enabled(const Umx__VoiceUser *user);
+/* Whether the object is in the forest's root domain: only there are users written. True where the domain is not known.
+ */
+bool umx_people_writable(const Umx__Forest *forest, const char *dn);
 /* Of the form sip:user@domain. */
 bool umx_sip_valid(const char *address);
 /* Without its scheme. */

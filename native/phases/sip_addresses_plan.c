@@ -15,17 +15,29 @@ struct work {
     struct umx_batch batch;
 };
 
-/* The SIP address beside what is there; another one goes when that was asked for. */
-static const char *write_sip(struct work *work, Umx__Forest__Side side, const char *forest, const char *dn,
-                             const ProtobufCBinaryData *guid, char *const *values, size_t count, const char *own)
+/* One of the person's two objects. */
+struct side {
+    const char *words;
+    Umx__Forest__Side side;
+    const Umx__Forest *of;
+    const char *forest;
+    const char *dn;
+    const ProtobufCBinaryData *guid;
+    char *const *values;
+    size_t count;
+};
+
+/* The SIP address beside what is there; another one goes when that was asked for. The step's id. */
+static const char *write_sip(struct work *work, const struct side *side, const char *own)
 {
-    Umx__PlanStep *step = umx_step_write(work->out, "sip-addresses", side, forest, UMX__CHANGE__KIND__MODIFY, dn, guid);
+    Umx__PlanStep *step = umx_step_write(work->out, "sip-addresses", side->side, side->forest,
+                                         UMX__CHANGE__KIND__MODIFY, side->dn, side->guid);
     const char *old = NULL;
 
-    for (size_t i = 0; work->replace && i < count; i++)
-        if (strncasecmp(values[i], "sip:", 4) == 0 && !umx_text_equal(values[i], own)) {
-            umx_step_remove_value(work->out, step, "proxyAddresses", values[i], false);
-            old = values[i];
+    for (size_t i = 0; work->replace && i < side->count; i++)
+        if (strncasecmp(side->values[i], "sip:", 4) == 0 && !umx_text_equal(side->values[i], own)) {
+            umx_step_remove_value(work->out, step, "proxyAddresses", side->values[i], false);
+            old = side->values[i];
         }
     umx_step_add_value(work->out, step, "proxyAddresses", own, false);
     if (step == NULL)
@@ -38,37 +50,39 @@ static const char *write_sip(struct work *work, Umx__Forest__Side side, const ch
     return step->id;
 }
 
-static bool lacks(struct work *work, const struct umx_user_row *person, const char *whose, char *const *values,
-                  size_t count, const char *own)
+static bool lacks(struct work *work, const struct umx_user_row *person, const struct side *side, const char *own)
 {
-    const char *other = umx_sip_other(values, count, own);
+    const char *other = umx_sip_other(side->values, side->count, own), *why = NULL;
 
-    if (umx_proxy_has(values, count, own))
+    if (umx_proxy_has(side->values, side->count, own))
         return false;
-    if (other == NULL || work->replace)
-        return true;
-    umx_people_leave(&work->left, person, umx_voice_name(person->match->voice),
-                     umx_steps_say(work->out, "%s has %s, and Lync %s: `--set sip-addresses.replace=yes` replaces it",
-                                   whose, other, own));
-    return false;
+    if (other != NULL && !work->replace)
+        why = umx_steps_say(work->out, "%s has %s, and Lync %s: `--set sip-addresses.replace=yes` replaces it",
+                            side->words, other, own);
+    else if (!umx_people_writable(side->of, side->dn))
+        why = umx_steps_say(work->out, "%s lacks %s and is in a child domain, where umx does not write: %s",
+                            side->words, own, umx_or_empty(side->dn));
+    if (why != NULL)
+        umx_people_leave(&work->left, person, umx_voice_name(person->match->voice), why);
+    return why == NULL;
 }
 
 static void plan_sip(struct work *work, const struct umx_user_row *person)
 {
+    const struct umx_view *view = work->people->view;
     const Umx__VoiceUser *voice = person->match->voice;
     const Umx__MailboxUser *mailbox = person->match->mailbox;
-    const char *own = voice->sip_address;
+    const struct side sides[] = {
+        {"the mailbox user", UMX__FOREST__SIDE__EXCHANGE, view->exchange, mailbox->forest, mailbox->dn,
+         mailbox->has_object_guid ? &mailbox->object_guid : NULL, mailbox->proxy_address, mailbox->n_proxy_address},
+        {"the Lync user", UMX__FOREST__SIDE__LYNC, view->lync, voice->forest, voice->dn,
+         voice->has_object_guid ? &voice->object_guid : NULL, voice->proxy_address, voice->n_proxy_address},
+    };
 
-    if (lacks(work, person, "the mailbox user", mailbox->proxy_address, mailbox->n_proxy_address, own))
-        work->written[person->match - work->people->matches] =
-            write_sip(work, UMX__FOREST__SIDE__EXCHANGE, mailbox->forest, mailbox->dn,
-                      mailbox->has_object_guid ? &mailbox->object_guid : NULL, mailbox->proxy_address,
-                      mailbox->n_proxy_address, own);
-    if (person->match->rule != UMX_MATCH_SAME &&
-        lacks(work, person, "the Lync user", voice->proxy_address, voice->n_proxy_address, own))
-        write_sip(work, UMX__FOREST__SIDE__LYNC, voice->forest, voice->dn,
-                  voice->has_object_guid ? &voice->object_guid : NULL, voice->proxy_address, voice->n_proxy_address,
-                  own);
+    if (lacks(work, person, &sides[0], voice->sip_address))
+        work->written[person->match - work->people->matches] = write_sip(work, &sides[0], voice->sip_address);
+    if (person->match->rule != UMX_MATCH_SAME && lacks(work, person, &sides[1], voice->sip_address))
+        write_sip(work, &sides[1], voice->sip_address);
 }
 
 /* ---- EUM values of users who are enabled for UM already */

@@ -371,18 +371,18 @@ static void plan_lync_side(struct work *work)
             continue;
         waits[count].who = one;
         waits[count].all = all;
-        if (write)
+        if (write && umx_people_writable(work->people->view->lync, all.dn))
             waits[count].step = write_there(work, one, missing, missing_count);
         else if (gate == NULL)
             gate = add_gate(work);
-        if (gate != NULL)
+        if (waits[count].step == NULL && gate != NULL)
             depend_once(work, gate, one->step);
         count++;
     }
     if (count == 0)
         return;
     Umx__PlanStep *wait = umx_step_wait(work->out, "um-mailboxes", UMX__FOREST__SIDE__LYNC, pair->lync, "visible", NULL,
-                                        write ? VISIBLE_TIMEOUT : SYNC_TIMEOUT);
+                                        gate == NULL ? VISIBLE_TIMEOUT : SYNC_TIMEOUT);
     if (wait == NULL)
         return;
     wait->summary =

@@ -217,6 +217,26 @@ static void test_conflict(void **state)
     umx_world_free(world);
 }
 
+/* Users of a child domain are read and not written. */
+static void test_child_domain(void **state)
+{
+    struct umx_world *world = world_people();
+    struct p_rows rows = {0};
+    struct w_run run;
+
+    (void)state;
+    p_add(world, (struct p_person){.number = 1, .voice = true, .lync_sip_proxy = true});
+    W_EDIT(world)->mailbox_user[0]->dn = w_s("CN=User 00001,OU=People,DC=child,DC=exchange,DC=test");
+    p_planned(&run, world, slugs, NULL, NULL);
+    assert_int_equal(run.steps.count, 0);
+    assert_non_null(strstr(run.steps.notes[0], "is in a child domain"));
+    w_end(&run);
+    p_row(&rows, "u00001");
+    p_refused(world, "sip-addresses", &rows,
+              "user row 2: the mailbox user lacks sip:u00001@lync.test and is in a child");
+    umx_world_free(world);
+}
+
 static void test_rows(void **state)
 {
     struct umx_world *world = world_people();
@@ -332,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_plan_eum),
         cmocka_unit_test(test_plan_sip),
         cmocka_unit_test(test_conflict),
+        cmocka_unit_test(test_child_domain),
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_one_forest),
         cmocka_unit_test(test_propose),
