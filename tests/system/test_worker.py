@@ -105,7 +105,7 @@ def test_lync_forest_is_read_whole(fleet):
     assert pools["branch1.lync.test"].branch and not pools["pool1.lync.test"].branch
     assert pools["pool1.lync.test"].version == 0x60000 and pools["pool1.lync.test"].type == 10
     assert world.forest[0].organization_count == 0 and not world.forest[0].incomplete
-    assert world.forest[0].lync_users == 200 and len(world.voice_user) == 200
+    assert world.forest[0].lync_users == 202 and len(world.voice_user) == 202
     assert sum(1 for u in world.voice_user if u.enabled and u.option_flags & 128) == 180
     assert all(u.account_disabled == bool(u.originator_sid) and u.sam_account_name for u in world.voice_user)
     assert sorted(world.forest[0].sip_domain) == ["contoso.test", "fabrikam.test", "lync.test"]
@@ -133,6 +133,8 @@ def test_places_for_contacts_and_what_the_lync_groups_may_there(fleet):
     assert {"CN=Users", "OU=UM Contacts", "OU=Staff", "OU=Domain Controllers"} <= set(units)
     assert units["OU=UM Contacts"].contacts == 2 and units["OU=Staff"].contacts == 0
     assert not any(u.dacl_error for u in units.values())
+    assert [name for name, unit in units.items() if unit.dacl_protected] == ["OU=Locked Contacts"]
+    assert "OU=RTC Special Accounts" in units
     admins = next(g.sid for g in world.admin_group if g.meaning == "rtc_user_admins")
     entries = [e for e in world.access_entry if e.target_dn == units["OU=UM Contacts"].dn]
     assert {e.trustee_sid for e in entries} == {admins}
@@ -142,12 +144,15 @@ def test_places_for_contacts_and_what_the_lync_groups_may_there(fleet):
 def test_mailbox_users(reader):
     world = reader.read("mailbox_user")
     users = world.mailbox_user
-    assert len(users) == 100 and sum(u.um_enabled for u in users) == 8
+    assert len(users) == 104 and sum(u.um_enabled for u in users) == 8
     for user in users:
         assert user.sam_account_name and user.sid and user.user_principal_name and len(user.object_guid) == 16
         assert all(a.lower().startswith(("sip:", "eum:")) for a in user.proxy_address)
         assert user.um_enabled == user.um_policy_dn.startswith("CN=Berlin-SIP Default Policy,") == bool(user.um_address)
     assert any(a.startswith("EUM:") for u in users for a in u.proxy_address)
+    assert all(u.home_server.endswith("/cn=COMBX1") for u in users)
+    sip = [a.lower() for u in users for a in u.proxy_address if a.startswith("sip:")]
+    assert len(sip) - len(set(sip)) == 1, "one address is there twice"
 
 
 def test_2007_groups_and_overrides(fleet, facts):

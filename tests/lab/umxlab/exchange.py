@@ -61,6 +61,13 @@ def serial_number(version):
     return f"Version {major}.{minor} (Build {30000 + int(build)}.{(revision or ['0'])[0]})"
 
 
+def home_server(forest):
+    """The legacy name of the first server with mailboxes: all are there."""
+    fqdn = next(s["fqdn"] for s in forest.exchange["servers"] if "mailbox" in s["roles"])
+    return (f"/o={forest.exchange['organisation']}/ou={ADMIN_GROUP}/cn=Configuration/cn=Servers"
+            f"/cn={fqdn.split('.')[0].upper()}")
+
+
 def role_bits(roles):
     return sum(ROLES[role] for role in roles)
 

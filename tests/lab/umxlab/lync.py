@@ -2,7 +2,7 @@
 
 import uuid
 
-from .entries import FULL, allow, dn, entry
+from .entries import FULL, READ, allow, dn, entry
 
 ADMIN_GROUPS = ("RTCUniversalServerAdmins", "RTCUniversalUserAdmins", "RTCUniversalReadOnlyAdmins",
                 "CSAdministrator", "CSVoiceAdministrator", "CSUserAdministrator")
@@ -84,6 +84,10 @@ def contacts(forest):
         allow(FULL, "{sid:umx-writer}")
         + "(OA;CI;CCDC;{class:contact};;{sid:RTCUniversalUserAdmins})"
         + "(OA;CIIO;RPWP;;{class:contact};{sid:RTCUniversalUserAdmins})"))
+    yield entry(f"OU=RTC Special Accounts,{forest.base_dn}", "organizationalUnit")
+    # Somebody locked it: what domain preparation granted does not come down here.
+    yield entry(f"OU=Locked Contacts,{forest.base_dn}", "organizationalUnit",
+                sddl="O:DAG:DAD:PAI" + allow(FULL, "DA") + allow(FULL, "SY") + allow(READ, "AU"))
     for data in forest.lync.get("contacts", ()):
         yield entry(dn(data["cn"], ou), "contact", {
             "displayName": data["name"],

@@ -75,6 +75,10 @@ def _mailbox(forest, person):
     proxies = [f"SMTP:{person.address}"]
     if person.number % 5 != 1:
         proxies.append(f"sip:{person.address}")
+    duplicate = forest.people.get("duplicate_sip", {})
+    if person.number == duplicate.get("number"):
+        [other] = of(forest.name, {"from": duplicate["of"], "count": 1})
+        proxies.append(f"sip:{other.address}")
     attributes = {
         **_account(forest, person),
         "mailNickname": person.login,
@@ -82,6 +86,7 @@ def _mailbox(forest, person):
         "msExchRecipientTypeDetails": 1,
         "msExchVersion": exchange.VERSION_2010,
         "msExchMailboxGuid": hashlib.sha256(person.address.encode()).digest()[:16],
+        "msExchHomeServerName": exchange.home_server(forest),
         "proxyAddresses": proxies,
     }
     policy = forest.people.get("um_policy")
