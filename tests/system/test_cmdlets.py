@@ -227,10 +227,12 @@ def test_a_certificate_is_asked_for_imported_and_bound(servers, tmp_path):
 
 def test_a_certificate_is_not_bound_in_tcp_mode(servers):
     server = "combx2.contoso.test"
-    certificate = next(c for c in servers.facts(server)["certificate"] if c["store"] == "My" and c["private_key"])
+    facts = servers.facts(server)
+    setting = next(s for s in facts["um_setting"] if s["service"] == "MSExchangeUMCR")
+    assert setting["startup_mode"] == "tcp"
+    certificate = next(c for c in facts["certificate"] if c["store"] == "My" and c["private_key"]
+                       and c["thumbprint"] != setting["certificate_thumbprint"])
     item = {"server": server, "service": "UMCallRouter", "thumbprint": certificate["thumbprint"]}
-    setting = next(s for s in servers.facts(server)["um_setting"] if s["service"] == "MSExchangeUMCR")
-    assert setting["startup_mode"] == "tcp" and setting["certificate_thumbprint"] != certificate["thumbprint"]
     servers.bad(server, "enable-certificate", item, "UMX-1714", "startup mode")
     servers.bad(server, "enable-certificate", {**item, "thumbprint": "0" * 40}, "UMX-1714", "not found")
     servers.bad(EXCHANGE, "enable-certificate", item, "UMX-1712", "server")

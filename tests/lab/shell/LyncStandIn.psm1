@@ -7,11 +7,12 @@ function Read-Store($part) {
     try { $store.Root[$part] } finally { $store.Dispose() }
 }
 
-# Changes one part of the store under its lock: $change gets the list and returns the new one.
-function Edit-Store($part, [scriptblock]$change) {
+# Changes one part of the store under its lock: $editor gets the list and returns the new one. It sees the variables of this
+# function before those of its caller, so these have names of their own.
+function Edit-Store($part, [scriptblock]$editor) {
     $store = [Umx.Lab.Store]::OfForest($Here.Forest)
     try {
-        $store.Root[$part] = [Collections.ArrayList]@(& $change @($store.Root[$part]))
+        $store.Root[$part] = [Collections.ArrayList]@(& $editor @($store.Root[$part]))
         $store.Save()
     } finally { $store.Dispose() }
 }
