@@ -140,6 +140,9 @@ static void take_welcome(struct life *life, const Umx__Welcome *welcome)
 
 static void take_collect(struct umx_session *session, const Umx__Collect *collect)
 {
+    for (size_t j = 0; collect->query != 0 && j < collect->n_table; j++)
+        if (umx_collector_find(collect->table[j]) == NULL)
+            session_refuse(session, collect->table[j], "an agent does not collect this table", collect->query);
     for (size_t i = 0; i < umx_collector_count; i++) {
         bool wanted = collect->n_table == 0;
         for (size_t j = 0; j < collect->n_table; j++)
@@ -201,8 +204,9 @@ static void wait_to_connect(struct life *life, const struct umx_error *why)
     int64_t now = umx_clock_monotonic();
     int64_t wait;
 
-    /* After a connection that failed gRPC tries again by itself, but moves bytes only while somebody waits in a call, and
-     * a call does not wait for a channel in that state: the handshake would crawl. A new channel's first call waits. */
+    /* After a connection that failed gRPC tries again by itself, but moves bytes only while somebody waits in a call,
+     * and a call does not wait for a channel in that state: the handshake would crawl. A new channel's first call
+     * waits. */
     if (life->attached_at == 0) {
         umx_rpc_channel_close(life->channel);
         life->channel = NULL;
@@ -418,6 +422,7 @@ static void end(struct umx_session *session)
     }
     umx_spool_end(&session->spool);
     umx_action_journal_close(session->journal);
+    session->host->stop = NULL; /* it may be opened for another session */
     umx_arena_free(session->target_arena);
     free(session->queued);
     pthread_mutex_destroy(&session->mutex);
@@ -436,6 +441,7 @@ int umx_session_run(const struct umx_agent_config *config, struct umx_host *host
         return umx_fail(err, UMX_ERR_MEMORY, "agent", NULL);
     session->config = config;
     session->host = host;
+    host->stop = stop;
     session->program = program;
     session->stop = stop;
     pthread_mutex_init(&session->mutex, NULL);

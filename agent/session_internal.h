@@ -34,7 +34,7 @@ struct umx_session {
     struct umx_arena *target_arena;
     Umx__ProofTarget **targets;
     size_t target_count;
-    struct session_result results[RESULTS_MAX]; /* a ring of answers to actions */
+    struct session_result results[RESULTS_MAX]; /* a ring: answers to actions and refused Collects */
     size_t first_result;
     size_t result_count;
 };
@@ -45,6 +45,8 @@ bool session_pump(struct umx_session *session);
 /* ---- session_work.c */
 /* Posts a collection of one table. report: say so even when nothing changed. */
 void session_collect(struct umx_session *session, const struct umx_collector *collector, bool report, int64_t query);
+/* Answers a Collect of a table that is not collected: whoever asked need not wait for it. */
+void session_refuse(struct umx_session *session, const char *table, const char *why, int64_t query);
 /* Posts an action batch (copied). */
 void session_act(struct umx_session *session, const Umx__ActionBatch *batch);
 

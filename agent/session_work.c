@@ -6,6 +6,43 @@
 #include "agent/session_internal.h"
 #include "base/log.h"
 
+/* ---- answers */
+
+static void post(struct umx_session *session, const Umx__ToController *message)
+{
+    struct session_result packed = {0};
+    struct umx_error err = {0};
+
+    if (umx_reflect_pack(&message->base, &packed.bytes, &packed.length, &err) != 0) {
+        umx_log_error("agent", &err);
+        return;
+    }
+    pthread_mutex_lock(&session->mutex);
+    if (session->result_count < RESULTS_MAX) {
+        session->results[(session->first_result + session->result_count) % RESULTS_MAX] = packed;
+        session->result_count++;
+        session_pump(session);
+        packed.bytes = NULL;
+    }
+    pthread_mutex_unlock(&session->mutex);
+    /* A full ring means a controller that does not read; it will ask again. */
+    free(packed.bytes);
+}
+
+void session_refuse(struct umx_session *session, const char *table, const char *why, int64_t query)
+{
+    Umx__ToController message = UMX__TO_CONTROLLER__INIT;
+    Umx__Report report = UMX__REPORT__INIT;
+
+    report.table = (char *)(uintptr_t)table; /* packed, never changed, as the next one */
+    report.error = (char *)(uintptr_t)why;
+    report.has_query = 1;
+    report.query = query;
+    message.message_case = UMX__TO_CONTROLLER__MESSAGE_REPORT;
+    message.report = &report;
+    post(session, &message);
+}
+
 /* ---- collecting */
 
 struct collection {
@@ -96,6 +133,8 @@ void session_collect(struct umx_session *session, const struct umx_collector *co
     }
     free(job);
     umx_log(UMX_LOG_WARNING, "agent", "%s is not collected now: too much waits", collector->table);
+    if (query != 0)
+        session_refuse(session, collector->table, "too much waits at the agent", query);
 }
 
 /* ---- acting */
@@ -108,27 +147,11 @@ struct acting {
 
 static void answer(void *user, const Umx__ActionResult *result)
 {
-    struct umx_session *session = user;
     Umx__ToController message = UMX__TO_CONTROLLER__INIT;
-    struct session_result packed = {0};
-    struct umx_error err = {0};
 
     message.message_case = UMX__TO_CONTROLLER__MESSAGE_ACTION_RESULT;
     message.action_result = (Umx__ActionResult *)(uintptr_t)result; /* packed, never changed */
-    if (umx_reflect_pack(&message.base, &packed.bytes, &packed.length, &err) != 0) {
-        umx_log_error("action", &err);
-        return;
-    }
-    pthread_mutex_lock(&session->mutex);
-    if (session->result_count < RESULTS_MAX) {
-        session->results[(session->first_result + session->result_count) % RESULTS_MAX] = packed;
-        session->result_count++;
-        session_pump(session);
-        packed.bytes = NULL;
-    }
-    pthread_mutex_unlock(&session->mutex);
-    /* A full ring means a controller that does not read; it will ask for the batch again. */
-    free(packed.bytes);
+    post(user, &message);
 }
 
 /* What a batch has changed is told at once, not at the next interval. */

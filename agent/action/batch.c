@@ -219,6 +219,10 @@ void umx_action_batch(struct umx_host *host, struct umx_action_journal *journal,
                             .err = refused};
         char text[UMX_ERROR_WHAT_MAX + UMX_ERROR_WHY_MAX + 256];
         int status = admitted != 0 ? admitted : do_item(&item);
+        if (status != 0 && umx_host_shell_stopped(host->stop, NULL) != 0) {
+            umx_text_free(&item.detail);
+            break; /* cut off, no failure: the controller asks again, and the journal decides what was done */
+        }
         if (status == 0 && item.detail.failed)
             status = umx_fail(&item.err, UMX_ERR_MEMORY, batch->batch, NULL);
         result.batch = batch->batch;

@@ -7,6 +7,7 @@
 #ifndef UMX_AGENT_HOST_H
 #define UMX_AGENT_HOST_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -128,6 +129,7 @@ struct umx_host {
     struct umx_arena *arena;   /* the identity's strings */
     const char *shell_account; /* NULL or "": the account of this process */
     const char *shell_password_file;
+    const atomic_bool *stop; /* NULL: never; true: the agent ends, and no shell is waited for any more */
 };
 
 /* where: "local", or "recorded:DIR". */

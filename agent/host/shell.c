@@ -21,10 +21,21 @@ char *umx_host_shell_encode(const char *script)
     return text;
 }
 
+int umx_host_shell_stopped(const atomic_bool *stop, struct umx_error *err)
+{
+    return stop != NULL && atomic_load(stop) ? umx_fail(err, UMX_ERR_CANCELLED, "shell", "the agent ends") : 0;
+}
+
 int umx_host_shell_open(struct umx_host *host, const char *script, struct umx_host_shell **out, struct umx_error *err)
 {
+    int status = umx_host_shell_stopped(host->stop, err);
+
     *out = NULL;
-    return host->platform->shell_open(host, script, out, err);
+    if (status == 0)
+        status = host->platform->shell_open(host, script, out, err);
+    if (status == 0)
+        (*out)->stop = host->stop;
+    return status;
 }
 
 int umx_host_shell_send(struct umx_host_shell *shell, const char *request, size_t length, int64_t timeout,

@@ -32,7 +32,8 @@ struct umx_host_shell_system {
 /* Systems embed this as their first member. */
 struct umx_host_shell {
     const struct umx_host_shell_system *system;
-    char *pending; /* read, and not yet part of an answer */
+    const atomic_bool *stop; /* the host's: waiting ends with CANCELLED */
+    char *pending;           /* read, and not yet part of an answer */
     size_t pending_length;
 };
 
@@ -45,6 +46,10 @@ int umx_host_shell_answer(struct umx_host_shell *shell, struct umx_arena *arena,
 void umx_host_shell_close(struct umx_host_shell *shell); /* NULL allowed */
 
 /* ---- for implementations (shell_posix.c, windows_shell.c) */
+
+/* They wait no longer than this at a time, and ask in between. */
+#define UMX_HOST_SHELL_LOOK (100 * UMX_MILLISECOND)
+int umx_host_shell_stopped(const atomic_bool *stop, struct umx_error *err); /* CANCELLED when the agent ends */
 
 /* base64 of the script in UTF-16, as -EncodedCommand wants it; the caller frees. NULL: too long, or out of memory. */
 char *umx_host_shell_encode(const char *script);

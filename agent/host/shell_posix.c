@@ -21,12 +21,16 @@ struct posix_shell {
 };
 
 /* Waits until the descriptor is ready for events, or the moment has come. */
-static int ready(int fd, short events, int64_t until, struct umx_error *err)
+static int ready(const struct umx_host_shell *shell, int fd, short events, int64_t until, struct umx_error *err)
 {
+    const int64_t look = UMX_HOST_SHELL_LOOK / UMX_MILLISECOND;
+
     for (;;) {
+        if (umx_host_shell_stopped(shell->stop, err) != 0)
+            return UMX_E_CANCELLED;
         int64_t left = (until - umx_clock_monotonic()) / UMX_MILLISECOND;
         struct pollfd wanted = {.fd = fd, .events = events};
-        int rc = poll(&wanted, 1, left > 0 ? (int)(left < 60000 ? left : 60000) : 0);
+        int rc = poll(&wanted, 1, left > 0 ? (int)(left < look ? left : look) : 0);
         if (rc > 0)
             return 0;
         if (rc < 0 && errno != EINTR)
@@ -47,7 +51,7 @@ static int write_all(struct umx_host_shell *shell, const char *bytes, size_t len
             bytes += n;
             length -= (size_t)n;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            int status = ready(own->in, POLLOUT, until, err);
+            int status = ready(shell, own->in, POLLOUT, until, err);
             if (status != 0)
                 return status;
         } else if (errno != EINTR) {
@@ -61,7 +65,7 @@ static int read_some(struct umx_host_shell *shell, char *buffer, size_t room, in
                      struct umx_error *err)
 {
     const struct posix_shell *own = (const struct posix_shell *)shell;
-    int status = ready(own->out, POLLIN, until, err);
+    int status = ready(shell, own->out, POLLIN, until, err);
     ssize_t n;
 
     if (status != 0)
@@ -92,6 +96,8 @@ static int wait_end(struct umx_host_shell *shell, int64_t until, int *code, stru
     while ((rc = waitpid(own->pid, &state, WNOHANG)) == 0 || (rc < 0 && errno == EINTR)) {
         if (umx_clock_monotonic() >= until)
             return umx_fail(err, UMX_ERR_DEADLINE, "shell", NULL);
+        if (umx_host_shell_stopped(shell->stop, err) != 0)
+            return UMX_E_CANCELLED;
         poll(NULL, 0, 5);
     }
     if (rc > 0)

@@ -189,6 +189,8 @@ static int read_some(struct umx_host_shell *shell, char *buffer, size_t room, in
             return 0; /* the other end is closed */
         if (ready > 0)
             break;
+        if (umx_host_shell_stopped(shell->stop, err) != 0)
+            return UMX_E_CANCELLED;
         if (umx_clock_monotonic() >= until)
             return umx_fail(err, UMX_ERR_DEADLINE, "powershell", NULL);
     }
@@ -209,11 +211,14 @@ static void close_input(struct umx_host_shell *shell)
 static int wait_end(struct umx_host_shell *shell, int64_t until, int *code, struct umx_error *err)
 {
     const struct windows_shell *own = (const struct windows_shell *)shell;
-    int64_t left = (until - umx_clock_monotonic()) / UMX_MILLISECOND;
     DWORD ended = 0;
 
-    if (WaitForSingleObject(own->process, left > 0 ? (DWORD)left : 0) != WAIT_OBJECT_0)
-        return umx_fail(err, UMX_ERR_DEADLINE, "powershell", NULL);
+    while (WaitForSingleObject(own->process, (DWORD)(UMX_HOST_SHELL_LOOK / UMX_MILLISECOND)) != WAIT_OBJECT_0) {
+        if (umx_host_shell_stopped(shell->stop, err) != 0)
+            return UMX_E_CANCELLED;
+        if (umx_clock_monotonic() >= until)
+            return umx_fail(err, UMX_ERR_DEADLINE, "powershell", NULL);
+    }
     GetExitCodeProcess(own->process, &ended);
     *code = (int)ended;
     return 0;

@@ -190,13 +190,16 @@ static void take_unchanged(struct fleet_session *session, const struct umx_table
 
 static int take_report(struct fleet_session *session, const Umx__Report *report, struct umx_error *err)
 {
-    const struct umx_table *table = agent_table(report->table);
+    const bool failed = report->error != NULL && report->error[0] != '\0';
+    /* Why not may be said of any table that was asked for. */
+    const struct umx_table *table =
+        failed && report->table != NULL ? umx_reflect_table(report->table) : agent_table(report->table);
     int32_t chunks = report->has_chunks ? report->chunks : 1;
 
     if (table == NULL)
         return umx_fail(err, UMX_ERR_PROTOCOL, session->identity.uri, "a report of %s",
                         report->table != NULL ? report->table : "no table");
-    if (report->error != NULL && report->error[0] != '\0') {
+    if (failed) {
         umx_log(UMX_LOG_WARNING, "fleet", "%s: %s: %s", session->identity.fqdn, table->name, report->error);
         pthread_mutex_lock(&session->fleet->mutex);
         if (report->query != 0)

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <pthread.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "agent/action/cmdlet.h"
@@ -189,6 +191,47 @@ static void a_shell_that_hangs_is_ended_and_probed(void **state)
     place_write(&place, "mood", "garbage");
     send_one("b2", BERT);
     assert_true(heard.ok[0]);
+    assert_int_equal(lines("done"), 2);
+}
+
+static atomic_bool stopping;
+
+static void *stop_when_done(void *user)
+{
+    const struct timespec moment = {.tv_nsec = 10000000};
+
+    for (int i = 0; i < 1000 && lines("done") == 0; i++)
+        nanosleep(&moment, NULL);
+    atomic_store(&stopping, true);
+    return user;
+}
+
+static void an_agent_that_ends_waits_for_no_shell(void **state)
+{
+    Umx__ActionBatch batch = UMX__ACTION_BATCH__INIT;
+    char *items[] = {(char *)(uintptr_t)ANNA, (char *)(uintptr_t)BERT};
+    pthread_t thread;
+
+    (void)state;
+    place_write(&place, "mood", "hang");
+    batch.batch = (char *)(uintptr_t) "b1";
+    batch.action = (char *)(uintptr_t) "set-cs-user";
+    batch.item = items;
+    batch.n_item = 2;
+    batch.has_timeout = 1;
+    batch.timeout = 600;
+    memset(&heard, 0, sizeof heard);
+    host->stop = &stopping;
+    assert_int_equal(pthread_create(&thread, NULL, stop_when_done, NULL), 0);
+    umx_action_batch(host, journal, &batch, take, NULL); /* neither 600 s nor the 20 s of the shell */
+    pthread_join(thread, NULL);
+    assert_int_equal(heard.count, 0);
+    assert_int_equal(lines("done"), 1);
+    /* The next one is asked again: what was done is found, and the rest is done. */
+    host->stop = NULL;
+    place_write(&place, "mood", "");
+    send("b1", "set-cs-user", (const char *const *)(uintptr_t)items, 2, false);
+    assert_true(heard.ok[0] && heard.ok[1]);
     assert_int_equal(lines("done"), 2);
 }
 
@@ -387,6 +430,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_the_shell_refuses_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_shell_that_dies_after_the_change_is_probed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_shell_that_hangs_is_ended_and_probed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_agent_that_ends_waits_for_no_shell, set_up, tear_down),
         cmocka_unit_test_setup_teardown(after_a_crash_the_probe_decides, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_there_already_is_not_made, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_the_right_server_and_identity, set_up, tear_down),

@@ -375,6 +375,33 @@ static void a_query_is_answered_at_once(void **state)
     stop_agent();
 }
 
+static void a_table_that_nobody_collects_is_refused_at_once(void **state)
+{
+    static char name[] = "exchange_server";
+    static char *names[] = {name};
+    const Umx__ToController *got;
+    Umx__Collect collect = UMX__COLLECT__INIT;
+    Umx__ToAgent message_out = UMX__TO_AGENT__INIT;
+    int64_t query = 43;
+
+    (void)state;
+    start_agent();
+    int from = wait_for(0, rows_of_table, "service", 20, &got);
+    assert_non_null(got);
+    collect.has_query = 1;
+    collect.query = query;
+    collect.table = names;
+    collect.n_table = 1;
+    message_out.message_case = UMX__TO_AGENT__MESSAGE_COLLECT;
+    message_out.collect = &collect;
+    say(&message_out);
+    wait_for(from, answers_query, &query, 20, &got);
+    assert_non_null(got);
+    assert_string_equal(got->report->table, name);
+    assert_non_null(got->report->error);
+    stop_agent();
+}
+
 static void an_action_is_done_and_reported(void **state)
 {
     static char id[] = "batch-1";
@@ -475,6 +502,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_says_who_it_is_and_reports_every_table, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_change_is_reported_within_seconds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_query_is_answered_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_table_that_nobody_collects_is_refused_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_action_is_done_and_reported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_comes_back_after_a_lost_controller, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refused_agent_waits, set_up, tear_down),
