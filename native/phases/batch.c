@@ -7,52 +7,6 @@
 
 enum { NAMES_MAX = 3 };
 
-static int newer(const Umx__Server *a, const Umx__Server *b)
-{
-    const int32_t parts[3][2] = {{a->version_major, b->version_major},
-                                 {a->version_minor, b->version_minor},
-                                 {a->version_build, b->version_build}};
-
-    for (int i = 0; i < 3; i++)
-        if (parts[i][0] != parts[i][1])
-            return parts[i][0] > parts[i][1] ? 1 : -1;
-    /* Of equals the first by name: the same world gives the same plan. */
-    return strcmp(umx_or_empty(a->server), umx_or_empty(b->server)) < 0 ? 1 : -1;
-}
-
-const char *umx_agent_of(const Umx__World *world, const char *forest, Umx__Server__Product product)
-{
-    const Umx__Server *best = NULL;
-
-    for (size_t i = 0; i < world->n_server; i++) {
-        const Umx__Server *server = world->server[i];
-        if (!server->has_product || server->product != product || server->server == NULL)
-            continue;
-        const Umx__Agent *agent = umx_find_agent(world, server->server);
-        if (agent == NULL || !umx_text_equal(agent->state, "connected") ||
-            !umx_text_equal(agent->forest != NULL ? agent->forest : server->forest, forest))
-            continue;
-        if (best == NULL || newer(server, best) > 0)
-            best = server;
-    }
-    return best != NULL ? best->server : NULL;
-}
-
-const char *umx_quote(struct umx_steps *out, const char *value)
-{
-    struct umx_text text = {0};
-
-    umx_text_adds(&text, "'");
-    for (const char *p = umx_or_empty(value); *p != '\0'; p++)
-        umx_text_add(&text, *p == '\'' ? "''" : p, *p == '\'' ? 2 : 1);
-    umx_text_adds(&text, "'");
-    const char *copy = umx_steps_copy(out, umx_text_string(&text));
-    if (text.failed)
-        out->failed = 1;
-    umx_text_free(&text);
-    return copy != NULL ? copy : "";
-}
-
 /* Says of the step that is full, or the last one, what it does to how many. */
 static void finish(struct umx_batch *batch)
 {

@@ -6,11 +6,9 @@
 #define UMX_PHASES_BATCH_H
 
 #include "phases/build.h"
+#include "phases/shell.h"
 
 enum { UMX_BATCH_MAX = 100 };
-
-/* The connected agent's server of the product's newest version in the forest; NULL: there is none. */
-const char *umx_agent_of(const Umx__World *world, const char *forest, Umx__Server__Product product);
 
 struct umx_batch {
     struct umx_steps *out;
@@ -38,8 +36,5 @@ Umx__PlanStep *umx_batch_next(struct umx_batch *batch, const char *name);
 /* Writes the item (an action) or the command (a gate) into it. */
 void umx_batch_item(struct umx_batch *batch, const char *item, const char *undo, const char *command);
 void umx_batch_end(struct umx_batch *batch);
-
-/* A value in single quotes for PowerShell. In the arena of the steps. */
-const char *umx_quote(struct umx_steps *out, const char *value);
 
 #endif

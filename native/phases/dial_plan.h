@@ -1,10 +1,11 @@
 /*
- * What several phases ask about UM dial plans, the numbers and names in them, and who can run a shell for them.
+ * What several phases ask about UM dial plans, and the numbers and names in them.
  * Section numbers are those of the specification.
  */
 #ifndef UMX_PHASES_DIAL_PLAN_H
 #define UMX_PHASES_DIAL_PLAN_H
 
+#include "phases/shell.h"
 #include "phases/um_server.h"
 
 enum {
@@ -13,10 +14,6 @@ enum {
     UMX_PLAN_DIGITS_MAX = 20,       /* digits of an extension (V3.3) */
     UMX_PLAN_SIMPLE_NAME_MAX = 256, /* characters of a Lync dial plan's SimpleName (X8) */
 };
-
-/* FQDN of a server of the product in the forest on which an agent is connected, newest version first: newer shells know
- * every cmdlet of the older ones. Exchange 2019 has no UM and never counts. NULL: there is none. */
-const char *umx_shell_agent(const Umx__World *world, const char *forest, Umx__Server__Product product);
 
 /* The plan of that name in the forest, of any URI type. */
 const Umx__DialPlan *umx_find_plan(const Umx__World *world, const char *forest, const char *name);
@@ -29,12 +26,6 @@ bool umx_is_e164(const char *number);
 bool umx_is_digits(const char *text, size_t min, size_t max);
 /* Characters of UTF-8 text, as the directory counts them: one that lies beyond U+FFFF counts as two. */
 size_t umx_characters(const char *text);
-/* A string of the PowerShell language in the arena: in single quotes, those inside doubled. */
-const char *umx_shell_quote(struct umx_steps *out, const char *text);
-/* A list of such strings, separated by commas. */
-const char *umx_shell_quote_list(struct umx_steps *out, char *const *texts, size_t count);
-/* A list as items of actions write it: values joined by a line feed. "" when it is empty. */
-const char *umx_join_lines(struct umx_steps *out, char *const *texts, size_t count);
 
 /* ---- VoIP security against Lync's media encryption (the matrix of P4, V4.2) */
 

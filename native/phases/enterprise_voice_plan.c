@@ -134,7 +134,7 @@ static void enable(struct work *work, struct umx_batch *batch, const struct umx_
         umx_item(work->out, "sip_address", voice->sip_address, "enterprise_voice", "@result.previous_enterprise_voice",
                  "line", "@result.previous_line", NULL),
         umx_steps_say(work->out, "Set-CsUser -Identity %s -EnterpriseVoiceEnabled $true -LineURI %s",
-                      umx_quote(work->out, voice->sip_address), umx_quote(work->out, line)));
+                      umx_shell_quote(work->out, voice->sip_address), umx_shell_quote(work->out, line)));
 }
 
 static void grant(struct work *work, struct umx_batch *batch, const struct umx_user_row *person, const char *policy,
@@ -156,7 +156,7 @@ static void grant(struct work *work, struct umx_batch *batch, const struct umx_u
                    umx_item(work->out, "sip_address", voice->sip_address, "policy", "@result.previous_policy", NULL),
                    umx_steps_say(work->out, "%s -Identity %s -PolicyName %s",
                                  dial_plan ? "Grant-CsDialPlan" : "Grant-CsVoicePolicy",
-                                 umx_quote(work->out, voice->sip_address), umx_quote(work->out, umx_ev_tag(policy))));
+                                 umx_shell_quote(work->out, voice->sip_address), umx_shell_quote(work->out, umx_ev_tag(policy))));
 }
 
 static void plan_users(struct work *work, struct umx_user_row *rows, size_t count, const char *const *gates,
@@ -230,7 +230,7 @@ int umx_enterprise_voice_plan(const Umx__World *world, const struct umx_pair *pa
     }
     umx_index_lync_users(people, &work.lync_users);
     umx_index_begin(&work.lines, people->arena);
-    work.server = umx_agent_of(world, pair->lync, UMX__SERVER__PRODUCT__LYNC);
+    work.server = umx_shell_agent(world, pair->lync, UMX__SERVER__PRODUCT__LYNC);
     work.groups = umx_groups_resolve(umx_phase("enterprise-voice")->groups_lync, condition, 1, out->arena);
     const char *const *gates = umx_ev_plan_servers(&view, out, &gate_count);
     plan_users(&work, rows, count, gates, gate_count);

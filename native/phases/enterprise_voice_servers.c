@@ -146,7 +146,7 @@ void umx_ev_check_mediation(const struct umx_view *view, const struct umx_phase_
     else if (service != NULL)
         answer(view, check, out, UMX__FINDING__STATUS__FAIL, service->server, expected, "it is there and does not run",
                "`Start-CsWindowsService -Name RTCMEDSRV` there");
-    else if (umx_agent_of(view->world, view->pair->lync, UMX__SERVER__PRODUCT__LYNC) == NULL)
+    else if (umx_shell_agent(view->world, view->pair->lync, UMX__SERVER__PRODUCT__LYNC) == NULL)
         answer(view, check, out, UMX__FINDING__STATUS__UNKNOWN, view->pair->lync, expected,
                umx_say(out, "no agent is connected on a Lync server of %s", view->pair->lync),
                "install an agent on the Mediation Server, or look there: `Get-CsWindowsService -Name RTCMEDSRV`");
@@ -316,7 +316,7 @@ static void promise(struct gates *gates, Umx__PlanStep *step, enum umx_ev_kind k
 
 static const char *in_add(struct umx_steps *out, const char *value)
 {
-    return umx_steps_say(out, "@{Add=%s}", umx_quote(out, value));
+    return umx_steps_say(out, "@{Add=%s}", umx_shell_quote(out, value));
 }
 
 static void plan_mediation(struct gates *gates)
@@ -325,7 +325,7 @@ static void plan_mediation(struct gates *gates)
     const char *forest = gates->view->pair->lync;
     const Umx__Service *service = umx_ev_mediation(world, forest);
     const char *named = umx_option(gates->view->options, "enterprise-voice", "mediation");
-    const char *server = named != NULL ? named : umx_agent_of(world, forest, UMX__SERVER__PRODUCT__LYNC);
+    const char *server = named != NULL ? named : umx_shell_agent(world, forest, UMX__SERVER__PRODUCT__LYNC);
 
     if (service != NULL && service->state == UMX__SERVICE__STATE__RUNNING)
         return;
@@ -434,7 +434,7 @@ static void plan_route(struct gates *gates, Umx__PlanStep **step, const char *us
 {
     const Umx__World *world = gates->view->world;
     const char *forest = gates->view->pair->lync;
-    const char *quoted = umx_quote(gates->out, usage);
+    const char *quoted = umx_shell_quote(gates->out, usage);
 
     if (umx_ev_routed(world, forest, usage))
         return;

@@ -111,13 +111,6 @@ const char *umx_oc_number(const Umx__Contact *contact, struct umx_arena *arena)
     return copy != NULL ? copy : "";
 }
 
-bool umx_oc_is_e164(const char *number)
-{
-    size_t digits = number != NULL && number[0] == '+' ? strspn(number + 1, "0123456789") : 0;
-
-    return digits >= 2 && digits <= 15 && number[1 + digits] == '\0' && number[1] != '0';
-}
-
 bool umx_oc_same_number(const char *a, const char *b)
 {
     return *a != '\0' && strcmp(a + (*a == '+'), b + (*b == '+')) == 0;
@@ -214,7 +207,7 @@ struct umx_oc_need *umx_oc_needs(const struct umx_view *view, struct umx_arena *
         }
     }
     for (size_t i = 0; i < *count; i++) {
-        needs[i].e164 = umx_oc_is_e164(needs[i].number);
+        needs[i].e164 = umx_is_e164(needs[i].number);
         find_contact(view, &needs[i], arena);
     }
     return needs;

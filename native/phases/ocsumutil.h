@@ -5,7 +5,7 @@
 #ifndef UMX_PHASES_OCSUMUTIL_H
 #define UMX_PHASES_OCSUMUTIL_H
 
-#include "phases/phase.h"
+#include "phases/dial_plan.h"
 
 /* Number, plan or auto attendant that callers reach through a contact (3.7 O2). */
 struct umx_oc_need {
@@ -32,7 +32,6 @@ struct umx_oc_right {
 const char *umx_oc_context(const Umx__Contact *contact, struct umx_arena *arena, Umx__Contact__Type *type);
 /* The number of msRTCSIP-Line without `tel:` and what follows a semicolon; telephoneNumber when there is no line. */
 const char *umx_oc_number(const Umx__Contact *contact, struct umx_arena *arena);
-bool umx_oc_is_e164(const char *number);
 bool umx_oc_same_number(const char *a, const char *b);
 const char *umx_oc_type_word(Umx__Contact__Type type);
 

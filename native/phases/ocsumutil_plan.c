@@ -244,27 +244,12 @@ static const char *make_unit(struct umx_oc_work *work, const char *ou)
     return step->id;
 }
 
-/* A connected agent on a Lync server of the forest, or NULL. */
-static const char *lync_agent(const struct umx_view *view)
-{
-    for (size_t i = 0; i < view->world->n_agent; i++) {
-        const Umx__Agent *agent = view->world->agent[i];
-        if (!umx_text_equal(agent->forest, view->pair->lync) || !umx_text_equal(agent->state, "connected"))
-            continue;
-        for (size_t s = 0; s < view->world->n_server; s++)
-            if (umx_text_equal(view->world->server[s]->server, agent->server) &&
-                view->world->server[s]->product == UMX__SERVER__PRODUCT__LYNC)
-                return agent->server;
-    }
-    return NULL;
-}
-
 /* Contact grants the writes, Device the right to create children: the cmdlet lists it there (3.6). */
 static const char *grant(struct umx_oc_work *work, const char *ou)
 {
     static const char *const types[] = {"Contact", "Device"};
     struct umx_steps *out = work->out;
-    const char *server = lync_agent(work->view);
+    const char *server = umx_shell_agent(work->view->world, work->view->pair->lync, UMX__SERVER__PRODUCT__LYNC);
     Umx__PlanStep *step;
 
     if (server == NULL) {

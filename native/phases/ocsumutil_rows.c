@@ -153,7 +153,7 @@ static void create(struct row *r)
         return;
     if (need.type == UMX__CONTACT__TYPE__AUTO_ATTENDANT && (need.attendant = attendant_of(r, plan)) == NULL)
         return;
-    if (!umx_oc_is_e164(need.number)) {
+    if (!umx_is_e164(need.number)) {
         REJECT(r, "number %s is not in E.164 form (+ and 2 to 15 digits)", need.number);
         return;
     }
@@ -252,7 +252,7 @@ static void edit(struct row *r)
     const Umx__LyncPool *pool = given(r->in->pool) ? pool_of(r) : NULL;
     if (sip != NULL)
         check_sip(r, sip);
-    if (number != NULL && !umx_oc_is_e164(number))
+    if (number != NULL && !umx_is_e164(number))
         REJECT(r, "number %s is not in E.164 form (+ and 2 to 15 digits)", number);
     if (given(r->in->ou) && !umx_text_dn_equal(r->in->ou, umx_or_empty(umx_text_dn_parent(contact->dn))))
         REJECT(r, "a contact is not moved by edit: remove it, and create it in %s", r->in->ou);

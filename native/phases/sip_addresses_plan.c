@@ -138,7 +138,7 @@ static const char *in_quotes(struct work *work, const struct umx_text *lines)
     while (*p != '\0') {
         size_t length = strcspn(p, "\n");
         const char *one = umx_arena_copy(work->out->arena, p, length);
-        umx_text_addf(&text, "%s%s", text.length > 0 ? "," : "", umx_quote(work->out, one));
+        umx_text_addf(&text, "%s%s", text.length > 0 ? "," : "", umx_shell_quote(work->out, one));
         p += length;
         p += *p == '\n';
     }
@@ -169,7 +169,7 @@ static void write_eum(struct work *work, const struct umx_user_row *person, stru
     else
         umx_batch_item(&work->batch, NULL, NULL,
                        umx_steps_say(work->out, "Set-Mailbox -Identity %s -EmailAddresses @{%s%s%s%s%s}",
-                                     umx_quote(work->out, identity), *remove != '\0' ? "Remove=" : "",
+                                     umx_shell_quote(work->out, identity), *remove != '\0' ? "Remove=" : "",
                                      in_quotes(work, &values->remove), *remove != '\0' && *add != '\0' ? "; " : "",
                                      *add != '\0' ? "Add=" : "", in_quotes(work, &values->add)));
 }
@@ -279,7 +279,7 @@ int umx_sip_addresses_plan(const Umx__World *world, const struct umx_pair *pair,
         umx_people_close(people);
         return umx_fail(err, UMX_ERR_MEMORY, "sip-addresses", NULL);
     }
-    work.batch.server = umx_agent_of(world, pair->exchange, UMX__SERVER__PRODUCT__EXCHANGE);
+    work.batch.server = umx_shell_agent(world, pair->exchange, UMX__SERVER__PRODUCT__EXCHANGE);
     if (!umx_rows_given(&view))
         persons = umx_people_enabled(people, &count);
     work.written = umx_arena_alloc(people->arena, (people->count + 1) * sizeof *work.written);

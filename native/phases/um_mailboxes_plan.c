@@ -84,8 +84,8 @@ static const struct policy *make_policy(struct work *work, const char *name, con
     umx_step_promise_known(work->out, step, NULL, &promise.base);
     umx_batch_item(&work->makes, umx_item(work->out, "name", name, "dial_plan", plan->name, NULL),
                    umx_item(work->out, "name", name, NULL),
-                   umx_steps_say(work->out, "New-UMMailboxPolicy -Name %s -UMDialPlan %s", umx_quote(work->out, name),
-                                 umx_quote(work->out, plan->name)));
+                   umx_steps_say(work->out, "New-UMMailboxPolicy -Name %s -UMDialPlan %s", umx_shell_quote(work->out, name),
+                                 umx_shell_quote(work->out, plan->name)));
     return remember(work, name,
                     (struct policy){.name = name, .dn = dn, .plan = plan, .step = step != NULL ? step->id : NULL});
 }
@@ -219,8 +219,8 @@ static void enable(struct work *work, const struct umx_user_row *person, const s
                    umx_steps_say(work->out,
                                  "Enable-UMMailbox -Identity %s -UMMailboxPolicy %s -Extensions %s "
                                  "-SIPResourceIdentifier %s",
-                                 umx_quote(work->out, identity), umx_quote(work->out, policy->name),
-                                 umx_quote(work->out, person->row->extension), umx_quote(work->out, sip)));
+                                 umx_shell_quote(work->out, identity), umx_shell_quote(work->out, policy->name),
+                                 umx_shell_quote(work->out, person->row->extension), umx_shell_quote(work->out, sip)));
 }
 
 /* Policies before users: their steps come first. */
@@ -456,7 +456,7 @@ int umx_um_mailboxes_plan(const Umx__World *world, const struct umx_pair *pair, 
         umx_steps_note(out, "um-mailboxes: without rows nobody is enabled for UM: `umx plan template --phase "
                             "um-mailboxes` proposes them");
     }
-    work.server = umx_agent_of(world, pair->exchange, UMX__SERVER__PRODUCT__EXCHANGE);
+    work.server = umx_shell_agent(world, pair->exchange, UMX__SERVER__PRODUCT__EXCHANGE);
     work.plans = umx_um_plans_of(people);
     umx_index_begin(&work.policies, people->arena);
     umx_index_begin(&work.taken, people->arena);
