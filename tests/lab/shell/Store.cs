@@ -5,6 +5,7 @@ using System.Collections;
 using System.Collections.Concurrent;
 using System.IO;
 using System.Linq;
+using System.Management.Automation;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading;
@@ -34,13 +35,22 @@ public sealed class Store : IDisposable
 
     public void Save()
     {
-        var text = JsonSerializer.Serialize(Root, new JsonSerializerOptions { WriteIndented = true });
+        var text = JsonSerializer.Serialize(Plain(Root), new JsonSerializerOptions { WriteIndented = true });
         File.WriteAllText(path + ".new", text + "\n");
         File.Move(path + ".new", path, overwrite: true);
         Pause.Take();
     }
 
     public void Dispose() => Monitor.Exit(locks.GetOrAdd(path, _ => new object()));
+
+    // What has been through a pipeline is wrapped.
+    static object? Plain(object? value) => value switch
+    {
+        PSObject wrapped => Plain(wrapped.BaseObject),
+        Hashtable members => members.Keys.Cast<object>().ToDictionary(key => key.ToString()!, key => Plain(members[key])),
+        IList items => items.Cast<object?>().Select(Plain).ToArray(),
+        _ => value,
+    };
 
     static object? From(JsonNode? node) => node switch
     {

@@ -8,7 +8,7 @@ import sys
 
 from samba.auth import system_session
 from samba.credentials import Credentials
-from samba.ndr import ndr_unpack
+from samba.ndr import ndr_pack, ndr_unpack
 from samba.dcerpc import security
 from samba.param import LoadParm
 from samba.samdb import SamDB
@@ -41,10 +41,10 @@ def main(verb, ou, kind, dc, user, password_file):
     wanted = [entry % sid_of(database, group) for group, entry in ENTRIES[kind]]
     tools = SDUtils(database)
     domain = security.dom_sid(database.get_domain_sid())
-    there = {ace.as_sddl(domain) for ace in tools.read_sd_on_dn(ou).dacl.aces}
-    canonical = {one.as_sddl(domain) for text in wanted for one in security.descriptor.from_sddl("D:" + text, domain).dacl.aces}
     if verb == "test":
-        print(canonical <= there)
+        there = {ndr_pack(ace) for ace in tools.read_sd_on_dn(ou).dacl.aces}
+        asked = security.descriptor.from_sddl("D:" + "".join(wanted), domain)
+        print({ndr_pack(ace) for ace in asked.dacl.aces} <= there)
     elif verb == "grant":
         tools.dacl_append_aces(ou, "".join(wanted))
     else:
