@@ -336,16 +336,16 @@ static void plan_mediation(struct gates *gates)
                        forest);
         return;
     }
-    if (named != NULL && !is_lync(world, named, forest)) {
+    if (service != NULL && named == NULL)
+        server = service->server;
+    if (!is_lync(world, server, forest)) {
         umx_steps_note(
             gates->out,
             "enterprise-voice: no agent tells of %s, so nothing could show that RTCMEDSRV runs there: install "
             "one, or see to it by hand",
-            named);
+            server);
         return;
     }
-    if (service != NULL && named == NULL)
-        server = service->server;
     Umx__PlanStep *step = gate(
         gates, server, "calls to the telephone network go through the Mediation Server",
         umx_steps_say(gates->out, "%s RTCMEDSRV on %s, then confirm", service != NULL ? "start" : "install", server));
