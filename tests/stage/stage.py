@@ -97,9 +97,11 @@ class Stage:
         identity = identity or self.home / f"{fqdn}.pem"
         if not identity.exists():
             self.umxd("issue", "agent", fqdn, "--data", self.data, "--out", identity)
+        state = self.home / f"{fqdn}.state"  # the agents share a machine here, not what they keep
+        state.mkdir(mode=0o700, exist_ok=True)
         config = config or self.home / f"{fqdn}.ini"
         config.write_text(f"[agent]\ncontroller = {AGENTS}\nidentity = {identity}\nhost = recorded:{server['host_dir']}\n"
-                          "start_jitter = 0\n")
+                          f"state = {state}\nstart_jitter = 0\n")
         agent = Daemon(f"umx-agent {fqdn}", self.lab_dir, self.home / f"{fqdn}.log",
                        [self.build / "umx-agent", "--config", config])
         self.agents[fqdn] = agent.start()
@@ -160,12 +162,18 @@ class Stage:
     # ---- ending
 
     def stop(self):
+        """Ends all; whichever did not end by itself is reported when none is left."""
         for agent in self.agents.values():
             agent.ask_to_end()
-        for agent in self.agents.values():
-            agent.stop()
-        if self.controller is not None:
-            self.controller.stop()
+        late = []
+        for daemon in [*self.agents.values(), self.controller]:
+            try:
+                if daemon is not None:
+                    daemon.stop()
+            except Failed as failed:
+                late.append(str(failed))
+        if late:
+            raise Failed("; ".join(late))
 
 
 # What a domain controller writes by itself, and what a re-created object cannot have again; docs/undo.md names each.
