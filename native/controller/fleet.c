@@ -90,8 +90,10 @@ int fleet_send_welcome(struct fleet_session *session)
     welcome.proof = fleet->proofs;
     welcome.has_clock_at = 1;
     welcome.clock_at = umx_clock_now();
-    welcome.journal_head = &head;
-    fleet_head_fill(fleet, &head, &space);
+    if (!session->agent->disagrees) {
+        welcome.journal_head = &head;
+        fleet_head_fill(fleet, &head, &space);
+    }
     message.message_case = UMX__TO_AGENT__MESSAGE_WELCOME;
     message.welcome = &welcome;
     return fleet_send(session, &message);

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "controller/fleet_internal.h"
 
 enum { INTERVAL = 1 /* second */ };
@@ -19,14 +21,34 @@ void fleet_head_fill(struct umx_fleet *fleet, Umx__JournalHead *head, struct umx
     head->hash = (ProtobufCBinaryData){.len = sizeof space->hash, .data = space->hash};
 }
 
-/* What it knew when it first attached: later it was told by this controller itself. */
-void fleet_head_heard(struct fleet_agent *agent, const Umx__JournalHead *head)
+static int compare(void *user, const Umx__Journal *entry)
 {
+    struct fleet_agent *agent = user;
+    uint8_t hash[sizeof agent->witness.hash];
+
+    agent->disagrees = entry->sequence != agent->witness.sequence || entry->hash == NULL ||
+                       umx_text_from_hex(entry->hash, hash, sizeof hash) != (int)sizeof hash ||
+                       memcmp(hash, agent->witness.hash, sizeof hash) != 0;
+    return 0;
+}
+
+/* What it knew when it first attached: later it was told by this controller itself. A journal that was cut off grows
+ * again: an agent that knows better would soon hear of a later entry, and forget what it can testify. */
+void fleet_head_heard(struct umx_fleet *fleet, struct fleet_agent *agent, const Umx__JournalHead *head)
+{
+    struct umx_error err = {0};
+
     if (head == NULL || head->sequence <= 0 || head->hash.len != sizeof agent->witness.hash ||
         agent->witness.sequence > 0)
         return;
     agent->witness.sequence = head->sequence;
     memcpy(agent->witness.hash, head->hash.data, sizeof agent->witness.hash);
+    agent->disagrees = true; /* until the entry is found */
+    if (umx_journal_each(fleet->controller->journal, NULL, head->sequence - 1, 1, compare, agent, &err) != 0)
+        umx_log_error("fleet", &err);
+    if (agent->disagrees)
+        umx_log(UMX_LOG_WARNING, "fleet", "%s was told of another journal entry %lld than the one here", agent->server,
+                (long long)head->sequence);
 }
 
 int64_t fleet_head_tell(struct umx_fleet *fleet)
@@ -43,7 +65,7 @@ int64_t fleet_head_tell(struct umx_fleet *fleet)
     message.message_case = UMX__TO_AGENT__MESSAGE_JOURNAL_HEAD;
     message.journal_head = &head;
     for (struct fleet_agent *agent = fleet->agents; agent != NULL; agent = agent->next)
-        if (agent->session != NULL)
+        if (agent->session != NULL && !agent->disagrees)
             fleet_send(agent->session, &message);
     return 0;
 }

@@ -41,6 +41,7 @@ struct fleet_agent {
     int64_t expires_at;
     struct fleet_session *session;   /* NULL: silent */
     struct umx_journal_head witness; /* sequence 0: it knew none */
+    bool disagrees; /* the witness is not what the journal had: it is told of no other entry, and keeps what it knows */
     struct fleet_table tables[FLEET_TABLES];
     size_t table_count;
 };
@@ -143,7 +144,7 @@ void fleet_collection_gone(struct fleet_session *session);
 
 /* ---- fleet_head.c: with the mutex held */
 void fleet_head_fill(struct umx_fleet *fleet, Umx__JournalHead *head, struct umx_journal_head *space);
-void fleet_head_heard(struct fleet_agent *agent, const Umx__JournalHead *head);
+void fleet_head_heard(struct umx_fleet *fleet, struct fleet_agent *agent, const Umx__JournalHead *head);
 /* Tells every agent when it is time; the monotonic time of the next call, 0: none. */
 int64_t fleet_head_tell(struct umx_fleet *fleet);
 

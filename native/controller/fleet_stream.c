@@ -79,7 +79,7 @@ static int take_hello(struct fleet_session *session, const Umx__Hello *hello, st
         umx_text_copy(agent->version, sizeof agent->version, hello->version != NULL ? hello->version : "");
         umx_text_copy(agent->peer, sizeof agent->peer, session->peer);
         session->agent = agent;
-        fleet_head_heard(agent, hello->journal_head);
+        fleet_head_heard(fleet, agent, hello->journal_head);
         fleet_send_welcome(session);
     }
     pthread_mutex_unlock(&fleet->mutex);
