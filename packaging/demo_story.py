@@ -81,6 +81,7 @@ class Demo:
         for who in (CONTOSO, FABRIKAM, LYNC, NED):
             self.stage.login(*who)
         self.stage.start_agents()
+        self.stage.wait_shells()
         self.umx(LYNC, "agents")
         agents = self.data(LYNC, "agents")["agents"]
         return {"agents": len(agents), "connected": sum(a["state"] == "connected" for a in agents)}

@@ -117,6 +117,20 @@ class Stage:
             time.sleep(0.2)
         raise Failed(f"not all {count} agents reported within {timeout} s: {answer}")
 
+    def wait_shells(self, timeout=300):
+        """Until every Lync server has told the topology as its management shell knows it: a shell takes its time to
+        start, and a plan made before has gates and open questions in place of restarts."""
+        wanted = {s["fqdn"] for s in self.lab["servers"] if self.lab["forests"][s["forest"]]["side"] == "lync"}
+        end = time.monotonic() + timeout
+        while True:
+            answer = self.umx_any("query", "-o", "json", "SELECT DISTINCT server FROM lync_pool_member")
+            told = {row["server"] for row in answer.json["rows"]} if answer.code == 0 else set()
+            if wanted <= told:
+                return
+            if time.monotonic() > end:
+                raise Failed(f"the shells of {sorted(wanted - told)} told no topology within {timeout} s: {answer}")
+            time.sleep(0.5)
+
     # ---- operators
 
     def login(self, forest, user):
