@@ -14,6 +14,18 @@ static bool is_directory(const Umx__PlanStep *step)
            step->kind == UMX__CHANGE__KIND__MODIFY || step->kind == UMX__CHANGE__KIND__ACCESS;
 }
 
+/* The step that this one waits for and that is done by an agent or a person; NULL: none. It may be what gives the
+ * right. */
+static const char *step_before(const Umx__Plan *plan, const Umx__PlanStep *step)
+{
+    for (size_t d = 0; d < step->n_depends; d++)
+        for (size_t i = 0; i < plan->n_step; i++)
+            if (strcmp(plan->step[i]->id, step->depends[d]) == 0 &&
+                (plan->step[i]->kind == UMX__CHANGE__KIND__ACTION || plan->step[i]->kind == UMX__CHANGE__KIND__GATE))
+                return plan->step[i]->id;
+    return NULL;
+}
+
 struct asking {
     struct umx_engine *engine;
     const Umx__Plan *plan;
@@ -36,9 +48,16 @@ static bool ask(struct asking *a, const char *forest, Umx__Change **changes, con
     int status = umx_engine_call(a->engine, forest, true, &request, a->arena, &reply, &why);
     if (status == 0 && (reply->reply_case != UMX__WORKER_REPLY__REPLY_PREFLIGHT || reply->preflight->n_answer < count))
         status = umx_fail(&why, UMX_ERR_PROTOCOL, forest, "the worker did not answer for every change");
-    for (size_t i = 0; i < count; i++)
-        a->answers[places[i]] = status == 0 ? umx_arena_string(a->arena, reply->preflight->answer[i])
-                                            : umx_arena_format(a->arena, "unknown: %s", umx_error_why(&why));
+    for (size_t i = 0; i < count; i++) {
+        const char *answer = status == 0 ? reply->preflight->answer[i] : umx_error_why(&why);
+        const char *before = step_before(a->plan, a->plan->step[places[i]]);
+        if (status != 0)
+            a->answers[places[i]] = umx_arena_format(a->arena, "unknown: %s", answer);
+        else if (strncmp(answer, "denied", 6) == 0 && before != NULL)
+            a->answers[places[i]] = umx_arena_format(a->arena, "unknown: step %s comes first; now %s", before, answer);
+        else
+            a->answers[places[i]] = umx_arena_string(a->arena, answer);
+    }
     return status == 0;
 }
 

@@ -25,7 +25,7 @@ class Change(Stage):
     """The people of the change window."""
 
     def template(self, *phases):
-        answer = self.umx(CONTOSO, "plan", "template", *[w for p in phases for w in ("--phase", p)], "-o", "json")
+        answer = self.umx(CONTOSO, "plan", "template", *[w for p in phases for w in ("--phase", p)])
         assert answer.code == 0, answer
         return answer.json
 
@@ -82,12 +82,6 @@ class Change(Stage):
             time.sleep(0.5)
         left = [(s["id"], s["state"], s["summary"], s["error"]) for s in plan["steps"] if s["state"] != "verified"]
         raise AssertionError(f"{name} is {plan['state']} after {timeout} s: {left[:10]}")
-
-    def states(self):
-        answer = self.umx(LYNC, "check", "-o", "json")
-        assert answer.code in (0, 1), answer
-        status = self.umx(LYNC, "status", "-o", "json").json
-        return {(p["exchange"], phase["slug"]): phase["state"] for p in status["pairs"] for phase in p["phases"]}
 
     def look(self):
         store = json.loads((self.lab_dir / "stores" / "lync.test.json").read_text())

@@ -82,6 +82,8 @@ def _members(forest):
         if team in members:
             for group in memberships:
                 join(group, dn(team, people))
+    if forest.lync:
+        join("RTCUniversalUserAdmins", dn("umx-writer", people))
     for product, server in forest.servers():
         where = dn(machine_name(server).rstrip("$"), computers)
         if product == "exchange":
