@@ -137,11 +137,14 @@ class Demo:
         # The agents try again to read the dial plans with their servers' own accounts; that takes them some seconds.
         end = time.monotonic() + 90
         while True:
-            findings = self.data(LYNC, "check", "--phase", "exchucutil", codes=(0, 1))["findings"]
-            failed = [f for f in findings if f["status"] == "fail"]
-            if not failed or time.monotonic() > end:
+            # Exit 4: a forest did not answer in time, on a machine as busy as this one; what it did not say is no pass.
+            answer = self.stage.umx(LYNC, "check", "--phase", "exchucutil", timeout=300)
+            failed = [f for f in answer.json["findings"] if f["status"] == "fail"] if answer.code in (0, 1, 4) else []
+            if answer.code in (0, 1) and not failed or answer.code not in (0, 1, 4) or time.monotonic() > end:
                 break
             time.sleep(1)
+        if answer.code not in (0, 1):
+            raise Failed(f"umx check --phase exchucutil after the run: {answer}")
         for finding in failed:
             self.say(f"  {finding['id']} {finding['target']}: {finding['actual']}")
         self.umx(LYNC, "status")
