@@ -43,6 +43,10 @@ _LYNC_PORTS = {"RTCSRV": (5061,), "RTCMEDSRV": (5070,)}
 OWN = "own.pem"
 
 
+# Exchange setup puts its organization's administrators into the local group of each server.
+SETUP_MAKES_ADMINISTRATORS = {"exchange": ("Organization Management",), "lync": ()}
+
+
 def recorded(layout):
     """(forest, product, server) of every recorded server."""
     for forest in layout.forests:
@@ -103,7 +107,8 @@ def record(place, layout):
         _write_json(folder / "events.json", _events(product, server, thumbprint, now))
         sids = content.sids(place, forest)
         (folder / "administrators.txt").write_text("".join(
-            f"{sids[name]}\t{forest.netbios}\\{name}\n" for name in ("Domain Admins", *server.get("administrators", ()))))
+            f"{sids[name]}\t{forest.netbios}\\{name}\n"
+            for name in ("Domain Admins", *SETUP_MAKES_ADMINISTRATORS[product], *server.get("administrators", ()))))
         _write_json(folder / "calls.json", {"active": 0})
         (folder / "shell").mkdir(exist_ok=True)
         for command, text in shell.outputs(forest, product, server, thumbprint).items():
