@@ -18,7 +18,7 @@ const struct umx_collector umx_collectors[] = {
     {.table = "lync_policy", .collect = umx_collect_lync_policy},
     {.table = "lync_pool_member", .collect = umx_collect_lync_pool_member},
     {.table = "lync_user", .collect = umx_collect_lync_user},
-    {.table = "local_administrator", .collect = umx_collect_local_administrator},
+    {.table = "local_administrator", .quick = true, .collect = umx_collect_local_administrator},
     {.table = "proof", .proof = true, .collect = umx_collect_proof},
 };
 const size_t umx_collector_count = sizeof umx_collectors / sizeof *umx_collectors;

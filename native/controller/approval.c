@@ -88,6 +88,12 @@ static const char *groups_of(const struct umx_engine *engine, const Umx__PlanSte
     return step->groups != NULL && step->groups[0] != '\0' ? step->groups : default_groups(engine, step->forest);
 }
 
+/* Nobody has to agree to waiting. */
+static bool changes_nothing(const Umx__PlanStep *step)
+{
+    return step->kind == UMX__CHANGE__KIND__WAIT;
+}
+
 /* The server that a step is done on or about, "" when it is no server: what local_administrators means there. */
 static void server_of(const Umx__PlanStep *step, char server[UMX_FQDN_MAX])
 {
@@ -136,7 +142,7 @@ static void check_forest(const struct umx_engine *engine, const struct umx_plan_
 
     for (size_t i = 0; i <= plan->step_count; i++) {
         const Umx__PlanStep *step = i < plan->step_count ? plan->steps[i].step : NULL;
-        if (step != NULL && !umx_text_equal(step->forest, forest))
+        if (step != NULL && (!umx_text_equal(step->forest, forest) || changes_nothing(step)))
             continue;
         if (step == NULL && any)
             break; /* the default counts only where no step is */
@@ -416,7 +422,7 @@ static bool contributes(struct decision *d, const struct umx_plan_state *plan, c
     *needed = default_groups(d->engine, d->arguments->forest);
     for (size_t i = 0; i <= plan->step_count; i++) {
         const Umx__PlanStep *step = i < plan->step_count ? plan->steps[i].step : NULL;
-        if (step != NULL && !umx_text_equal(step->forest, d->arguments->forest))
+        if (step != NULL && (!umx_text_equal(step->forest, d->arguments->forest) || changes_nothing(step)))
             continue;
         if (step == NULL && last != NULL)
             break;

@@ -75,9 +75,18 @@ int fleet_send(struct fleet_session *session, const Umx__ToAgent *message)
     return status;
 }
 
+/* Whether an agent of this forest shall try it. A forest that is not configured says nothing against it. */
+static bool is_for(const struct umx_fleet *fleet, const Umx__ProofTarget *target, const char *forest)
+{
+    const struct umx_forest_config *known = umx_config_forest(fleet->controller->config, forest);
+
+    return !target->has_by || known == NULL || known->side == UMX__FOREST__SIDE__BOTH || known->side == target->by;
+}
+
 int fleet_send_welcome(struct fleet_session *session)
 {
     struct umx_fleet *fleet = session->fleet;
+    Umx__ProofTarget *targets[UMX_FLEET_PROOFS_MAX];
     Umx__Welcome welcome = UMX__WELCOME__INIT;
     Umx__JournalHead head = UMX__JOURNAL_HEAD__INIT;
     struct umx_journal_head space;
@@ -86,8 +95,10 @@ int fleet_send_welcome(struct fleet_session *session)
     welcome.controller = fleet->controller->identity;
     welcome.has_report_interval = 1;
     welcome.report_interval = fleet->controller->config->report_interval;
-    welcome.n_proof = fleet->proof_count;
-    welcome.proof = fleet->proofs;
+    welcome.proof = targets;
+    for (size_t i = 0; i < fleet->proof_count && welcome.n_proof < UMX_FLEET_PROOFS_MAX; i++)
+        if (is_for(fleet, fleet->proofs[i], session->agent->forest))
+            targets[welcome.n_proof++] = fleet->proofs[i];
     welcome.has_clock_at = 1;
     welcome.clock_at = umx_clock_now();
     if (!session->agent->disagrees) {

@@ -25,7 +25,9 @@ extern const struct umx_rpc_stream_handler umx_fleet_handler;
 /* Adds an Agent record for every agent, and marks the servers of silent ones nowhere: their rows keep their time. */
 int umx_fleet_agents(struct umx_fleet *fleet, struct umx_world *world, struct umx_error *err);
 
-/* What every agent shall try for real from now on; sent to those that are connected. Copied. */
+enum { UMX_FLEET_PROOFS_MAX = 256 };
+
+/* What agents shall try for real from now on, each what is for its side; sent to those that are connected. Copied. */
 int umx_fleet_set_proofs(struct umx_fleet *fleet, Umx__ProofTarget *const *targets, size_t count,
                          struct umx_error *err);
 

@@ -93,19 +93,17 @@ static int store(struct umx_observer *observer, const Umx__World *records, struc
 static int add_target(struct umx_arena *arena, Umx__ProofTarget ***targets, size_t *count,
                       const Umx__ProofTarget *target)
 {
-    enum { TARGETS_MAX = 256 };
-
     if (*targets == NULL)
-        *targets = umx_arena_alloc(arena, TARGETS_MAX * sizeof(Umx__ProofTarget *));
-    if (*targets == NULL || *count == TARGETS_MAX)
+        *targets = umx_arena_alloc(arena, UMX_FLEET_PROOFS_MAX * sizeof(Umx__ProofTarget *));
+    if (*targets == NULL || *count == UMX_FLEET_PROOFS_MAX)
         return UMX_E_LIMIT;
     (*targets)[*count] = umx_reflect_copy(&target->base, arena);
     return (*targets)[(*count)++] != NULL ? 0 : UMX_E_MEMORY;
 }
 
-/* Agents in the other forest prove that they can read the dial plans there (V7.7) and find the Lync groups' SIDs
- * (V1B.11); everybody looks the domain controllers of all forests up (V1B.10) and proves TLS to the pools and to the UM
- * services (C6). */
+/* Lync servers prove that they can read the dial plans (V7.7), and TLS to the UM services; Exchange servers that they
+ * find the Lync groups' SIDs (V1B.11), and TLS to the pools (C6); everybody looks the domain controllers of all forests
+ * up (V1B.10). Each tries only what tells something: a ticket over a trust costs every domain controller on its way. */
 static void tell_agents(struct umx_observer *observer, const Umx__World *records)
 {
     struct umx_arena *arena = umx_arena_new(UMX_ARENA_FLOOR * 16);
@@ -134,6 +132,8 @@ static void tell_agents(struct umx_observer *observer, const Umx__World *records
                 !umx_text_equal(container->forest, forest->forest))
                 continue;
             target.kind = UMX__PROOF__KIND__DIRECTORY;
+            target.has_by = 1;
+            target.by = UMX__FOREST__SIDE__LYNC;
             target.dn = container->dn;
             add_target(arena, &targets, &count, &target);
             target.dn = NULL;
@@ -143,6 +143,8 @@ static void tell_agents(struct umx_observer *observer, const Umx__World *records
             if (strcmp(group->meaning, "rtc_server_admins") != 0 || !umx_text_equal(group->forest, forest->forest))
                 continue;
             target.kind = UMX__PROOF__KIND__SID;
+            target.has_by = 1;
+            target.by = UMX__FOREST__SIDE__EXCHANGE;
             target.sid = group->sid;
             add_target(arena, &targets, &count, &target);
             target.sid = NULL;
@@ -153,6 +155,8 @@ static void tell_agents(struct umx_observer *observer, const Umx__World *records
         target.has_kind = 1;
         target.kind = UMX__PROOF__KIND__TLS;
         target.forest = records->lync_pool[i]->forest;
+        target.has_by = 1;
+        target.by = UMX__FOREST__SIDE__EXCHANGE;
         target.host = records->lync_pool[i]->pool;
         target.has_port = 1;
         target.port = 5061;
@@ -166,6 +170,8 @@ static void tell_agents(struct umx_observer *observer, const Umx__World *records
             target.has_kind = 1;
             target.kind = UMX__PROOF__KIND__TLS;
             target.forest = records->forest[i]->forest;
+            target.has_by = 1;
+            target.by = UMX__FOREST__SIDE__LYNC;
             target.host = umx_arena_string(arena, ends[k].fqdn);
             target.has_port = 1;
             target.port = ends[k].port;
