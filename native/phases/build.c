@@ -247,6 +247,21 @@ static void push_record(struct umx_steps *out, Umx__World **part, ProtobufCMessa
         out->failed = 1;
 }
 
+/* A record that the world does not have yet, as an earlier step of the plan leaves it; NULL: none makes it. */
+static const ProtobufCMessage *made_before(const struct umx_steps *out, const Umx__PlanStep *step,
+                                           const struct umx_table *table, const ProtobufCMessage *record)
+{
+    for (size_t i = out->count; i-- > 0;) {
+        size_t from = 0;
+        const ProtobufCMessage *made = out->items[i] != step && out->items[i]->predicted != NULL
+                                           ? umx_record_find(out->items[i]->predicted, table, record, &from)
+                                           : NULL;
+        if (made != NULL)
+            return made;
+    }
+    return NULL;
+}
+
 static void remember(struct umx_steps *out, Umx__PlanStep *step, const Umx__World *world,
                      const ProtobufCMessage *record, bool whole)
 {
@@ -254,6 +269,8 @@ static void remember(struct umx_steps *out, Umx__PlanStep *step, const Umx__Worl
     size_t from = 0;
     const ProtobufCMessage *now = umx_record_find(world, table, record, &from);
 
+    if (now == NULL)
+        now = made_before(out, step, table, record);
     if (now != NULL)
         push_record(out, &step->original, umx_record_masked(table, now, whole ? now : record, out->arena));
 }

@@ -94,6 +94,7 @@ def change(fleet):
         pytest.skip("no .NET SDK here: no cmdlet can be run")
     play.start_controller()
     play.start_agents()
+    play.wait_shells()
     play.first = play.look()
     yield play
     play.stop()
