@@ -181,11 +181,19 @@ int umx_oc_begin(struct umx_oc_work *work, const struct umx_view *view, struct u
 
 /* ---- organizational units: made, or opened to the group */
 
+/* The step that makes the unit or opens it, of this pair or of one before it: the world does not show rights granted.
+ */
 static const char *remembered(const struct umx_oc_work *work, const char *ou)
 {
     for (size_t i = 0; i < work->unit_count; i++)
         if (umx_text_dn_equal(work->units[i], ou))
             return work->unit_steps[i];
+    for (size_t i = 0; i < work->out->count; i++) {
+        const Umx__PlanStep *step = work->out->items[i];
+        if (strcmp(step->phase, SLUG) == 0 && umx_text_equal(step->forest, work->view->pair->lync) &&
+            step->kind != UMX__CHANGE__KIND__WAIT && umx_text_dn_equal(umx_or_empty(step->target), ou))
+            return step->id;
+    }
     return NULL;
 }
 
@@ -265,8 +273,10 @@ static const char *grant(struct umx_oc_work *work, const char *ou)
             const char *item = umx_item(out, "ou", ou, "object_type", types[i], NULL);
             umx_step_item(out, step, item, item);
         }
-        if (step != NULL)
+        if (step != NULL) {
+            step->target = umx_steps_copy(out, ou);
             step->change->action->undo_action = umx_steps_copy(out, "revoke-cs-ou-permission");
+        }
     }
     if (step == NULL)
         return NULL;

@@ -1,5 +1,8 @@
 """Both pairs of the fleet carried through all eleven phases by one plan, and back: rows from the template, administrators of
-every forest, certificates from the lab's authority, people enabled through the shell, and the directory as it was."""
+every forest, certificates from the lab's authority, people enabled through the shell, and the directory as it was.
+
+Not collected by tests/run yet: the whole way takes more than seven minutes and has not been seen to its end. Run it with
+`UMX_TEST_LAB=DIR python3 -m pytest -x -s tests/system/eleven.py`."""
 
 import json
 import subprocess
@@ -101,7 +104,9 @@ def change(fleet):
 
 
 def failures(plan):
-    return [(s["id"], s["summary"], s["error"]) for s in plan["steps"] if s["error"]]
+    found = [(s["id"], s["summary"], s["error"]) for s in plan["steps"] if s["error"]]
+    print(*found, sep="\n")
+    return found
 
 
 def test_all_phases_by_one_plan(change):
