@@ -37,7 +37,7 @@ static class Program
         {
             session.Run();
         }
-        catch (Exception error) when (error is IOException or SocketException or EndOfStreamException)
+        catch (Exception error) when (error is IOException or SocketException or InvalidOperationException)
         {
             Console.Error.WriteLine($"the client went away: {error.Message}");
         }

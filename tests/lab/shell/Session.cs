@@ -105,7 +105,19 @@ sealed class Session : IDisposable
         catch (Exception error) when (error is IOException or ObjectDisposedException)
         {
             input.Add(null);
+            Stop();
+        }
+    }
+
+    // The script may have ended meanwhile: an exception on this thread would end all scripts of the lab.
+    void Stop()
+    {
+        try
+        {
             shell?.BeginStop(null, null);
+        }
+        catch (InvalidOperationException)
+        {
         }
     }
 
