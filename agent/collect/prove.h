@@ -7,7 +7,7 @@
 
 #include "agent/collect/collect.h"
 
-enum { UMX_PROVE_TIMEOUT = 15, UMX_PROVE_AT_ONCE = 4 }; /* seconds for one proof; proofs at the same time */
+enum { UMX_PROVE_TIMEOUT = 45, UMX_PROVE_AT_ONCE = 2 }; /* seconds for one proof; proofs at the same time */
 
 /* What a proof found out; fixed texts or texts in the arena. */
 struct umx_proof_result {

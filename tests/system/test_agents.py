@@ -45,7 +45,7 @@ def test_rows_say_who_and_when(stage):
     assert all(r["source"].startswith("umx://lab/agent/") and r["collected_at"] for r in found)
 
 
-def read_tests(stage, wanted, timeout=60):
+def read_tests(stage, wanted, timeout=180):
     """What every Front End says of its own reading of contoso's dial plans (V7.7), once all say what is wanted. The
     Director is none: it homes nobody and is in no group that is granted anything."""
     servers = {s["fqdn"] for s in stage.lab["servers"] if s["forest"] == "lync.test"} - {DIRECTOR}
