@@ -45,7 +45,7 @@ def start(stage, name):
     assert answer.code == 0, answer
 
 
-def finish(stage, name, timeout=120, until=("completed", "failed", "cancelled", "suspended")):
+def finish(stage, name, timeout=400, until=("completed", "failed", "cancelled", "suspended")):
     """Confirms gates as they come until the plan is at rest; returns it."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
