@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "client/session.h"
+#include "rpc/pin.h"
 #include "rpc/signature.h"
 #include "umx/v1/operator.pb-c.h"
 
@@ -51,7 +52,7 @@ static int load_roots(struct login *login, struct umx_error *err)
         return umx_fail(err, UMX_ERR_JSON_VALUE_INVALID, "ca", "exactly one of ca and fingerprint says whom to trust");
     if (login->ca_file != NULL)
         return umx_private_file_read(login->ca_file, UMX_IDENTITY_FILE_MAX, &login->roots, &length, err);
-    return umx_client_fetch_root(login->controller, login->fingerprint, &login->roots, err);
+    return umx_rpc_fetch_root(login->controller, login->fingerprint, &login->roots, err);
 }
 
 static int load_proof(struct login *login, struct umx_error *err)

@@ -1,12 +1,12 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/session.h"
+#include "rpc/request.h"
 
 enum { CERTIFICATES_MAX = 6, DER_MAX = 64 * 1024 };
 
@@ -19,58 +19,18 @@ static int no_passphrase(char *buffer, int size, int writing, void *user)
     return -1;
 }
 
-static char *key_text(const EVP_PKEY *key)
-{
-    BIO *bio = BIO_new(BIO_s_secmem());
-    char *data = NULL;
-    char *copy = NULL;
-
-    if (bio != NULL && PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1) {
-        long length = BIO_get_mem_data(bio, &data);
-        copy = calloc(1, (size_t)length + 1);
-        if (copy != NULL)
-            memcpy(copy, data, (size_t)length);
-    }
-    BIO_free(bio);
-    return copy;
-}
-
-/* The subject is empty: the controller takes the key from it and nothing else. */
-static X509_REQ *make_request(EVP_PKEY *key)
-{
-    X509_REQ *request = X509_REQ_new();
-
-    if (request != NULL && X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&
-        X509_REQ_set_pubkey(request, key) == 1 && X509_REQ_sign(request, key, EVP_sha256()) > 0)
-        return request;
-    X509_REQ_free(request);
-    return NULL;
-}
-
 int umx_client_request(char **key, uint8_t **request, size_t *length, struct umx_error *err)
 {
-    EVP_PKEY *made = EVP_EC_gen("P-256");
-    X509_REQ *wanted = made != NULL ? make_request(made) : NULL;
-    int size = wanted != NULL ? i2d_X509_REQ(wanted, NULL) : 0;
-    unsigned char *at;
+    int status = umx_request_key(key, err);
 
-    *key = made != NULL ? key_text(made) : NULL;
-    *request = size > 0 ? malloc((size_t)size) : NULL;
-    if (*request != NULL) {
-        at = *request;
-        i2d_X509_REQ(wanted, &at);
-        *length = (size_t)size;
-    }
-    X509_REQ_free(wanted);
-    EVP_PKEY_free(made);
-    ERR_clear_error();
-    if (*key != NULL && *request != NULL)
-        return 0;
-    umx_private_free(*key);
-    free(*request);
-    *key = NULL;
     *request = NULL;
-    return umx_fail(err, UMX_ERR_INTERNAL, "a certificate request", NULL);
+    if (status == 0)
+        status = umx_request_make(*key, request, length, err);
+    if (status != 0) {
+        umx_private_free(*key);
+        *key = NULL;
+    }
+    return status;
 }
 
 int umx_client_certificates(const char *pem, const char *path, uint8_t **der, size_t *length, struct umx_error *err)

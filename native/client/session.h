@@ -58,10 +58,4 @@ int umx_client_certificates(const char *pem, const char *path, uint8_t **der, si
 /* True when both PEM texts begin with the same certificate. */
 bool umx_client_same_certificate(const char *a, const char *b);
 
-/* ---- trust.c: for login.c */
-
-/* Asks the server for its chain and takes from it the root with this SHA-256, PEM, malloc'ed. What the server says is
- * believed only as far as the fingerprint goes. */
-int umx_client_fetch_root(const char *target, const char *fingerprint, char **pem, struct umx_error *err);
-
 #endif

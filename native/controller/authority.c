@@ -121,8 +121,10 @@ int umx_authority_open(const char *data, struct umx_authority **out, struct umx_
         status = umx_fail(err, UMX_ERR_MEMORY, data, NULL);
     else if (stat(root, &found) != 0)
         status = umx_fail(err, UMX_ERR_DEPLOYMENT_MISSING, data, NULL);
-    if (authority != NULL)
+    if (authority != NULL) {
         pthread_mutex_init(&authority->mutex, NULL);
+        pthread_mutex_init(&authority->issued.mutex, NULL);
+    }
     if (status == 0)
         status = load(authority, err);
     free(root);
@@ -141,6 +143,7 @@ void umx_authority_close(struct umx_authority *authority)
     X509_free(authority->intermediate);
     EVP_PKEY_free(authority->key);
     free(authority->intermediate_pem);
+    umx_issued_free_index(&authority->issued);
     free(authority->presented);
     free(authority->data);
     pthread_mutex_destroy(&authority->mutex);

@@ -13,6 +13,7 @@
 #ifndef UMX_CONTROLLER_AUTHORITY_H
 #define UMX_CONTROLLER_AUTHORITY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,7 +57,8 @@ struct umx_issued {
 };
 void umx_issued_free(struct umx_issued *issued);
 
-/* A certificate for a PKCS#10 request (DER): only its key is taken from it. UMX_ERR_CSR_INVALID. life is in
+/* A certificate for a PKCS#10 request (DER): only its key is taken from it. UMX_ERR_CSR_INVALID, KEY_WEAK,
+ * REQUEST_SIGNATURE. life is in
  * microseconds; an operator's is kept between UMX_OPERATOR_LIFE_MIN and UMX_OPERATOR_LIFE. */
 int umx_authority_issue_operator(struct umx_authority *authority, const uint8_t *request, size_t length,
                                  const char *sid, const char *name, const char *forest, int64_t life,
@@ -72,11 +74,41 @@ int umx_authority_issue_agent(struct umx_authority *authority, const char *fqdn,
 int umx_authority_issue_controller(struct umx_authority *authority, const char *name, const char *const *names,
                                    size_t count, struct umx_text *pem, struct umx_issued *out, struct umx_error *err);
 
-/* Calls each for every agent's certificate ever issued, the oldest first; an agent may come more than once. A return
- * value other than 0 ends it and is returned. The file is read anew each time. */
+/* What a request (PKCS#10, DER) is, as far as it proves itself: UMX_ERR_CSR_INVALID, KEY_WEAK, REQUEST_SIGNATURE. */
+struct umx_request_facts {
+    char key[65];         /* SHA-256 of its public key, hex */
+    uint8_t content[32];  /* SHA-256 of what is signed in it: the same request again has the same */
+};
+int umx_authority_request_facts(const uint8_t *request, size_t length, struct umx_request_facts *out,
+                                struct umx_error *err);
+
+/* A certificate for an agent's request: name is the last part of its URI (umx_authority_agent_name makes a new one),
+ * fqdn in lower case. */
+int umx_authority_enrol_agent(struct umx_authority *authority, const uint8_t *request, size_t length, const char *name,
+                              const char *fqdn, struct umx_issued *out, struct umx_error *err);
+int umx_authority_agent_name(char name[37], struct umx_error *err);
+
+/* An agent that was issued certificates. */
+struct umx_issued_agent {
+    char *uri;
+    char *fqdn;
+    int64_t expires_at;    /* of the one that ends last */
+    char key[65];          /* SHA-256 of the newest certificate's public key, hex; "" when not known */
+    char previous_key[65]; /* of the one before it, when it was another */
+    bool revoked;
+    bool forgotten; /* revoked, and not to be shown */
+};
+
+/* Calls each for every agent that was issued a certificate, in the order of its first; each must not use the authority.
+ * A return value other than 0 ends it and is returned. What `umxd issue` did meanwhile is seen. */
 int umx_authority_issued_agents(struct umx_authority *authority,
-                                int (*each)(void *user, const char *uri, const char *fqdn, int64_t expires_at),
-                                void *user, struct umx_error *err);
+                                int (*each)(void *user, const struct umx_issued_agent *agent), void *user,
+                                struct umx_error *err);
+
+/* Takes an identity back, for `umxd issue` (its FQDN gets a new one) and for lists. That it is refused is the business
+ * of enrolment.h. */
+int umx_authority_mark_agent(struct umx_authority *authority, const char *uri, const char *fqdn, bool forgotten,
+                             struct umx_error *err);
 
 /* ---- the proof by a forest's operator CA */
 

@@ -73,7 +73,7 @@ int umx_authority_issue(struct umx_authority *authority, const struct umx_author
     if (status == 0 && strcmp(identity.uri, umx_text_string(&uri)) != 0)
         status = umx_fail(err, UMX_ERR_INTERNAL, umx_text_string(&uri), NULL);
     if (status == 0)
-        status = umx_issued_add(authority->data, leaf, identity.serial, out, err);
+        status = umx_issued_add(authority->data, leaf, &identity, err);
     if (status != 0)
         umx_issued_free(out);
     umx_text_free(&uri);
@@ -111,13 +111,12 @@ struct known {
     char name[128];
 };
 
-static int find_known(void *user, const char *uri, const char *fqdn, int64_t expires_at)
+static int find_known(void *user, const struct umx_issued_agent *agent)
 {
     struct known *known = user;
-    const char *name = strrchr(uri, '/');
+    const char *name = strrchr(agent->uri, '/');
 
-    (void)expires_at;
-    if (name != NULL && umx_text_equal(fqdn, known->fqdn))
+    if (name != NULL && !agent->revoked && umx_text_equal(agent->fqdn, known->fqdn))
         umx_text_copy(known->name, sizeof known->name, name + 1);
     return 0;
 }
@@ -154,6 +153,29 @@ int umx_authority_issue_agent(struct umx_authority *authority, const char *fqdn,
     if (status == 0)
         status = issue_file(authority, &leaf, pem, out, err);
     pthread_mutex_unlock(&authority->mutex);
+    return status;
+}
+
+int umx_authority_agent_name(char name[37], struct umx_error *err)
+{
+    return umx_authority_uuid(name, err);
+}
+
+int umx_authority_enrol_agent(struct umx_authority *authority, const uint8_t *request, size_t length, const char *name,
+                              const char *fqdn, struct umx_issued *out, struct umx_error *err)
+{
+    const char *const dns[] = {fqdn};
+    struct umx_authority_leaf leaf = {
+        .role = "agent", .name = name, .common_name = fqdn, .dns = dns, .dns_count = 1, .life = UMX_AGENT_LIFE};
+    EVP_PKEY *key = NULL;
+    int status = umx_authority_check_fqdn(fqdn, err);
+
+    *out = (struct umx_issued){0};
+    if (status == 0)
+        status = umx_authority_request_key(request, length, &key, err);
+    if (status == 0)
+        status = umx_authority_issue(authority, &leaf, key, out, err);
+    EVP_PKEY_free(key);
     return status;
 }
 
@@ -209,27 +231,68 @@ int umx_authority_issue_operator(struct umx_authority *authority, const uint8_t 
     return status;
 }
 
-int umx_authority_request_key(const uint8_t *request, size_t length, EVP_PKEY **out, struct umx_error *err)
+/* The request when it is one, is signed with its own key, and that key is strong. */
+static int read_request(const uint8_t *request, size_t length, X509_REQ **out, struct umx_error *err)
 {
     const unsigned char *at = request;
     X509_REQ *parsed = length > 0 && length <= REQUEST_MAX ? d2i_X509_REQ(NULL, &at, (long)length) : NULL;
     EVP_PKEY *key = parsed != NULL ? X509_REQ_get0_pubkey(parsed) : NULL;
-    const char *fault = NULL;
+    int status = 0;
 
     *out = NULL;
     if (parsed == NULL || at != request + length)
-        fault = "it is not PKCS#10 in DER";
+        status = umx_fail(err, UMX_ERR_CSR_INVALID, "request", "it is not PKCS#10 in DER");
     else if (!umx_signature_key_strong(key))
-        fault = "its key is too weak or of another kind";
+        status = umx_fail(err, UMX_ERR_KEY_WEAK, "request", NULL);
     else if (X509_REQ_verify(parsed, key) != 1)
-        fault = "it is not signed with its own key";
-    else if (EVP_PKEY_up_ref(key) == 1)
-        *out = key;
+        status = umx_fail(err, UMX_ERR_REQUEST_SIGNATURE, "request", NULL);
     ERR_clear_error();
+    if (status == 0)
+        *out = parsed;
+    else
+        X509_REQ_free(parsed);
+    return status;
+}
+
+int umx_authority_request_key(const uint8_t *request, size_t length, EVP_PKEY **out, struct umx_error *err)
+{
+    X509_REQ *parsed;
+    int status = read_request(request, length, &parsed, err);
+
+    *out = status == 0 ? X509_REQ_get_pubkey(parsed) : NULL;
     X509_REQ_free(parsed);
-    if (fault != NULL)
-        return umx_fail(err, UMX_ERR_CSR_INVALID, "request", "%s", fault);
-    return *out != NULL ? 0 : umx_fail(err, UMX_ERR_INTERNAL, "request", NULL);
+    if (status == 0 && *out == NULL)
+        status = umx_fail(err, UMX_ERR_INTERNAL, "request", NULL);
+    return status;
+}
+
+int umx_authority_request_facts(const uint8_t *request, size_t length, struct umx_request_facts *out,
+                                struct umx_error *err)
+{
+    unsigned char digest[32];
+    unsigned char *content = NULL, *key = NULL;
+    struct umx_text hex = {0};
+    X509_REQ *parsed;
+    int status = read_request(request, length, &parsed, err);
+    /* Only what is signed counts: a signature can be written in more than one way. */
+    int content_size = status == 0 ? i2d_re_X509_REQ_tbs(parsed, &content) : 0;
+    int key_size = status == 0 ? i2d_PUBKEY(X509_REQ_get0_pubkey(parsed), &key) : 0;
+
+    if (status == 0 && (content_size <= 0 || key_size <= 0 ||
+                        EVP_Digest(content, (size_t)content_size, out->content, NULL, EVP_sha256(), NULL) != 1 ||
+                        EVP_Digest(key, (size_t)key_size, digest, NULL, EVP_sha256(), NULL) != 1))
+        status = umx_fail(err, UMX_ERR_INTERNAL, "request", NULL);
+    if (status == 0) {
+        umx_text_add_hex(&hex, digest, sizeof digest);
+        umx_text_copy(out->key, sizeof out->key, umx_text_string(&hex));
+        if (hex.failed)
+            status = umx_fail(err, UMX_ERR_MEMORY, "request", NULL);
+    }
+    umx_text_free(&hex);
+    OPENSSL_free(content);
+    OPENSSL_free(key);
+    X509_REQ_free(parsed);
+    return status;
 }
 
 /* ---- controllers */

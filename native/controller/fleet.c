@@ -125,17 +125,21 @@ int fleet_enqueue(struct umx_fleet *fleet, struct fleet_job *job)
 
 /* ---- opening and closing */
 
-static int add_issued(void *user, const char *uri, const char *fqdn, int64_t expires_at)
+static int add_issued(void *user, const struct umx_issued_agent *issued)
 {
     struct umx_fleet *fleet = user;
-    struct fleet_agent *agent = fleet_agent_by_uri(fleet, uri);
+    struct fleet_agent *agent = issued->forgotten ? NULL : fleet_agent_by_uri(fleet, issued->uri);
 
+    if (issued->forgotten)
+        return 0;
     if (agent == NULL)
-        agent = fleet_agent_add(fleet, uri, fqdn);
+        agent = fleet_agent_add(fleet, issued->uri, issued->fqdn);
     if (agent == NULL)
         return UMX_E_MEMORY;
-    if (expires_at > agent->expires_at)
-        agent->expires_at = expires_at;
+    if (issued->expires_at > agent->expires_at)
+        agent->expires_at = issued->expires_at;
+    agent->revoked = issued->revoked;
+    umx_text_copy(agent->key, sizeof agent->key, issued->key);
     return 0;
 }
 
@@ -190,7 +194,11 @@ static int add_agent(struct umx_fleet *fleet, struct fleet_agent *agent, struct 
     Umx__Agent record = UMX__AGENT__INIT;
     char state[16];
 
-    umx_text_copy(state, sizeof state, agent->session != NULL ? "connected" : agent->ever ? "silent" : "never");
+    umx_text_copy(state, sizeof state,
+                  agent->session != NULL ? "connected"
+                  : agent->revoked       ? "revoked"
+                  : agent->ever          ? "silent"
+                                         : "never");
     record.agent = agent->uri;
     record.server = agent->server;
     record.forest = agent->forest;
@@ -206,6 +214,7 @@ static int add_agent(struct umx_fleet *fleet, struct fleet_agent *agent, struct 
     record.has_recorded = agent->ever;
     record.recorded = agent->recorded;
     record.reason = agent->session == NULL ? agent->reason : NULL;
+    record.key = agent->key[0] != '\0' ? agent->key : NULL;
     record.has_collected_at = 1;
     record.collected_at = umx_clock_now();
     record.source = fleet->controller->identity;

@@ -34,6 +34,8 @@ struct fleet_agent {
     char version[32];
     char peer[128];
     char reason[256]; /* why it is not connected */
+    char key[65];     /* SHA-256 of its newest certificate's public key, hex */
+    bool revoked;
     bool ever;
     bool recorded;
     int64_t connected_at;

@@ -1,7 +1,10 @@
 /*
  * ca/issued.tsv: what was issued, a line each, in the order of issue:
- * time, role, name, fqdn or forest, serial, end of validity, URI. Lines are appended in one write, so that `umxd issue`
- * beside a running controller does no harm; a line that is cut (a crash) is skipped.
+ * time, role, name, fqdn or forest, serial, end of validity, URI, SHA-256 of the public key (older lines have none).
+ * Roles `revoked` and `forgotten` take back what the URI was given. Lines are appended in one write, so that `umxd
+ * issue` beside a running controller does no harm; a line that is cut (a crash) is skipped.
+ *
+ * Agents are kept in memory, and what others appended since is read before each look.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,20 +16,19 @@
 
 #include "controller/authority_internal.h"
 
-enum { LINE_MAX_BYTES = 2048, FIELDS = 7 };
+enum { LINE_MAX_BYTES = 2048, FIELDS = 8, AGENTS_MAX = 1000000 };
 
-int umx_issued_add(const char *data, const struct umx_authority_leaf *leaf, const char *serial,
-                   const struct umx_issued *issued, struct umx_error *err)
+static int append(const char *data, const char *role, const char *name, const char *where, const char *serial,
+                  int64_t expires_at, const char *uri, const char *key, struct umx_error *err)
 {
     struct umx_text line = {0};
     char now[UMX_CLOCK_TEXT];
     char end[UMX_CLOCK_TEXT];
-    const char *where = leaf->forest != NULL ? leaf->forest : leaf->dns_count > 0 ? leaf->dns[0] : "";
     char *path = umx_authority_path(data, "ca/issued.tsv");
     int status = 0;
 
-    umx_text_addf(&line, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", umx_clock_format(umx_clock_now(), now), leaf->role, leaf->name,
-                  where, serial, umx_clock_format(issued->expires_at, end), issued->identity);
+    umx_text_addf(&line, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", umx_clock_format(umx_clock_now(), now), role, name, where,
+                  serial, umx_clock_format(expires_at, end), uri, key);
     int fd = path != NULL ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
     if (path == NULL || line.failed)
         status = umx_fail(err, UMX_ERR_MEMORY, data, NULL);
@@ -39,31 +41,122 @@ int umx_issued_add(const char *data, const struct umx_authority_leaf *leaf, cons
     return status;
 }
 
-/* Splits a line into its fields; false: it is not whole. */
+int umx_issued_add(const char *data, const struct umx_authority_leaf *leaf, const struct umx_identity *identity,
+                   struct umx_error *err)
+{
+    const char *where = leaf->forest != NULL ? leaf->forest : leaf->dns_count > 0 ? leaf->dns[0] : "";
+
+    return append(data, leaf->role, leaf->name, where, identity->serial, identity->not_after_at, identity->uri,
+                  identity->key, err);
+}
+
+/* Splits a line into its fields; false: it is not whole. The last field may be missing. */
 static bool split(char *line, char *fields[FIELDS])
 {
+    static char nothing[] = "";
     size_t length = strlen(line);
 
     if (length == 0 || line[length - 1] != '\n')
         return false;
     line[length - 1] = '\0';
+    for (int i = 0; i < FIELDS; i++)
+        fields[i] = nothing;
     for (int i = 0; i < FIELDS; i++) {
         fields[i] = line;
         char *tab = strchr(line, '\t');
-        if ((tab == NULL) != (i == FIELDS - 1))
-            return false;
-        if (tab != NULL) {
-            *tab = '\0';
-            line = tab + 1;
-        }
+        if (tab == NULL)
+            return i >= FIELDS - 2;
+        *tab = '\0';
+        line = tab + 1;
     }
+    return false;
+}
+
+/* The slot of a URI: its own, or the free one where it belongs. There is always a free one. */
+static size_t *slot_of(const struct umx_issued_index *index, const char *uri)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+
+    for (const char *p = uri; *p != '\0'; p++)
+        hash = (hash ^ (unsigned char)*p) * UINT64_C(1099511628211);
+    for (size_t at = (size_t)hash;; at++) {
+        size_t *slot = &index->slots[at & (2 * index->capacity - 1)];
+        if (*slot == 0 || strcmp(index->agents[*slot - 1].uri, uri) == 0)
+            return slot;
+    }
+}
+
+/* Twice as many, with twice as many slots as agents. */
+static bool grow(struct umx_issued_index *index)
+{
+    struct umx_issued_index larger = *index;
+
+    larger.capacity = index->capacity > 0 ? 2 * index->capacity : 64;
+    larger.slots = calloc(2 * larger.capacity, sizeof *larger.slots);
+    larger.agents =
+        larger.slots != NULL ? realloc(index->agents, larger.capacity * sizeof *larger.agents) : NULL;
+    if (larger.agents == NULL) {
+        free(larger.slots);
+        return false;
+    }
+    for (size_t i = 0; i < larger.count; i++)
+        *slot_of(&larger, larger.agents[i].uri) = i + 1;
+    free(index->slots);
+    *index = larger;
     return true;
 }
 
-int umx_authority_issued_agents(struct umx_authority *authority,
-                                int (*each)(void *user, const char *uri, const char *fqdn, int64_t expires_at),
-                                void *user, struct umx_error *err)
+static struct umx_issued_agent *find_uri(const struct umx_issued_index *index, const char *uri)
 {
+    size_t at = index->capacity > 0 ? *slot_of(index, uri) : 0;
+
+    return at > 0 ? &index->agents[at - 1] : NULL;
+}
+
+static struct umx_issued_agent *add_agent(struct umx_issued_index *index, const char *uri, const char *fqdn)
+{
+    if (index->count == index->capacity && (index->count >= AGENTS_MAX || !grow(index)))
+        return NULL;
+    struct umx_issued_agent made = {.uri = strdup(uri), .fqdn = strdup(fqdn)};
+    if (made.uri == NULL || made.fqdn == NULL) {
+        free(made.uri);
+        free(made.fqdn);
+        return NULL;
+    }
+    *slot_of(index, uri) = index->count + 1;
+    index->agents[index->count] = made;
+    return &index->agents[index->count++];
+}
+
+static int take_line(struct umx_issued_index *index, char *const *fields, struct umx_error *err)
+{
+    int64_t expires_at;
+    struct umx_issued_agent *agent = find_uri(index, fields[6]);
+
+    if (strcmp(fields[1], "revoked") == 0 || strcmp(fields[1], "forgotten") == 0) {
+        if (agent != NULL)
+            agent->revoked = true;
+        if (agent != NULL && fields[1][0] == 'f')
+            agent->forgotten = true;
+        return 0;
+    }
+    if (strcmp(fields[1], "agent") != 0 || umx_clock_parse(fields[5], &expires_at) != 0)
+        return 0;
+    if (agent == NULL && (agent = add_agent(index, fields[6], fields[3])) == NULL)
+        return umx_fail(err, UMX_ERR_MEMORY, "issued.tsv", NULL);
+    if (expires_at > agent->expires_at)
+        agent->expires_at = expires_at;
+    if (strcmp(agent->key, fields[7]) != 0) {
+        memcpy(agent->previous_key, agent->key, sizeof agent->key);
+        umx_text_copy(agent->key, sizeof agent->key, fields[7]);
+    }
+    return 0;
+}
+
+/* What was appended since the last time. A line that is not whole yet is read again. */
+static int refresh(struct umx_authority *authority, struct umx_error *err)
+{
+    struct umx_issued_index *index = &authority->issued;
     char *path = umx_authority_path(authority->data, "ca/issued.tsv");
     FILE *file = path != NULL ? fopen(path, "re") : NULL;
     char line[LINE_MAX_BYTES];
@@ -74,14 +167,50 @@ int umx_authority_issued_agents(struct umx_authority *authority,
         return umx_fail(err, UMX_ERR_MEMORY, authority->data, NULL);
     if (file == NULL && errno != ENOENT)
         status = umx_fail_code(err, UMX_ERR_FILE_UNREADABLE, errno, path, "%s", strerror(errno));
+    if (file != NULL && fseeko(file, index->offset, SEEK_SET) != 0)
+        status = umx_fail_code(err, UMX_ERR_FILE_UNREADABLE, errno, path, "%s", strerror(errno));
     while (status == 0 && file != NULL && fgets(line, sizeof line, file) != NULL) {
-        int64_t expires_at;
-        if (!split(line, fields) || strcmp(fields[1], "agent") != 0 || umx_clock_parse(fields[5], &expires_at) != 0)
-            continue;
-        status = each(user, fields[6], fields[3], expires_at);
+        size_t length = strlen(line);
+        if (length + 1 < sizeof line && line[length - 1] != '\n')
+            break;
+        index->offset += (off_t)length;
+        if (split(line, fields))
+            status = take_line(index, fields, err);
     }
     if (file != NULL)
         fclose(file);
     free(path);
     return status;
+}
+
+int umx_authority_issued_agents(struct umx_authority *authority,
+                                int (*each)(void *user, const struct umx_issued_agent *agent), void *user,
+                                struct umx_error *err)
+{
+    pthread_mutex_lock(&authority->issued.mutex);
+    int status = refresh(authority, err);
+    for (size_t i = 0; status == 0 && i < authority->issued.count; i++)
+        status = each(user, &authority->issued.agents[i]);
+    pthread_mutex_unlock(&authority->issued.mutex);
+    return status;
+}
+
+int umx_authority_mark_agent(struct umx_authority *authority, const char *uri, const char *fqdn, bool forgotten,
+                             struct umx_error *err)
+{
+    const char *name = strrchr(uri, '/');
+
+    return append(authority->data, forgotten ? "forgotten" : "revoked", name != NULL ? name + 1 : uri, fqdn, "-",
+                  umx_clock_now(), uri, "", err);
+}
+
+void umx_issued_free_index(struct umx_issued_index *index)
+{
+    for (size_t i = 0; i < index->count; i++) {
+        free(index->agents[i].uri);
+        free(index->agents[i].fqdn);
+    }
+    free(index->agents);
+    free(index->slots);
+    pthread_mutex_destroy(&index->mutex);
 }

@@ -132,18 +132,41 @@ static int read_serial(X509 *certificate, struct umx_identity *out, struct umx_e
 }
 
 /* Seconds since 1970 without timegm, which not every C library has. */
-static int read_end(X509 *certificate, struct umx_identity *out, struct umx_error *err)
+static bool read_time(const ASN1_TIME *time, int64_t *out)
 {
     ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
     int days = 0;
     int seconds = 0;
-    int ok = epoch != NULL && ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(certificate)) == 1;
+    bool good = epoch != NULL && ASN1_TIME_diff(&days, &seconds, epoch, time) == 1;
 
     ASN1_TIME_free(epoch);
-    if (!ok)
-        return refuse(err, "its end of validity is not usable");
-    out->not_after_at = days * UMX_DAY + seconds * UMX_SECOND;
-    return 0;
+    *out = days * UMX_DAY + seconds * UMX_SECOND;
+    return good;
+}
+
+static int read_life(X509 *certificate, struct umx_identity *out, struct umx_error *err)
+{
+    if (read_time(X509_get0_notBefore(certificate), &out->not_before_at) &&
+        read_time(X509_get0_notAfter(certificate), &out->not_after_at))
+        return 0;
+    return refuse(err, "its validity is not usable");
+}
+
+static int read_key_hash(X509 *certificate, struct umx_identity *out, struct umx_error *err)
+{
+    unsigned char digest[32];
+    unsigned char *der = NULL;
+    struct umx_text hex = {0};
+    int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+    bool good = size > 0 && EVP_Digest(der, (size_t)size, digest, NULL, EVP_sha256(), NULL) == 1;
+
+    if (good)
+        umx_text_add_hex(&hex, digest, sizeof digest);
+    umx_text_copy(out->key, sizeof out->key, umx_text_string(&hex));
+    good = good && !hex.failed;
+    umx_text_free(&hex);
+    OPENSSL_free(der);
+    return good ? 0 : refuse(err, "its public key is not usable");
 }
 
 static X509 *read_leaf(const char *pem, size_t length)
@@ -164,7 +187,8 @@ int umx_identity_parse(const char *pem, size_t length, struct umx_identity *out,
     if (certificate == NULL)
         return refuse(err, "it is empty, too large or not a certificate in PEM");
     if ((status = read_names(certificate, &made, err)) == 0 && (status = read_forest(certificate, &made, err)) == 0 &&
-        (status = read_serial(certificate, &made, err)) == 0 && (status = read_end(certificate, &made, err)) == 0)
+        (status = read_serial(certificate, &made, err)) == 0 && (status = read_life(certificate, &made, err)) == 0 &&
+        (status = read_key_hash(certificate, &made, err)) == 0)
         *out = made;
     X509_free(certificate);
     return status;

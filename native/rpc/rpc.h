@@ -29,6 +29,8 @@ struct umx_identity {
     char fqdn[UMX_FQDN_MAX];     /* the one dNSName of an agent's or controller's certificate, or "" */
     char forest[UMX_FQDN_MAX];   /* operators: forest whose CA proved them (otherName-free: organizationalUnit) */
     char serial[UMX_SERIAL_MAX]; /* lower-case hex */
+    char key[65];                /* SHA-256 of the public key (SubjectPublicKeyInfo), lower-case hex */
+    int64_t not_before_at;
     int64_t not_after_at;
 };
 

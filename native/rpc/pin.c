@@ -1,7 +1,5 @@
-/*
- * A root by its fingerprint. The connection made here carries no word of ours and is closed at once: it only brings the
- * certificates, of which the one with the right SHA-256 is then used to verify the real connection.
- */
+#include "rpc/pin.h"
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -9,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/session.h"
+#include "base/text.h"
 
 enum { CONNECT_SECONDS = 20, NAP_MS = 20, DIGEST = 32 };
 
@@ -59,7 +57,7 @@ static char *find_root(STACK_OF(X509) * chain, const uint8_t wanted[DIGEST])
     return NULL;
 }
 
-int umx_client_fetch_root(const char *target, const char *fingerprint, char **pem, struct umx_error *err)
+int umx_rpc_fetch_root(const char *target, const char *fingerprint, char **pem, struct umx_error *err)
 {
     uint8_t wanted[DIGEST];
     SSL_CTX *context = NULL;
@@ -80,7 +78,7 @@ int umx_client_fetch_root(const char *target, const char *fingerprint, char **pe
         if (BIO_do_connect_retry(bio, CONNECT_SECONDS, NAP_MS) != 1)
             status = umx_fail(err, UMX_ERR_PEER_UNREACHABLE, target, NULL);
         else if ((*pem = find_root(SSL_get_peer_cert_chain(ssl), wanted)) == NULL)
-            status = umx_fail(err, UMX_ERR_TLS_FAILED, target, "it does not present a root with this fingerprint");
+            status = umx_fail(err, UMX_ERR_ROOT_NOT_FOUND, target, NULL);
     }
     BIO_free_all(bio);
     SSL_CTX_free(context);
