@@ -2,6 +2,9 @@
  * A directory of two forests and an agent behind the engine's ports. It lives in a mapped file, so that it survives a
  * controller that is killed, as real ones do. It can answer late, never, or refuse; a frozen forest keeps the write
  * that it was sent and makes it when it thaws.
+ *
+ * A request is answered whole or not at all, as by a server of its own: what a killed controller left half-way in here,
+ * because another of its threads was in the middle of a request, is taken back by the next one that looks.
  */
 #ifndef UMX_TESTS_UNIT_ENGINE_FAKE_H
 #define UMX_TESTS_UNIT_ENGINE_FAKE_H
@@ -10,6 +13,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +77,6 @@ struct fake_user {
 
 struct fake {
     pthread_mutex_t mutex; /* robust: a killed child may hold it */
-    struct fake_object objects[FAKE_OBJECTS];
     int object_count;
     uint8_t next_guid;
     bool frozen[2];
@@ -90,7 +93,6 @@ struct fake {
     struct fake_batch batches[FAKE_BATCHES];
     int batch_count;
     int items_done;
-    struct fake_user users[FAKE_USERS];
     int user_count;
     char bad_item[48]; /* items with this text fail */
     int lag;           /* collections that still show what was before */
@@ -106,9 +108,47 @@ struct fake {
     int released;
     void (*meanwhile)(void *user); /* done once, when the next request comes; only within one process */
     void *meanwhile_user;
+    struct fake_object objects[FAKE_OBJECTS]; /* what is long comes last: only the part in use is copied */
+    struct fake_user users[FAKE_USERS];
+};
+
+struct fake_file {
+    struct fake now;
+    struct fake before; /* as it was when the mutex was taken */
+    atomic_bool changing;
 };
 
 static const char *const fake_forests[2] = {"exchange.test", "lync.test"};
+
+/* Everything but the mutex. */
+static inline void fake_copy(struct fake *to, const struct fake *from)
+{
+    const size_t head = offsetof(struct fake, object_count);
+
+    memcpy((char *)to + head, (const char *)from + head, offsetof(struct fake, objects) - head);
+    memcpy(to->objects, from->objects, (size_t)from->object_count * sizeof *to->objects);
+    memcpy(to->users, from->users, (size_t)from->user_count * sizeof *to->users);
+}
+
+static inline void fake_lock(struct fake *fake)
+{
+    struct fake_file *file = (struct fake_file *)fake;
+
+    if (pthread_mutex_lock(&fake->mutex) == EOWNERDEAD) {
+        if (atomic_load(&file->changing))
+            fake_copy(&file->now, &file->before);
+        pthread_mutex_consistent(&fake->mutex);
+    }
+    atomic_store(&file->changing, false);
+    fake_copy(&file->before, &file->now);
+    atomic_store(&file->changing, true);
+}
+
+static inline void fake_unlock(struct fake *fake)
+{
+    atomic_store(&((struct fake_file *)fake)->changing, false);
+    pthread_mutex_unlock(&fake->mutex);
+}
 
 static inline struct fake *fake_open(const char *path)
 {
@@ -118,10 +158,10 @@ static inline struct fake *fake_open(const char *path)
     if (fd < 0)
         abort();
     fresh = lseek(fd, 0, SEEK_END) == 0;
-    if (fresh && ftruncate(fd, (off_t)sizeof(struct fake)) != 0)
+    if (fresh && ftruncate(fd, (off_t)sizeof(struct fake_file)) != 0)
         abort();
-    struct fake *fake = mmap(NULL, sizeof *fake, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (fake == MAP_FAILED)
+    struct fake_file *file = mmap(NULL, sizeof *file, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (file == MAP_FAILED)
         abort();
     close(fd);
     if (fresh) {
@@ -129,26 +169,17 @@ static inline struct fake *fake_open(const char *path)
         pthread_mutexattr_init(&attributes);
         pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
         pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-        pthread_mutex_init(&fake->mutex, &attributes);
+        pthread_mutex_init(&file->now.mutex, &attributes);
         pthread_mutexattr_destroy(&attributes);
     }
-    return fake;
+    fake_lock(&file->now); /* what was left half-way is gone before anybody looks */
+    fake_unlock(&file->now);
+    return &file->now;
 }
 
 static inline void fake_close(struct fake *fake)
 {
-    munmap(fake, sizeof *fake);
-}
-
-static inline void fake_lock(struct fake *fake)
-{
-    if (pthread_mutex_lock(&fake->mutex) == EOWNERDEAD)
-        pthread_mutex_consistent(&fake->mutex);
-}
-
-static inline void fake_unlock(struct fake *fake)
-{
-    pthread_mutex_unlock(&fake->mutex);
+    munmap(fake, sizeof(struct fake_file));
 }
 
 static inline int fake_forest(const char *name)

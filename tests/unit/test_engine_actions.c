@@ -39,7 +39,7 @@ static const char *line_of(struct stage *s, int user)
 
 static bool settles(struct stage *s, const char *name, const char *id, Umx__PlanStep__State wanted)
 {
-    for (int64_t end = umx_clock_monotonic() + 10 * UMX_SECOND; umx_clock_monotonic() < end;) {
+    for (int64_t end = umx_clock_monotonic() + STAGE_PATIENCE; umx_clock_monotonic() < end;) {
         if (stage_step(s, name, id) == wanted)
             return true;
         usleep(5000);
@@ -82,6 +82,7 @@ static void test_promise_broken(void **state)
     struct umx_arena *arena = umx_arena_new(64 * 1024 * 1024);
     (void)state;
 
+    stage_hurry(s, 400 * UMX_MILLISECOND, STAGE_PATIENCE);
     store_users(s, "p", 3);
     s->fake->lag = 1000000;
     assert_int_equal(stage_start(s, "p"), 0);
@@ -320,6 +321,7 @@ static void test_away(void **state)
     size_t count = 0;
     (void)state;
 
+    stage_hurry(s, STAGE_PATIENCE, 200 * UMX_MILLISECOND);
     draft_users(s, &draft, 2);
     draft_modify(&draft, 1, CONTACT, "msRTCSIP-Line", "tel:+1", "tel:+2");
     assert_int_equal(draft_store(s, &draft), 0);
@@ -347,6 +349,7 @@ static void test_away_before_verification(void **state)
     struct stage *s = lab();
     (void)state;
 
+    stage_hurry(s, STAGE_PATIENCE, 200 * UMX_MILLISECOND);
     store_users(s, "p", 2);
     s->fake->lag = 1000000;
     assert_int_equal(stage_start(s, "p"), 0);
@@ -394,6 +397,7 @@ static void test_gate_promise(void **state)
     struct stage *s = lab();
     (void)state;
 
+    stage_hurry(s, 400 * UMX_MILLISECOND, STAGE_PATIENCE);
     start_gate(s, false);
     assert_int_equal(confirm(s, "s1", NULL, NULL, 0), 0);
     assert_int_equal(stage_wait(s, "p", false), STATE(FAILED)); /* it was said, and is not so */

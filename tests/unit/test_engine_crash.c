@@ -72,13 +72,45 @@ static bool scenario(struct stage *s)
     return drive(s, "p-undo");
 }
 
+/* All that is needed to see why, without another run: both plans, step by step, and every entry. */
+static void print_stage(const char *who, struct stage *s)
+{
+    static const char *const names[] = {"p", "p-undo"};
+    struct umx_arena *arena = umx_arena_new(64 * 1024 * 1024);
+    Umx__Journal **entries = NULL;
+    struct umx_text text = {0};
+    struct umx_error none = {0};
+    size_t count = 0;
+
+    umx_text_addf(&text, "%s, process %d in %s, the last error is UMX-%d %s: %s\n", who, (int)getpid(), s->path,
+                  (int)s->err.id, s->err.what, umx_error_why(&s->err));
+    for (size_t i = 0; i < 2; i++) {
+        umx_text_addf(&text, "plan %s: state %d, steps", names[i], (int)stage_state(s, names[i]));
+        for (int k = 1; k <= 12; k++) {
+            char id[8];
+            snprintf(id, sizeof id, "s%d", k);
+            umx_text_addf(&text, " %d", (int)stage_step(s, names[i], id));
+        }
+        umx_text_adds(&text, "\n");
+    }
+    if (umx_engine_audit(s->engine, NULL, 0, 0, arena, &entries, &count, &none) != 0)
+        count = 0;
+    for (size_t i = 0; i < count; i++) {
+        umx_reflect_json(&entries[i]->base, &text);
+        umx_text_adds(&text, "\n");
+    }
+    fputs(umx_text_string(&text), stderr); /* print_error() keeps 1024 characters */
+    umx_text_free(&text);
+    umx_arena_free(arena);
+}
+
 static int child(const char *path)
 {
     struct stage *s = stage_make(path, UMX_POLICY_BOTH_SIDES);
     bool good = scenario(s);
 
     if (!good)
-        umx_log_error("child", &s->err);
+        print_stage("child", s);
     stage_end(s, false);
     return good ? 0 : 3;
 }
@@ -98,6 +130,8 @@ static bool run_child(const char *path, const char *point, int pass)
     int status = 0;
     assert_true(pid > 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (!(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
+        fprintf(stderr, "%s in %s: wait status %#x\n", variable, path, (unsigned)status);
     if (WIFSIGNALED(status)) {
         assert_int_equal(WTERMSIG(status), SIGKILL);
         return true;
@@ -196,8 +230,8 @@ static void check_after(const char *path, const char *point, int pass, const cha
     char *found = picture(s->fake);
 
     if (!good || strcmp(found, expected) != 0) {
-        umx_log_error("parent", &s->err);
-        print_error("%s pass %d\nexpected\n%s\nfound\n%s\n", point, pass, expected, found);
+        fprintf(stderr, "%s pass %d\nexpected\n%s\nfound\n%s\n", point, pass, expected, found);
+        print_stage("parent", s);
     }
     assert_true(good);
     assert_string_equal(found, expected);
