@@ -4,17 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "controller/authority_internal.h"
-
-char *umx_authority_path(const char *data, const char *name)
-{
-    struct umx_text path = {0};
-
-    umx_text_addf(&path, "%s/%s", data, name);
-    return path.data; /* NULL when it failed at the first addition, which this is */
-}
 
 int umx_authority_uuid(char out[37], struct umx_error *err)
 {
@@ -56,78 +47,30 @@ int umx_authority_check_fqdn(const char *fqdn, struct umx_error *err)
     return status;
 }
 
-static int make_tls(struct umx_authority *authority, struct umx_error *err)
-{
-    struct umx_text chain = {0};
-
-    umx_text_adds(&chain, authority->controller.chain);
-    umx_text_adds(&chain, authority->controller.root);
-    if (chain.failed) {
-        umx_text_free(&chain);
-        return umx_fail(err, UMX_ERR_MEMORY, authority->data, NULL);
-    }
-    authority->presented = chain.data;
-    authority->tls = umx_identity_file_tls(&authority->controller);
-    authority->tls.chain = authority->presented;
-    return 0;
-}
-
-/* The root's key is not looked at: it may be anywhere by now. */
-static int load(struct umx_authority *authority, struct umx_error *err)
-{
-    char *certificate_path = umx_authority_path(authority->data, "ca/intermediate.pem");
-    char *key_path = umx_authority_path(authority->data, "ca/intermediate.key");
-    char *controller_path = umx_authority_path(authority->data, "ca/controller.pem");
-    char *key = NULL;
-    size_t length;
-    int status;
-
-    if (certificate_path == NULL || key_path == NULL || controller_path == NULL) {
-        status = umx_fail(err, UMX_ERR_MEMORY, authority->data, NULL);
-        goto out;
-    }
-    status = umx_private_file_read(certificate_path, UMX_IDENTITY_FILE_MAX, &authority->intermediate_pem, &length, err);
-    if (status == 0)
-        status = umx_private_file_read(key_path, UMX_IDENTITY_FILE_MAX, &key, &length, err);
-    if (status == 0)
-        status = umx_certificate_read(authority->intermediate_pem, certificate_path, &authority->intermediate, err);
-    if (status == 0)
-        status = umx_certificate_read_key(key, key_path, &authority->key, err);
-    if (status == 0 && X509_check_private_key(authority->intermediate, authority->key) != 1)
-        status = umx_certificate_fail(err, UMX_ERR_IDENTITY_FILE_INVALID, key_path);
-    if (status == 0)
-        status = umx_identity_file_load(controller_path, &authority->controller, err);
-    if (status == 0 && authority->controller.identity.role != UMX_ROLE_CONTROLLER)
-        status = umx_fail(err, UMX_ERR_IDENTITY_FILE_INVALID, controller_path, "it is not a controller's");
-    if (status == 0)
-        status = make_tls(authority, err);
-out:
-    umx_private_free(key);
-    free(certificate_path);
-    free(key_path);
-    free(controller_path);
-    return status;
-}
-
 int umx_authority_open(const char *data, struct umx_authority **out, struct umx_error *err)
 {
     struct umx_authority *authority = calloc(1, sizeof *authority);
-    char *root = umx_authority_path(data, "root.pem");
-    struct stat found;
+    int lock = -1;
     int status = 0;
 
     *out = NULL;
-    if (authority == NULL || root == NULL || (authority->data = strdup(data)) == NULL)
-        status = umx_fail(err, UMX_ERR_MEMORY, data, NULL);
-    else if (stat(root, &found) != 0)
-        status = umx_fail(err, UMX_ERR_DEPLOYMENT_MISSING, data, NULL);
-    if (authority != NULL) {
-        pthread_mutex_init(&authority->mutex, NULL);
-        pthread_mutex_init(&authority->issued.mutex, NULL);
+    if (authority == NULL || (authority->data = strdup(data)) == NULL) {
+        free(authority);
+        return umx_fail(err, UMX_ERR_MEMORY, data, NULL);
     }
+    pthread_mutex_init(&authority->mutex, NULL);
+    pthread_mutex_init(&authority->issued.mutex, NULL);
+    pthread_rwlock_init(&authority->turning, NULL);
+    authority_progress_init(&authority->progress);
+    if (!authority_there(data, "root.pem"))
+        status = umx_fail(err, UMX_ERR_DEPLOYMENT_MISSING, data, NULL);
     if (status == 0)
-        status = load(authority, err);
-    free(root);
+        status = authority_lock(data, &lock, err);
+    if (status == 0)
+        status = authority_view_load(data, &authority->view, err);
+    authority_unlock(lock);
+    if (status == 0)
+        status = authority_progress_load(authority, err);
     if (status == 0)
         *out = authority;
     else
@@ -139,33 +82,51 @@ void umx_authority_close(struct umx_authority *authority)
 {
     if (authority == NULL)
         return;
-    umx_identity_file_free(&authority->controller);
-    X509_free(authority->intermediate);
-    EVP_PKEY_free(authority->key);
-    free(authority->intermediate_pem);
+    while (authority->view != NULL) {
+        struct authority_view *older = authority->view->older;
+        authority_view_free(authority->view);
+        authority->view = older;
+    }
+    authority_progress_free(&authority->progress);
     umx_issued_free_index(&authority->issued);
-    free(authority->presented);
     free(authority->data);
+    pthread_rwlock_destroy(&authority->turning);
     pthread_mutex_destroy(&authority->mutex);
     free(authority);
 }
 
+/* Texts of a view stay until the authority is closed. */
+static const struct authority_view *view_of(const struct umx_authority *authority)
+{
+    pthread_rwlock_t *turning = &((struct umx_authority *)(uintptr_t)authority)->turning;
+
+    pthread_rwlock_rdlock(turning);
+    const struct authority_view *view = authority->view;
+    pthread_rwlock_unlock(turning);
+    return view;
+}
+
 const char *umx_authority_deployment(const struct umx_authority *authority)
 {
-    return authority->controller.identity.deployment;
+    return view_of(authority)->controller.identity.deployment;
 }
 
 const char *umx_authority_identity(const struct umx_authority *authority)
 {
-    return authority->controller.identity.uri;
+    return view_of(authority)->controller.identity.uri;
 }
 
 const struct umx_rpc_tls *umx_authority_tls(const struct umx_authority *authority)
 {
-    return &authority->tls;
+    return &view_of(authority)->tls;
 }
 
 const char *umx_authority_root(const struct umx_authority *authority)
 {
-    return authority->controller.root;
+    return view_of(authority)->controller.root;
+}
+
+const struct umx_trust *umx_authority_trust(const struct umx_authority *authority)
+{
+    return &view_of(authority)->trust;
 }

@@ -7,8 +7,14 @@
  *   ca/intermediate.pem  the one online authority, and ca/intermediate.key
  *   ca/controller.pem    the controller's identity file (rpc/identity_file.h)
  *   ca/issued.tsv        one line for each certificate issued; appended to, also by `umxd issue` beside a controller
+ *   ca/next/             intermediate.pem, intermediate.key and, for a new root, root.pem: staged, or what a rotation
+ *                        leads to
+ *   ca/rotation          the rotation that is under way; ca/progress.tsv: who has followed
+ *   ca/past/             intermediates that are no longer accepted, certificates only
+ *   ca/lock              held while any of these is read or changed
  *
- * An open authority is read-only except for issued.tsv, and may be used from any thread.
+ * An open authority may be used from any thread. Of what is on disk a running controller follows only its own rotations
+ * and ca/issued.tsv.
  */
 #ifndef UMX_CONTROLLER_AUTHORITY_H
 #define UMX_CONTROLLER_AUTHORITY_H
@@ -17,14 +23,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "base/world.h"
 #include "rpc/rpc.h"
+#include "rpc/trust.h"
 #include "umx/v1/operator.pb-c.h"
 
 struct umx_authority;
 
+#define UMX_ROOT_LIFE (20 * 365 * UMX_DAY)
+#define UMX_INTERMEDIATE_LIFE (5 * 365 * UMX_DAY)
 #define UMX_AGENT_LIFE (30 * UMX_DAY)          /* renewed on the agent's own stream */
 #define UMX_AGENT_LIFE_BY_HAND (365 * UMX_DAY) /* `umxd issue agent` */
 #define UMX_OPERATOR_LIFE (7 * UMX_DAY)
@@ -44,8 +55,11 @@ void umx_authority_close(struct umx_authority *authority); /* NULL is allowed */
 const char *umx_authority_deployment(const struct umx_authority *authority);
 /* umx://DEPLOYMENT/controller/NAME. */
 const char *umx_authority_identity(const struct umx_authority *authority);
-/* For umx_rpc_server_start; lives as long as the authority. */
+/* For umx_rpc_server_start, and for umx_rpc_server_reload after a rotation moved or the controller's certificate was
+ * renewed; lives as long as the authority. */
 const struct umx_rpc_tls *umx_authority_tls(const struct umx_authority *authority);
+/* Roots and authorities that are trusted now; lives as long as the authority. */
+const struct umx_trust *umx_authority_trust(const struct umx_authority *authority);
 /* The root in PEM. */
 const char *umx_authority_root(const struct umx_authority *authority);
 
@@ -76,8 +90,8 @@ int umx_authority_issue_controller(struct umx_authority *authority, const char *
 
 /* What a request (PKCS#10, DER) is, as far as it proves itself: UMX_ERR_CSR_INVALID, KEY_WEAK, REQUEST_SIGNATURE. */
 struct umx_request_facts {
-    char key[65];         /* SHA-256 of its public key, hex */
-    uint8_t content[32];  /* SHA-256 of what is signed in it: the same request again has the same */
+    char key[65];        /* SHA-256 of its public key, hex */
+    uint8_t content[32]; /* SHA-256 of what is signed in it: the same request again has the same */
 };
 int umx_authority_request_facts(const uint8_t *request, size_t length, struct umx_request_facts *out,
                                 struct umx_error *err);
@@ -92,9 +106,10 @@ int umx_authority_agent_name(char name[37], struct umx_error *err);
 struct umx_issued_agent {
     char *uri;
     char *fqdn;
-    int64_t expires_at;    /* of the one that ends last */
-    char key[65];          /* SHA-256 of the newest certificate's public key, hex; "" when not known */
-    char previous_key[65]; /* of the one before it, when it was another */
+    int64_t expires_at;          /* of the one that ends last */
+    char key[65];                /* SHA-256 of the newest certificate's public key, hex; "" when not known */
+    char issuer[UMX_KEY_ID_MAX]; /* key identifier of the newest certificate's issuer; "" when not known */
+    char previous_key[65];       /* of the one before it, when it was another */
     bool revoked;
     bool forgotten; /* revoked, and not to be shown */
 };
@@ -109,6 +124,68 @@ int umx_authority_issued_agents(struct umx_authority *authority,
  * of enrolment.h. */
 int umx_authority_mark_agent(struct umx_authority *authority, const char *uri, const char *fqdn, bool forgotten,
                              struct umx_error *err);
+
+/* ---- what the deployment's own certificates are, and a rotation's state */
+
+/* As items of `umx ca status`, in the arena: roots, intermediates (current, next, staged, past), the controller's.
+ * Counts are those of valid certificates in ca/issued.tsv. */
+int umx_authority_certificates(struct umx_authority *authority, struct umx_arena *arena,
+                               Umx__AuthorityCertificate ***out, size_t *count, struct umx_error *err);
+/* The valid ones as rows of the table `certificate`, in the store named "umx" of the controller's name. */
+int umx_authority_add_rows(struct umx_authority *authority, struct umx_world *world, struct umx_error *err);
+
+/* Renews the controller's own certificate when less than a third of its life is left at `now`. *renewed: the listeners
+ * have to be reloaded. */
+int umx_authority_renew_controller(struct umx_authority *authority, int64_t now, bool *renewed, struct umx_error *err);
+
+/* ---- rotation (docs/operate.md)
+ *
+ * staged -> begin -> [agents take the trust in both, then renew by the next] -> complete
+ *                 -> rollback -> [agents renew by the one before] -> complete
+ */
+
+enum umx_rotation_state { UMX_ROTATION_NONE, UMX_ROTATION_STAGED, UMX_ROTATION_FORWARD, UMX_ROTATION_BACK };
+
+struct umx_rotation {
+    enum umx_rotation_state state;
+    bool root;
+    int64_t begun_at;
+    char begun_by[UMX_IDENTITY_MAX];
+    char error[256]; /* staged: why it cannot be used; "" when it can */
+};
+
+void umx_authority_rotation(struct umx_authority *authority, struct umx_rotation *out);
+
+/* On the controller's host, beside a running controller or without one. A new intermediate, signed with the root's key
+ * in root_key_file; or a new root, whose key is written to root_key_file (a file that is not there yet: on the medium
+ * that is taken away), and an intermediate below it. They wait below ca/next until a rotation begins.
+ * UMX_ERR_AUTHORITY_STAGED, UMX_ERR_ROTATION_UNDER_WAY, UMX_ERR_AUTHORITY_INVALID. */
+int umx_authority_stage_intermediate(const char *data, const char *root_key_file, struct umx_error *err);
+int umx_authority_stage_root(const char *data, const char *root_key_file, struct umx_error *err);
+/* Removes what is staged. */
+int umx_authority_discard(const char *data, struct umx_error *err);
+
+/* What these change is durable before it is used, and continues after a crash anywhere. begin: also forward again after
+ * a rollback; begun already: 0. The caller reloads the listeners and tells the agents. */
+int umx_authority_begin(struct umx_authority *authority, bool root, const char *actor, struct umx_error *err);
+int umx_authority_rollback(struct umx_authority *authority, struct umx_error *err);
+/* Refuses (UMX_ERR_ROTATION_LAGGARDS, naming some) while an agent with a valid certificate has not followed, but for
+ * those in leave_behind: FQDNs or identities; one that is no agent: UMX_ERR_AGENT_UNKNOWN. */
+int umx_authority_complete(struct umx_authority *authority, const char *const *leave_behind, size_t count,
+                           struct umx_error *err);
+
+/* What an agent shows when it attaches, and when it has taken a trust (id: UMX_TRUST_ID bytes, or NULL). Any thread,
+ * cheap. */
+struct umx_heard {
+    bool tell;  /* it keeps another trust than the one of now: tell it */
+    bool renew; /* it keeps the trust, and its certificate is of the authority that goes */
+};
+struct umx_heard umx_authority_heard(struct umx_authority *authority, const struct umx_identity *agent,
+                                     const uint8_t *id);
+
+/* Agents with valid certificates that have not followed; state is filled by the caller. In the arena. */
+int umx_authority_laggards(struct umx_authority *authority, struct umx_arena *arena, Umx__AuthorityLaggard ***out,
+                           size_t *count, size_t *agents, struct umx_error *err);
 
 /* ---- the proof by a forest's operator CA */
 

@@ -1,5 +1,8 @@
 /*
  * The authority's inside, for authority*.c and issued.c.
+ *
+ * Locks, in this order: mutex (one agent is issued at a time), turning (held for reading by whoever issues or looks,
+ * for writing while the deployment turns to other certificates), progress.mutex.
  */
 #ifndef UMX_CONTROLLER_AUTHORITY_INTERNAL_H
 #define UMX_CONTROLLER_AUTHORITY_INTERNAL_H
@@ -12,6 +15,56 @@
 #include "controller/authority.h"
 #include "controller/certificate.h"
 #include "rpc/identity_file.h"
+#include "rpc/trust.h"
+
+/* A root and the intermediate below it. */
+struct authority_pair {
+    char *root;         /* PEM */
+    char *intermediate; /* PEM */
+    X509 *certificate;  /* of the intermediate; NULL: there is no such pair */
+    EVP_PKEY *key;
+    char key_id[UMX_KEY_ID_MAX]; /* of the intermediate, as umx_identity.issuer names it */
+};
+
+/* ca/rotation. From `completing` on there is no way back: whoever opens the deployment next finishes it. */
+enum authority_phase { ROTATION_NONE, ROTATION_OPEN, ROTATION_COMPLETING, ROTATION_CLEANING };
+
+struct authority_rotation {
+    enum authority_phase phase;
+    bool root; /* of the root too */
+    bool back; /* rolling back: agents return to what was before */
+    int64_t begun_at;
+    char begun_by[UMX_IDENTITY_MAX];
+};
+
+/* What the files said at one time. Replaced as a whole; the old one stays until the end, without its keys, since its
+ * texts may be in somebody's hands. */
+struct authority_view {
+    struct authority_view *older;
+    struct authority_pair current;
+    struct authority_pair next; /* while a rotation is under way */
+    struct authority_rotation rotation;
+    struct umx_identity_file controller; /* its root is the current one */
+    char *presented;                     /* chain with the root, which clients that only know its fingerprint need */
+    struct umx_trust trust;
+    struct umx_rpc_tls tls;
+};
+
+/* What is known of agents: whose certificate they showed last, and which trust they keep. */
+struct authority_follower {
+    struct authority_follower *next;
+    char issuer[UMX_KEY_ID_MAX];
+    uint8_t trust[UMX_TRUST_ID];
+    bool has_trust;
+    char uri[]; /* of the identity */
+};
+
+enum { FOLLOWER_SLOTS = 4096 };
+
+struct authority_progress {
+    pthread_mutex_t mutex;
+    struct authority_follower *slots[FOLLOWER_SLOTS];
+};
 
 /* issued.c: the agents of issued.tsv up to an offset. */
 struct umx_issued_index {
@@ -25,14 +78,11 @@ struct umx_issued_index {
 
 struct umx_authority {
     char *data;
-    char *intermediate_pem;
-    X509 *intermediate;
-    EVP_PKEY *key;
-    struct umx_identity_file controller; /* its root is the deployment's */
-    char *presented; /* chain with the root, which clients that only know its fingerprint need */
-    struct umx_rpc_tls tls;
     struct umx_issued_index issued;
     pthread_mutex_t mutex; /* one agent is issued at a time, so that an FQDN gets one uuid */
+    pthread_rwlock_t turning;
+    struct authority_view *view;
+    struct authority_progress progress;
 };
 
 /* data/name, malloc'ed; NULL: out of memory. */
@@ -45,6 +95,60 @@ int umx_authority_uuid(char out[37], struct umx_error *err);
 int umx_authority_check_name(const char *name, size_t max, struct umx_error *err);
 int umx_authority_check_fqdn(const char *fqdn, struct umx_error *err);
 
+/* ---- authority_files.c: below the data directory */
+
+int authority_write(const char *data, const char *name, const struct umx_text *text, struct umx_error *err);
+int authority_write_key(const char *data, const char *name, const EVP_PKEY *key, struct umx_error *err);
+int authority_write_certificate(const char *data, const char *name, const X509 *certificate, struct umx_error *err);
+int authority_make_directory(const char *data, const char *name, struct umx_error *err);
+bool authority_there(const char *data, const char *name);
+/* What is not there counts as removed. */
+int authority_remove(const char *data, const char *name, struct umx_error *err);
+/* A whole file, malloc.ed; umx_private_free. UMX_ERR_FILE_UNREADABLE. */
+int authority_read(const char *data, const char *name, char **text, struct umx_error *err);
+/* One process at a time changes a deployment's certificates. */
+int authority_lock(const char *data, int *fd, struct umx_error *err);
+void authority_unlock(int fd);
+
+/* ---- authority_view.c */
+
+int authority_pair_load(const char *data, const char *root, const char *directory, struct authority_pair *out,
+                        struct umx_error *err);
+void authority_pair_free(struct authority_pair *pair);
+/* Everything below the data directory; ends what a crash left half done. The deployment's lock is held. */
+int authority_view_load(const char *data, struct authority_view **out, struct umx_error *err);
+void authority_view_free(struct authority_view *view);
+/* Puts the files' new state in the place of the old one. `turning` is held for writing. */
+int authority_view_replace(struct umx_authority *authority, struct umx_error *err);
+int authority_key_id(const X509 *certificate, char out[UMX_KEY_ID_MAX]);
+
+/* ---- authority_stage.c */
+
+/* A root (issuer NULL) or an intermediate, with a fresh key. */
+int authority_make_pair(const char *deployment, const char *what, int path_length, int64_t life, X509 *issuer,
+                        EVP_PKEY *issuer_key, EVP_PKEY **key, X509 **certificate, struct umx_error *err);
+
+/* ---- authority_rotate.c */
+
+int authority_rotation_read(const char *data, struct authority_rotation *out, struct umx_error *err);
+/* Continues from a rotation that was being completed or cleaned up; a no-op otherwise. */
+int authority_rotation_finish(const char *data, struct authority_rotation *rotation, struct umx_error *err);
+
+/* ---- authority_progress.c */
+
+void authority_progress_init(struct authority_progress *progress);
+void authority_progress_free(struct authority_progress *progress);
+/* Reads back what was noted during the rotation that is under way. */
+int authority_progress_load(struct umx_authority *authority, struct umx_error *err);
+/* Whether the agent keeps the view's trust. */
+bool authority_progress_trusts(struct umx_authority *authority, const char *uri);
+/* The authority that shall issue for an identity (NULL: a new one): `turning` is held. */
+const struct authority_pair *authority_issuer(struct umx_authority *authority, const char *uri);
+
+/* umx_authority_laggards with `turning` held. */
+int authority_laggards(struct umx_authority *authority, struct umx_arena *arena, Umx__AuthorityLaggard ***out,
+                       size_t *count, size_t *agents, struct umx_error *err);
+
 /* The leaf of a role: fills out, records it in issued.tsv. */
 struct umx_authority_leaf {
     const char *role; /* agent, operator, controller */
@@ -56,14 +160,26 @@ struct umx_authority_leaf {
     const char *const *addresses;
     size_t address_count;
     int64_t life;
+    bool renewal; /* of an agent that is known by its stream, and may have followed a rotation */
 };
 int umx_authority_issue(struct umx_authority *authority, const struct umx_authority_leaf *leaf, EVP_PKEY *key,
                         struct umx_issued *out, struct umx_error *err);
+/* The same by one authority; `turning` is held. */
+int authority_issue_by(struct umx_authority *authority, const struct authority_pair *issuer,
+                       const struct umx_authority_leaf *leaf, EVP_PKEY *key, struct umx_issued *out,
+                       struct umx_error *err);
+/* The controller's identity file with a fresh key, for the names of the one it has; `turning` is held. */
+int authority_controller_again(struct umx_authority *authority, const struct authority_pair *issuer,
+                               struct umx_text *pem, struct umx_error *err);
 
 /* issued.tsv */
 int umx_issued_add(const char *data, const struct umx_authority_leaf *leaf, const struct umx_identity *identity,
                    struct umx_error *err);
 void umx_issued_free_index(struct umx_issued_index *index);
+/* Every line of an operator's certificate, the oldest first. */
+int umx_issued_operators(const char *data,
+                         int (*each)(void *user, const char *uri, const char *issuer, int64_t expires_at), void *user,
+                         struct umx_error *err);
 
 /* The key of a PKCS#10 request whose signature and strength are right: UMX_ERR_CSR_INVALID, KEY_WEAK,
  * REQUEST_SIGNATURE. */

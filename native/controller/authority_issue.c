@@ -20,7 +20,7 @@ void umx_issued_free(struct umx_issued *issued)
     *issued = (struct umx_issued){0};
 }
 
-static int fill_issued(struct umx_authority *authority, const X509 *leaf, struct umx_issued *out,
+static int fill_issued(const struct authority_pair *issuer, const X509 *leaf, struct umx_issued *out,
                        struct umx_identity *identity, struct umx_error *err)
 {
     struct umx_text chain = {0};
@@ -29,8 +29,8 @@ static int fill_issued(struct umx_authority *authority, const X509 *leaf, struct
     if (status == 0)
         status = umx_identity_parse(chain.data, chain.length, identity, err);
     if (status == 0) {
-        umx_text_adds(&chain, authority->intermediate_pem);
-        umx_text_adds(&chain, authority->controller.root);
+        umx_text_adds(&chain, issuer->intermediate);
+        umx_text_adds(&chain, issuer->root);
         if (chain.failed)
             status = umx_fail(err, UMX_ERR_MEMORY, "a certificate", NULL);
     }
@@ -44,8 +44,9 @@ static int fill_issued(struct umx_authority *authority, const X509 *leaf, struct
     return 0;
 }
 
-int umx_authority_issue(struct umx_authority *authority, const struct umx_authority_leaf *leaf, EVP_PKEY *key,
-                        struct umx_issued *out, struct umx_error *err)
+int authority_issue_by(struct umx_authority *authority, const struct authority_pair *issuer,
+                       const struct umx_authority_leaf *leaf, EVP_PKEY *key, struct umx_issued *out,
+                       struct umx_error *err)
 {
     struct umx_identity identity = {0};
     struct umx_text uri = {0};
@@ -64,12 +65,12 @@ int umx_authority_issue(struct umx_authority *authority, const struct umx_author
                                         .not_after_at = now + leaf->life};
 
     *out = (struct umx_issued){0};
-    umx_text_addf(&uri, "umx://%s/%s/%s", umx_authority_deployment(authority), leaf->role, leaf->name);
+    umx_text_addf(&uri, "umx://%s/%s/%s", authority->view->controller.identity.deployment, leaf->role, leaf->name);
     spec.uri = umx_text_string(&uri);
-    int status = umx_certificate_make(&spec, key, authority->intermediate, authority->key, &made, err);
+    int status = umx_certificate_make(&spec, key, issuer->certificate, issuer->key, &made, err);
     /* It is read back as everybody else will read it: nothing leaves that umx would refuse. */
     if (status == 0)
-        status = fill_issued(authority, made, out, &identity, err);
+        status = fill_issued(issuer, made, out, &identity, err);
     if (status == 0 && strcmp(identity.uri, umx_text_string(&uri)) != 0)
         status = umx_fail(err, UMX_ERR_INTERNAL, umx_text_string(&uri), NULL);
     if (status == 0)
@@ -78,6 +79,20 @@ int umx_authority_issue(struct umx_authority *authority, const struct umx_author
         umx_issued_free(out);
     umx_text_free(&uri);
     X509_free(made);
+    return status;
+}
+
+int umx_authority_issue(struct umx_authority *authority, const struct umx_authority_leaf *leaf, EVP_PKEY *key,
+                        struct umx_issued *out, struct umx_error *err)
+{
+    struct umx_text uri = {0};
+
+    pthread_rwlock_rdlock(&authority->turning);
+    umx_text_addf(&uri, "umx://%s/%s/%s", authority->view->controller.identity.deployment, leaf->role, leaf->name);
+    const struct authority_pair *issuer = authority_issuer(authority, leaf->renewal ? umx_text_string(&uri) : NULL);
+    int status = authority_issue_by(authority, issuer, leaf, key, out, err);
+    pthread_rwlock_unlock(&authority->turning);
+    umx_text_free(&uri);
     return status;
 }
 
@@ -188,7 +203,8 @@ int umx_authority_renew_agent(struct umx_authority *authority, const uint8_t *re
                                       .common_name = agent->fqdn,
                                       .dns = dns,
                                       .dns_count = 1,
-                                      .life = UMX_AGENT_LIFE};
+                                      .life = UMX_AGENT_LIFE,
+                                      .renewal = true};
     EVP_PKEY *key = NULL;
     int status = 0;
 

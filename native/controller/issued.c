@@ -1,6 +1,7 @@
 /*
  * ca/issued.tsv: what was issued, a line each, in the order of issue:
- * time, role, name, fqdn or forest, serial, end of validity, URI, SHA-256 of the public key (older lines have none).
+ * time, role, name, fqdn or forest, serial, end of validity, URI, SHA-256 of the public key, key identifier
+ * of the issuer (older lines lack one or both).
  * Roles `revoked` and `forgotten` take back what the URI was given. Lines are appended in one write, so that `umxd
  * issue` beside a running controller does no harm; a line that is cut (a crash) is skipped.
  *
@@ -16,10 +17,10 @@
 
 #include "controller/authority_internal.h"
 
-enum { LINE_MAX_BYTES = 2048, FIELDS = 8, AGENTS_MAX = 1000000 };
+enum { LINE_MAX_BYTES = 2048, FIELDS = 9, AGENTS_MAX = 1000000 };
 
 static int append(const char *data, const char *role, const char *name, const char *where, const char *serial,
-                  int64_t expires_at, const char *uri, const char *key, struct umx_error *err)
+                  int64_t expires_at, const char *uri, const char *key, const char *issuer, struct umx_error *err)
 {
     struct umx_text line = {0};
     char now[UMX_CLOCK_TEXT];
@@ -27,8 +28,8 @@ static int append(const char *data, const char *role, const char *name, const ch
     char *path = umx_authority_path(data, "ca/issued.tsv");
     int status = 0;
 
-    umx_text_addf(&line, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", umx_clock_format(umx_clock_now(), now), role, name, where,
-                  serial, umx_clock_format(expires_at, end), uri, key);
+    umx_text_addf(&line, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", umx_clock_format(umx_clock_now(), now), role, name,
+                  where, serial, umx_clock_format(expires_at, end), uri, key, issuer);
     int fd = path != NULL ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
     if (path == NULL || line.failed)
         status = umx_fail(err, UMX_ERR_MEMORY, data, NULL);
@@ -47,10 +48,10 @@ int umx_issued_add(const char *data, const struct umx_authority_leaf *leaf, cons
     const char *where = leaf->forest != NULL ? leaf->forest : leaf->dns_count > 0 ? leaf->dns[0] : "";
 
     return append(data, leaf->role, leaf->name, where, identity->serial, identity->not_after_at, identity->uri,
-                  identity->key, err);
+                  identity->key, identity->issuer, err);
 }
 
-/* Splits a line into its fields; false: it is not whole. The last field may be missing. */
+/* Splits a line into its fields; false: it is not whole. The last two fields may be missing. */
 static bool split(char *line, char *fields[FIELDS])
 {
     static char nothing[] = "";
@@ -65,7 +66,7 @@ static bool split(char *line, char *fields[FIELDS])
         fields[i] = line;
         char *tab = strchr(line, '\t');
         if (tab == NULL)
-            return i >= FIELDS - 2;
+            return i >= FIELDS - 3;
         *tab = '\0';
         line = tab + 1;
     }
@@ -93,8 +94,7 @@ static bool grow(struct umx_issued_index *index)
 
     larger.capacity = index->capacity > 0 ? 2 * index->capacity : 64;
     larger.slots = calloc(2 * larger.capacity, sizeof *larger.slots);
-    larger.agents =
-        larger.slots != NULL ? realloc(index->agents, larger.capacity * sizeof *larger.agents) : NULL;
+    larger.agents = larger.slots != NULL ? realloc(index->agents, larger.capacity * sizeof *larger.agents) : NULL;
     if (larger.agents == NULL) {
         free(larger.slots);
         return false;
@@ -150,6 +150,7 @@ static int take_line(struct umx_issued_index *index, char *const *fields, struct
         memcpy(agent->previous_key, agent->key, sizeof agent->key);
         umx_text_copy(agent->key, sizeof agent->key, fields[7]);
     }
+    umx_text_copy(agent->issuer, sizeof agent->issuer, fields[8]);
     return 0;
 }
 
@@ -201,7 +202,7 @@ int umx_authority_mark_agent(struct umx_authority *authority, const char *uri, c
     const char *name = strrchr(uri, '/');
 
     return append(authority->data, forgotten ? "forgotten" : "revoked", name != NULL ? name + 1 : uri, fqdn, "-",
-                  umx_clock_now(), uri, "", err);
+                  umx_clock_now(), uri, "", "", err);
 }
 
 void umx_issued_free_index(struct umx_issued_index *index)
@@ -213,4 +214,29 @@ void umx_issued_free_index(struct umx_issued_index *index)
     free(index->agents);
     free(index->slots);
     pthread_mutex_destroy(&index->mutex);
+}
+
+int umx_issued_operators(const char *data,
+                         int (*each)(void *user, const char *uri, const char *issuer, int64_t expires_at), void *user,
+                         struct umx_error *err)
+{
+    char *path = umx_authority_path(data, "ca/issued.tsv");
+    FILE *file = path != NULL ? fopen(path, "re") : NULL;
+    char line[LINE_MAX_BYTES];
+    char *fields[FIELDS];
+    int status = 0;
+
+    if (path == NULL)
+        return umx_fail(err, UMX_ERR_MEMORY, data, NULL);
+    if (file == NULL && errno != ENOENT)
+        status = umx_fail_code(err, UMX_ERR_FILE_UNREADABLE, errno, path, "%s", strerror(errno));
+    while (status == 0 && file != NULL && fgets(line, sizeof line, file) != NULL) {
+        int64_t expires_at;
+        if (split(line, fields) && strcmp(fields[1], "operator") == 0 && umx_clock_parse(fields[5], &expires_at) == 0)
+            status = each(user, fields[6], fields[8], expires_at);
+    }
+    if (file != NULL)
+        fclose(file);
+    free(path);
+    return status;
 }

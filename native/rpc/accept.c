@@ -25,7 +25,7 @@ struct slot {
 };
 
 /* The verified certificate of the peer; role NONE without one. */
-static int identify(grpc_call *call, struct umx_identity *out, struct umx_error *err)
+static int identify(struct umx_rpc_server *server, grpc_call *call, struct umx_identity *out, struct umx_error *err)
 {
     grpc_auth_context *context = grpc_call_auth_context(call);
     int status = 0;
@@ -43,6 +43,9 @@ static int identify(grpc_call *call, struct umx_identity *out, struct umx_error 
     /* A resumed session is not verified again by TLS. */
     if (status == 0 && out->role != UMX_ROLE_NONE && out->not_after_at < umx_clock_now())
         status = umx_fail(err, UMX_ERR_IDENTITY_INVALID, out->uri, "the certificate has expired");
+    /* TLS asks for a chain to a root, which authorities that were replaced still have. */
+    if (status == 0 && out->role != UMX_ROLE_NONE)
+        status = umx_rpc_tls_store_check(&server->tls, property->value, property->value_length, out->uri, err);
     grpc_auth_context_release(context);
     return status;
 }
@@ -93,7 +96,8 @@ static void serve(struct umx_rpc_server *server, const struct umx_rpc_served_met
     struct umx_identity peer;
     struct umx_error err = {0};
     char address[128];
-    int status = served != NULL ? identify(call, &peer, &err) : umx_fail(&err, UMX_ERR_OPERATION_UNKNOWN, NULL, NULL);
+    int status =
+        served != NULL ? identify(server, call, &peer, &err) : umx_fail(&err, UMX_ERR_OPERATION_UNKNOWN, NULL, NULL);
 
     read_address(call, address, sizeof address);
     if (status == 0 && served->method.authenticated && peer.role == UMX_ROLE_NONE)

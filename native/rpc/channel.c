@@ -9,6 +9,7 @@
 #include "rpc/arguments.h"
 #include "rpc/platform.h"
 #include "rpc/tls.h"
+#include "rpc/trust.h"
 
 enum {
     AGENT_CONNECT_MS = 60000, /* when all agents come at once a handshake takes its time; giving up early livelocks */
@@ -21,6 +22,7 @@ struct umx_rpc_peer_check {
     pthread_mutex_t mutex;
     int users;            /* the channel and gRPC */
     char deployment[128]; /* ours, or "" without an identity */
+    struct umx_issuers *issuers;
     struct umx_error failed;
 };
 
@@ -31,6 +33,7 @@ static void release(struct umx_rpc_peer_check *check)
     pthread_mutex_unlock(&check->mutex);
     if (last) {
         pthread_mutex_destroy(&check->mutex);
+        umx_issuers_free(check->issuers);
         free(check);
     }
 }
@@ -53,6 +56,8 @@ static int check_peer(const char *target, const char *pem, void *user)
         status = umx_fail(&err, UMX_ERR_TLS_FAILED, target, "%s is not a controller", peer.uri);
     else if (status == 0 && check->deployment[0] != '\0' && strcmp(check->deployment, peer.deployment) != 0)
         status = umx_fail(&err, UMX_ERR_TLS_FAILED, target, "%s is of another deployment", peer.uri);
+    if (status == 0)
+        status = umx_issuers_check(check->issuers, pem, strlen(pem), target, &err);
     pthread_mutex_lock(&check->mutex);
     check->failed = err;
     pthread_mutex_unlock(&check->mutex);
@@ -118,6 +123,7 @@ int umx_rpc_channel_open(const char *target, const struct umx_rpc_tls *tls, cons
                          struct umx_rpc_channel **out, struct umx_error *err)
 {
     struct umx_identity own = {0};
+    struct umx_issuers *issuers = NULL;
     struct umx_rpc_mask before;
     int status = umx_rpc_tls_check(tls, true, err);
 
@@ -128,13 +134,17 @@ int umx_rpc_channel_open(const char *target, const struct umx_rpc_tls *tls, cons
         status = umx_identity_parse(tls->chain, strlen(tls->chain), &own, err);
     if (status == 0 && own.role != UMX_ROLE_NONE && own.not_after_at < umx_clock_now())
         status = umx_fail(err, UMX_ERR_IDENTITY_INVALID, own.uri, "the certificate has expired");
+    if (status == 0)
+        status = umx_issuers_new(tls->issuers, &issuers, err);
     if (status != 0)
         return status;
     struct umx_rpc_channel *channel = calloc(1, sizeof *channel);
     if (channel == NULL || (channel->check = make_check(&own)) == NULL) {
         free(channel);
+        umx_issuers_free(issuers);
         return umx_fail(err, UMX_ERR_MEMORY, target, NULL);
     }
+    channel->check->issuers = issuers;
     umx_text_copy(channel->target, sizeof channel->target, target);
     channel->max_message = max_message;
     umx_rpc_begin();

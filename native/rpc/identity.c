@@ -131,6 +131,22 @@ static int read_serial(X509 *certificate, struct umx_identity *out, struct umx_e
     return fits ? 0 : refuse(err, "its serial number is not usable");
 }
 
+/* Who says to have issued it: whether that is true, TLS and umx_issuers_check find out. */
+static int read_issuer(X509 *certificate, struct umx_identity *out, struct umx_error *err)
+{
+    const ASN1_OCTET_STRING *issuer = X509_get0_authority_key_id(certificate);
+    struct umx_text hex = {0};
+
+    if (issuer == NULL)
+        return 0;
+    umx_text_add_hex(&hex, ASN1_STRING_get0_data(issuer), (size_t)ASN1_STRING_length(issuer));
+    bool fits = !hex.failed && hex.length < sizeof out->issuer;
+    if (fits)
+        umx_text_copy(out->issuer, sizeof out->issuer, umx_text_string(&hex));
+    umx_text_free(&hex);
+    return fits ? 0 : refuse(err, "its issuer's key identifier is not usable");
+}
+
 /* Seconds since 1970 without timegm, which not every C library has. */
 static bool read_time(const ASN1_TIME *time, int64_t *out)
 {
@@ -187,8 +203,8 @@ int umx_identity_parse(const char *pem, size_t length, struct umx_identity *out,
     if (certificate == NULL)
         return refuse(err, "it is empty, too large or not a certificate in PEM");
     if ((status = read_names(certificate, &made, err)) == 0 && (status = read_forest(certificate, &made, err)) == 0 &&
-        (status = read_serial(certificate, &made, err)) == 0 && (status = read_life(certificate, &made, err)) == 0 &&
-        (status = read_key_hash(certificate, &made, err)) == 0)
+        (status = read_serial(certificate, &made, err)) == 0 && (status = read_issuer(certificate, &made, err)) == 0 &&
+        (status = read_life(certificate, &made, err)) == 0 && (status = read_key_hash(certificate, &made, err)) == 0)
         *out = made;
     X509_free(certificate);
     return status;

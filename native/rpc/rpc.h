@@ -18,7 +18,7 @@
 
 enum umx_rpc_role { UMX_ROLE_NONE, UMX_ROLE_AGENT, UMX_ROLE_OPERATOR, UMX_ROLE_CONTROLLER };
 
-enum { UMX_IDENTITY_MAX = 256, UMX_FQDN_MAX = 256, UMX_SERIAL_MAX = 64 };
+enum { UMX_IDENTITY_MAX = 256, UMX_FQDN_MAX = 256, UMX_SERIAL_MAX = 64, UMX_KEY_ID_MAX = 72 };
 
 /* What a verified certificate says: exactly one URI name umx://DEPLOYMENT/ROLE/NAME. */
 struct umx_identity {
@@ -31,6 +31,7 @@ struct umx_identity {
     char serial[UMX_SERIAL_MAX]; /* lower-case hex */
     char key[65];                /* SHA-256 of the public key (SubjectPublicKeyInfo), lower-case hex */
     int64_t not_before_at;
+    char issuer[UMX_KEY_ID_MAX]; /* key identifier of the authority that issued it, lower-case hex; "" when unsaid */
     int64_t not_after_at;
 };
 
@@ -47,6 +48,9 @@ struct umx_rpc_tls {
     const char *key;
     const char *chain; /* leaf first, intermediates after it */
     const char *roots; /* what the other side must chain to */
+    /* The authorities that must have issued the other side's certificate directly: a root outlives its intermediates.
+     * NULL: any that chains to the roots. */
+    const char *issuers;
 };
 
 /* Whether the key is that of the chain's first certificate, and the roots can be read: UMX_ERR_IDENTITY_FILE_INVALID,
@@ -98,7 +102,8 @@ struct umx_rpc_server_options {
 int umx_rpc_server_start(const struct umx_rpc_server_options *options, struct umx_rpc_server **out,
                          struct umx_error *err);
 int umx_rpc_server_port(const struct umx_rpc_server *server);
-/* New handshakes use the new material; streams stay. */
+/* New handshakes use the new material; streams stay, but for those whose certificate is of an issuer that is no longer
+ * taken: they end at once, calls after half a minute. */
 int umx_rpc_server_reload(struct umx_rpc_server *server, const struct umx_rpc_tls *tls, struct umx_error *err);
 /* TLS handshakes refused since the start, as far as gRPC reports them: it does not say by which server of the process.
  */

@@ -15,7 +15,30 @@ enum {
     BASE_BYTES = 256 * 1024 * 1024,
 };
 
+/* A call that runs may be the one that retired its own caller's issuer, and has an answer to give. */
+#define RETIRED_CALLS (30 * UMX_SECOND)
+
 /* ---- pollers */
+
+/* Ends what came with a certificate of an issuer that is no longer taken; the mutex is held. */
+static void end_retired(struct umx_rpc_server *server, bool calls)
+{
+    struct umx_error why;
+
+    for (struct umx_rpc_served *served = server->served; served != NULL; served = served->next) {
+        if (served->kind->is_call != calls || served->peer.role == UMX_ROLE_NONE ||
+            umx_rpc_tls_store_takes(&server->tls, &served->peer))
+            continue;
+        umx_fail(&why, UMX_ERR_ISSUER_RETIRED, served->peer.uri, NULL);
+        if (!calls) {
+            umx_rpc_served_finish(served, &why);
+            continue;
+        }
+        pthread_mutex_lock(&served->mutex);
+        umx_rpc_served_abort(served, &why);
+        pthread_mutex_unlock(&served->mutex);
+    }
+}
 
 static void tick(struct umx_rpc_server *server)
 {
@@ -23,6 +46,10 @@ static void tick(struct umx_rpc_server *server)
     int64_t wall = umx_clock_now();
 
     pthread_mutex_lock(&server->mutex);
+    if (server->retire_at != 0 && monotonic >= server->retire_at) {
+        server->retire_at = 0;
+        end_retired(server, true);
+    }
     for (struct umx_rpc_served *served = server->served; served != NULL; served = served->next)
         umx_rpc_served_tick(served, monotonic, wall);
     pthread_mutex_unlock(&server->mutex);
@@ -210,7 +237,15 @@ int umx_rpc_server_port(const struct umx_rpc_server *server)
 
 int umx_rpc_server_reload(struct umx_rpc_server *server, const struct umx_rpc_tls *tls, struct umx_error *err)
 {
-    return umx_rpc_tls_store_set(&server->tls, tls, err);
+    int status = umx_rpc_tls_store_set(&server->tls, tls, err);
+
+    if (status != 0)
+        return status;
+    pthread_mutex_lock(&server->mutex);
+    end_retired(server, false);
+    server->retire_at = umx_clock_monotonic() + RETIRED_CALLS;
+    pthread_mutex_unlock(&server->mutex);
+    return 0;
 }
 
 int64_t umx_rpc_server_refused(const struct umx_rpc_server *server)

@@ -55,6 +55,7 @@ struct umx_rpc_server {
     size_t calls;     /* of them that are calls */
     size_t anonymous; /* calls of peers without certificate */
     size_t max_calls;
+    int64_t retire_at; /* monotonic: calls of issuers that are no longer taken end; 0: nothing to do */
     bool stopping;
     bool down; /* gRPC has ended the server */
 };

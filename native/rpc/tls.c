@@ -98,16 +98,21 @@ int umx_rpc_tls_store_set(struct umx_rpc_tls_store *store, const struct umx_rpc_
     char *key = strdup(tls->key);
     char *chain = strdup(tls->chain);
     char *roots = strdup(tls->roots);
-    if (key == NULL || chain == NULL || roots == NULL) {
+    struct umx_issuers *issuers = NULL;
+    status = umx_issuers_new(tls->issuers, &issuers, err);
+    if (status != 0 || key == NULL || chain == NULL || roots == NULL) {
         wipe(key);
         free(chain);
         free(roots);
-        return umx_fail(err, UMX_ERR_MEMORY, "TLS material", NULL);
+        umx_issuers_free(issuers);
+        return status != 0 ? status : umx_fail(err, UMX_ERR_MEMORY, "TLS material", NULL);
     }
     pthread_mutex_lock(&store->mutex);
     wipe(store->key);
     free(store->chain);
     free(store->roots);
+    umx_issuers_free(store->issuers);
+    store->issuers = issuers;
     store->key = key;
     store->chain = chain;
     store->roots = roots;
@@ -128,7 +133,25 @@ void umx_rpc_tls_store_free(struct umx_rpc_tls_store *store)
     wipe(store->key);
     free(store->chain);
     free(store->roots);
+    umx_issuers_free(store->issuers);
     pthread_mutex_destroy(&store->mutex);
+}
+
+int umx_rpc_tls_store_check(struct umx_rpc_tls_store *store, const char *pem, size_t length, const char *who,
+                            struct umx_error *err)
+{
+    pthread_mutex_lock(&store->mutex);
+    int status = umx_issuers_check(store->issuers, pem, length, who, err);
+    pthread_mutex_unlock(&store->mutex);
+    return status;
+}
+
+bool umx_rpc_tls_store_takes(struct umx_rpc_tls_store *store, const struct umx_identity *peer)
+{
+    pthread_mutex_lock(&store->mutex);
+    bool takes = umx_issuers_have(store->issuers, peer->issuer);
+    pthread_mutex_unlock(&store->mutex);
+    return takes;
 }
 
 /* Runs once for each incoming handshake, on a thread of gRPC. */

@@ -643,6 +643,7 @@ static void remove_below(const char *root)
                                         "ca/intermediate.key",
                                         "ca/controller.pem",
                                         "ca/issued.tsv",
+                                        "ca/lock",
                                         "root",
                                         "ca"};
     char path[256];
