@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 
 void umx_prove_say(struct umx_proof_result *result, Umx__Proof__Status status, const char *format, ...)
@@ -21,25 +22,47 @@ void umx_prove_say(struct umx_proof_result *result, Umx__Proof__Status status, c
     umx_text_free(&valid);
 }
 
+/* A domain controller under load is slow, and late is better than never; a server that takes a connection and then says
+ * nothing will not say more later, and must not hold up the proofs behind it. */
+enum { DIRECTORY_TIMEOUT = 45, TLS_TIMEOUT = 15, DNS_TIMEOUT = 30 };
+
 static const struct kind {
     Umx__Proof__Kind kind;
+    int timeout; /* seconds */
     void (*prove)(struct umx_host *host, const Umx__ProofTarget *target, int64_t timeout,
                   struct umx_proof_result *result);
 } kinds[] = {
-    {UMX__PROOF__KIND__TRUST, umx_prove_by_directory},
-    {UMX__PROOF__KIND__DIRECTORY, umx_prove_by_directory},
-    {UMX__PROOF__KIND__SID, umx_prove_by_directory},
-    {UMX__PROOF__KIND__TLS, umx_prove_tls},
-    {UMX__PROOF__KIND__DNS, umx_prove_dns},
+    {UMX__PROOF__KIND__TRUST, DIRECTORY_TIMEOUT, umx_prove_by_directory},
+    {UMX__PROOF__KIND__DIRECTORY, DIRECTORY_TIMEOUT, umx_prove_by_directory},
+    {UMX__PROOF__KIND__SID, DIRECTORY_TIMEOUT, umx_prove_by_directory},
+    {UMX__PROOF__KIND__TLS, TLS_TIMEOUT, umx_prove_tls},
+    {UMX__PROOF__KIND__DNS, DNS_TIMEOUT, umx_prove_dns},
 };
+
+static const struct kind *kind_of(const Umx__ProofTarget *target)
+{
+    for (size_t i = 0; target->has_kind && i < sizeof kinds / sizeof *kinds; i++)
+        if (kinds[i].kind == target->kind)
+            return &kinds[i];
+    return NULL;
+}
+
+int64_t umx_prove_timeout(const Umx__ProofTarget *target)
+{
+    const struct kind *kind = kind_of(target);
+
+    return (kind != NULL ? kind->timeout : DIRECTORY_TIMEOUT) * UMX_SECOND;
+}
 
 void umx_prove(struct umx_host *host, const Umx__ProofTarget *target, int64_t timeout, struct umx_proof_result *result)
 {
+    const struct kind *kind = kind_of(target);
+
     *result = (struct umx_proof_result){.objects = -1};
-    umx_prove_say(result, UMX__PROOF__STATUS__UNKNOWN, "this agent does not know the kind of proof");
-    for (size_t i = 0; target->has_kind && i < sizeof kinds / sizeof *kinds; i++)
-        if (kinds[i].kind == target->kind)
-            kinds[i].prove(host, target, timeout, result);
+    if (kind != NULL)
+        kind->prove(host, target, timeout, result);
+    else
+        umx_prove_say(result, UMX__PROOF__STATUS__UNKNOWN, "this agent does not know the kind of proof");
 }
 
 /* What was tried, in one text. */

@@ -7,7 +7,7 @@
 
 #include "agent/collect/collect.h"
 
-enum { UMX_PROVE_TIMEOUT = 45, UMX_PROVE_AT_ONCE = 2 }; /* seconds for one proof; proofs at the same time */
+enum { UMX_PROVE_AT_ONCE = 2 }; /* proofs at the same time */
 
 /* What a proof found out; fixed texts or texts in the arena. */
 struct umx_proof_result {
@@ -31,6 +31,8 @@ void umx_prove_by_directory(struct umx_host *host, const Umx__ProofTarget *targe
 
 /* Any kind, in this thread. */
 void umx_prove(struct umx_host *host, const Umx__ProofTarget *target, int64_t timeout, struct umx_proof_result *result);
+/* Microseconds that a proof of the target's kind may take. */
+int64_t umx_prove_timeout(const Umx__ProofTarget *target);
 
 /* The row of a target with its result. */
 void umx_prove_row(struct umx_rows *rows, const struct umx_host *host, const Umx__ProofTarget *target,
@@ -39,8 +41,8 @@ void umx_prove_row(struct umx_rows *rows, const struct umx_host *host, const Umx
 /* All targets, several at once, each within its deadline (prove_posix.c, prove_windows.c). */
 int umx_prove_all(struct umx_collect *collect, struct umx_error *err);
 
-/* `umx-agent --prove`: reads the host and then targets from standard input, writes the result of each to standard output
- * before it reads the next. */
+/* `umx-agent --prove`: reads the host and then targets from standard input, writes the result of each to standard
+ * output before it reads the next. */
 int umx_prove_child(void);
 
 #endif

@@ -16,7 +16,7 @@
 #include "base/frame.h"
 #include "base/log.h"
 
-enum { FRAME_MAX = 64 * 1024 };
+enum { FRAME_MAX = 64 * 1024, GRACE = 3, ALONE = 120 }; /* bytes; seconds past the deadline; seconds without a reader */
 
 extern char **environ;
 
@@ -154,11 +154,18 @@ static void finish(struct umx_collect *collect, struct child *child, bool answer
     int64_t duration = umx_clock_monotonic() - child->started_at;
 
     if (!answered)
-        umx_prove_say(&result, UMX__PROOF__STATUS__UNKNOWN, "no answer within %d s", UMX_PROVE_TIMEOUT);
+        umx_prove_say(&result, UMX__PROOF__STATUS__UNKNOWN, "no answer within %d s",
+                      (int)(umx_prove_timeout(target) / UMX_SECOND));
     if (!answered || !read_result(child->from, &result))
         end_child(child);
     child->target = NULL;
     umx_prove_row(collect->rows, collect->host, target, &result, duration);
+}
+
+/* The child keeps to the time-out itself where it can, and says more about it. */
+static int64_t late_after(const Umx__ProofTarget *target)
+{
+    return umx_prove_timeout(target) + GRACE * UMX_SECOND;
 }
 
 /* Waits a moment, and ends proofs that have an answer or are late. */
@@ -176,7 +183,7 @@ static void attend(struct umx_collect *collect, struct child *children, bool sto
             continue;
         if ((fds[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
             finish(collect, &children[i], true);
-        else if (stop || now - children[i].started_at >= UMX_PROVE_TIMEOUT * UMX_SECOND)
+        else if (stop || now - children[i].started_at >= late_after(children[i].target))
             finish(collect, &children[i], false);
     }
 }
@@ -186,7 +193,7 @@ static int in_this_process(struct umx_collect *collect)
     for (size_t i = 0; i < collect->target_count; i++) {
         struct umx_proof_result result;
         int64_t begin = umx_clock_monotonic();
-        umx_prove(collect->host, collect->targets[i], UMX_PROVE_TIMEOUT * UMX_SECOND, &result);
+        umx_prove(collect->host, collect->targets[i], umx_prove_timeout(collect->targets[i]), &result);
         umx_prove_row(collect->rows, collect->host, collect->targets[i], &result, umx_clock_monotonic() - begin);
     }
     return 0;
@@ -238,7 +245,7 @@ static int prove_next(struct umx_host *host, bool *more, struct umx_error *err)
     if (!*more)
         return status;
     /* The agent may die: then nobody kills this process. */
-    alarm(UMX_PROVE_TIMEOUT * 2);
+    alarm(ALONE);
     if ((arena = umx_arena_new(FRAME_MAX * UMX_ARENA_FACTOR)) == NULL)
         status = umx_fail(err, UMX_ERR_MEMORY, "proof", NULL);
     if (status == 0)
@@ -248,8 +255,9 @@ static int prove_next(struct umx_host *host, bool *more, struct umx_error *err)
     free(bytes);
     bytes = NULL;
     if (status == 0) {
-        umx_prove(host, (const Umx__ProofTarget *)target, UMX_PROVE_TIMEOUT * UMX_SECOND, &result);
-        umx_prove_row(&rows, host, (const Umx__ProofTarget *)target, &result, 0);
+        const Umx__ProofTarget *proof = (const Umx__ProofTarget *)target;
+        umx_prove(host, proof, umx_prove_timeout(proof), &result);
+        umx_prove_row(&rows, host, proof, &result, 0);
         if (rows.count != 1)
             status = umx_fail(err, UMX_ERR_MEMORY, "proof", NULL);
         else if ((status = umx_reflect_pack(rows.items[0], &bytes, &length, err)) == 0)
@@ -270,7 +278,7 @@ int umx_prove_child(void)
     char *name = NULL;
     bool more = true;
 
-    alarm(UMX_PROVE_TIMEOUT * 2);
+    alarm(ALONE);
     int status = umx_frame_read(stdin, FRAME_MAX, &where, &length, &err);
     if (status == 0 && where == NULL)
         status = umx_fail(&err, UMX_ERR_PROOF_FAILED, "proof", "no request on standard input");

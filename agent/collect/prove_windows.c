@@ -27,7 +27,7 @@ static unsigned __stdcall run(void *user)
 {
     struct attempt *attempt = user;
 
-    umx_prove(attempt->host, attempt->target, UMX_PROVE_TIMEOUT * UMX_SECOND, &attempt->result);
+    umx_prove(attempt->host, attempt->target, umx_prove_timeout(attempt->target), &attempt->result);
     release(attempt);
     return 0;
 }
@@ -65,10 +65,11 @@ static int prove(struct umx_collect *collect, const Umx__ProofTarget *target, st
         release(attempt);
         return umx_fail(err, UMX_ERR_PROOF_FAILED, "proof", "no thread can be started");
     }
-    bool ended = WaitForSingleObject(thread, UMX_PROVE_TIMEOUT * 1000) == WAIT_OBJECT_0;
+    bool ended = WaitForSingleObject(thread, (DWORD)(umx_prove_timeout(target) / UMX_MILLISECOND)) == WAIT_OBJECT_0;
     CloseHandle(thread);
     if (!ended)
-        umx_prove_say(&late, UMX__PROOF__STATUS__UNKNOWN, "no answer within %d s", UMX_PROVE_TIMEOUT);
+        umx_prove_say(&late, UMX__PROOF__STATUS__UNKNOWN, "no answer within %d s",
+                      (int)(umx_prove_timeout(target) / UMX_SECOND));
     umx_prove_row(collect->rows, collect->host, target, ended ? &attempt->result : &late,
                   umx_clock_monotonic() - begin);
     release(attempt);

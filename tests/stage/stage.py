@@ -62,7 +62,7 @@ class Stage:
 
     # ---- programs
 
-    def run(self, *argv, timeout=120, environment=None):
+    def run(self, *argv, timeout=300, environment=None):
         """Runs a program inside the lab."""
         started = time.monotonic()
         words, variables = inside(self.lab_dir, argv, environment)

@@ -60,14 +60,14 @@ TRUST = ("forests/trust-direction", "forests/trust-inbound", "forests/trust-agre
 
 def test_agents_prove_names_and_groups_over_the_trust(stage):
     """V1B.10 and V1B.11: an Exchange server finds the Lync forest in DNS and a Lync group by its SID, for real."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240
     while time.monotonic() < end:
         found = findings(stage, "--phase", "forests")
         proofs = of(found, "forests/sid-lookup") + of(found, "forests/dns")
         if {f["status"] for f in proofs} == {"pass"}:
             break
         time.sleep(1)
-    assert len(proofs) == 6 and {f["status"] for f in proofs} == {"pass"}, proofs
+    assert len(proofs) == 6 and {f["status"] for f in proofs} == {"pass"}, "\n".join(map(str, proofs))
     group = of(found, "forests/sid-lookup", exchange="contoso.test")[0]
     assert "contoso.test" in group["actual"] and "RTCUniversalServerAdmins" in group["actual"]
 

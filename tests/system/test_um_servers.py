@@ -10,14 +10,7 @@ from test_checks import findings, of
 @pytest.fixture(scope="module", autouse=True)
 def topology(stage):
     """What only a Lync shell tells comes later than the rest: a shell takes its time to start."""
-    end = time.monotonic() + 300
-    wanted = {"lyfe1.lync.test", "lyfe2.lync.test", "lyfe3.lync.test", "se1.lync.test"}
-    while True:
-        rows = stage.umx(LYNC, "query", "SELECT member FROM lync_pool_member").json["rows"]
-        if wanted <= {row["member"] for row in rows}:
-            return
-        assert time.monotonic() < end, rows
-        time.sleep(3)
+    stage.wait_shells()
 
 
 def about(found, check, target):

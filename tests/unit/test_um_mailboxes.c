@@ -341,7 +341,7 @@ static void test_many(void **state)
     struct umx_findings findings = {.arena = arena};
     struct umx_proposal proposal = {.arena = arena};
     struct umx_options options = {.texts = sync_umx, .count = 1};
-    clock_gettime(CLOCK_MONOTONIC, &begin);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
     /* what is proposed can be planned as it is */
     assert_int_equal(umx_phases_propose(umx_world_records(world), &phases[2], 1, NULL, 0, &options, &proposal, &err),
                      0);
@@ -351,11 +351,11 @@ static void test_many(void **state)
     options.input = proposal.input;
     assert_int_equal(umx_phases_plan(world, phases, 3, NULL, 0, &options, &steps, &err), 0);
     assert_int_equal(umx_phases_check(umx_world_records(world), phases, 3, NULL, 0, &options, &findings, &err), 0);
-    clock_gettime(CLOCK_MONOTONIC, &end);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
     /* sip: on both objects, batches of mailboxes, the Lync side, one wait */
     assert_int_equal(steps.count, 2 * MANY + MANY / 100 + MANY + 1);
-    assert_true(end.tv_sec - begin.tv_sec < 30);
-    print_message("%d people through three phases: proposed, planned, checked in %.2f s\n", (int)MANY,
+    assert_true(end.tv_sec - begin.tv_sec < 60); /* of the processor; a sanitizer's build takes several times longer */
+    print_message("%d people through three phases: proposed, planned, checked in %.2f s of the processor\n", (int)MANY,
                   (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9);
     umx_arena_free(arena);
     umx_world_free(world);
