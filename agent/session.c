@@ -15,7 +15,10 @@
 #define CHANGE_INTERVAL (3 * UMX_SECOND)
 #define FIRST_WAIT UMX_SECOND
 #define LONGEST_WAIT (60 * UMX_SECOND)
+#define WATCH_TURN (60 * UMX_SECOND)
 #define STEADY (30 * UMX_SECOND) /* a stream that lived this long makes the next wait short again */
+
+enum { COLLECT_LONGEST = 600 }; /* seconds that a Collect is remembered at most */
 
 /* What only the session's thread touches. */
 struct life {
@@ -106,7 +109,7 @@ static void take_targets(struct umx_session *session, const Umx__Welcome *welcom
     pthread_mutex_unlock(&session->mutex);
     umx_arena_free(old);
     if (!same)
-        session_collect(session, umx_collector_find("proof"), false, 0);
+        session_collect(session, umx_collector_find("proof"), false);
 }
 
 static void take_head(struct life *life, const Umx__JournalHead *told)
@@ -140,6 +143,9 @@ static void take_welcome(struct life *life, const Umx__Welcome *welcome)
 
 static void take_collect(struct umx_session *session, const Umx__Collect *collect)
 {
+    int seconds = collect->timeout >= 1 && collect->timeout <= COLLECT_LONGEST ? collect->timeout : COLLECT_LONGEST;
+    int64_t until = umx_clock_monotonic() + seconds * UMX_SECOND;
+
     for (size_t j = 0; collect->query != 0 && j < collect->n_table; j++)
         if (umx_collector_find(collect->table[j]) == NULL)
             session_refuse(session, collect->table[j], "an agent does not collect this table", collect->query);
@@ -147,8 +153,10 @@ static void take_collect(struct umx_session *session, const Umx__Collect *collec
         bool wanted = collect->n_table == 0;
         for (size_t j = 0; j < collect->n_table; j++)
             wanted = wanted || strcmp(collect->table[j], umx_collectors[i].table) == 0;
-        if (wanted)
-            session_collect(session, &umx_collectors[i], true, collect->query);
+        if (wanted && collect->query != 0)
+            session_collect_for(session, &umx_collectors[i], collect->query, until);
+        else if (wanted)
+            session_collect(session, &umx_collectors[i], true);
     }
 }
 
@@ -169,6 +177,8 @@ static int take(struct life *life, const uint8_t *bytes, size_t length, struct u
             status = umx_fail(err, UMX_ERR_PROTOCOL, session->config->controller, "a message before Welcome");
         else if (message->message_case == UMX__TO_AGENT__MESSAGE_COLLECT)
             take_collect(session, message->collect);
+        else if (message->message_case == UMX__TO_AGENT__MESSAGE_CANCEL)
+            session_forget(session, message->cancel->query);
         else if (message->message_case == UMX__TO_AGENT__MESSAGE_ACTION)
             session_act(session, message->action);
         else if (message->message_case == UMX__TO_AGENT__MESSAGE_JOURNAL_HEAD)
@@ -347,20 +357,61 @@ static void collect_all(struct life *life, bool report, bool with_proofs)
 {
     for (size_t i = 0; i < umx_collector_count; i++)
         if (with_proofs || !umx_collectors[i].proof)
-            session_collect(life->session, &umx_collectors[i], report, 0);
+            session_collect(life->session, &umx_collectors[i], report);
 }
 
-/* Looks for changes: a host that can tell is asked first; one that cannot has its quick tables collected again. */
+/* Looks for changes. A host that tells of them by itself is only asked for what it is blind to; one that can say
+ * whether something changed is asked that first; any other has its quick tables collected again. */
 static void look_for_changes(struct life *life)
 {
-    uint64_t stamp = umx_host_stamp(life->session->host);
+    const struct umx_session *session = life->session;
+    uint64_t stamp = session->watch == NULL ? umx_host_stamp(session->host) : 0;
+    unsigned blind = session->watch != NULL ? session->watch->blind : UMX_HOST_ALL;
 
     if (stamp != 0 && stamp != life->stamp)
         collect_all(life, false, false);
     for (size_t i = 0; stamp == 0 && i < umx_collector_count; i++)
-        if (umx_collectors[i].quick)
-            session_collect(life->session, &umx_collectors[i], false, 0);
+        if (umx_collectors[i].quick && (umx_collectors[i].areas & blind) != 0)
+            session_collect(life->session, &umx_collectors[i], false);
     life->stamp = stamp;
+}
+
+/* The watch's thread: what reads the parts of the host that changed is collected, and reported when it differs. */
+static void *follow_changes(void *user)
+{
+    struct umx_session *session = user;
+
+    while (!atomic_load(session->stop)) {
+        unsigned areas = umx_host_watch_wait(session->watch, WATCH_TURN);
+        for (size_t i = 0; areas != 0 && i < umx_collector_count; i++)
+            if (!umx_collectors[i].proof && (umx_collectors[i].areas & areas) != 0)
+                session_collect(session, &umx_collectors[i], false);
+    }
+    return NULL;
+}
+
+/* A host without notifications, or a machine without a thread for them, is looked at instead. */
+static void begin_watch(struct umx_session *session, pthread_t *thread)
+{
+    struct umx_error err = {0};
+    int status = umx_host_watch_open(session->host, &session->watch, &err);
+
+    if (status == 0 && pthread_create(thread, NULL, follow_changes, session) != 0) {
+        umx_host_watch_close(session->watch);
+        session->watch = NULL;
+    }
+    if (status != 0 && err.status != 0)
+        umx_log_error("agent", &err);
+}
+
+static void end_watch(struct umx_session *session, pthread_t thread)
+{
+    if (session->watch == NULL)
+        return;
+    umx_host_watch_wake(session->watch);
+    pthread_join(thread, NULL);
+    umx_host_watch_close(session->watch);
+    session->watch = NULL;
 }
 
 static void keep_time(struct life *life)
@@ -370,7 +421,7 @@ static void keep_time(struct life *life)
     if (now >= life->report_at) {
         life->report_at = now + life->report_interval;
         life->changes_at = now + CHANGE_INTERVAL;
-        life->stamp = umx_host_stamp(life->session->host);
+        life->stamp = life->session->watch == NULL ? umx_host_stamp(life->session->host) : 0;
         collect_all(life, true, true);
     } else if (now >= life->changes_at) {
         life->changes_at = now + CHANGE_INTERVAL;
@@ -424,7 +475,7 @@ static void end(struct umx_session *session)
     umx_action_journal_close(session->journal);
     session->host->stop = NULL; /* it may be opened for another session */
     umx_arena_free(session->target_arena);
-    free(session->queued);
+    free(session->wants);
     pthread_mutex_destroy(&session->mutex);
     free(session);
 }
@@ -445,8 +496,8 @@ int umx_session_run(const struct umx_agent_config *config, struct umx_host *host
     session->program = program;
     session->stop = stop;
     pthread_mutex_init(&session->mutex, NULL);
-    session->queued = calloc(umx_collector_count, sizeof *session->queued);
-    status = session->queued == NULL ? umx_fail(err, UMX_ERR_MEMORY, "agent", NULL) : 0;
+    session->wants = calloc(umx_collector_count, sizeof *session->wants);
+    status = session->wants == NULL ? umx_fail(err, UMX_ERR_MEMORY, "agent", NULL) : 0;
     /* An unusable identity at the start is the operator's mistake: say so and end. Later ones are waited for. */
     if (status == 0 && (status = load_identity(session, &identity, err)) == 0)
         umx_identity_file_free(&identity);
@@ -468,7 +519,10 @@ int umx_session_run(const struct umx_agent_config *config, struct umx_host *host
         };
         if (umx_agent_head_load(config->state, &life.head, &why) != 0)
             umx_log_error("agent", &why);
+        pthread_t watching;
+        begin_watch(session, &watching);
         live(&life);
+        end_watch(session, watching);
     }
     end(session);
     return status;

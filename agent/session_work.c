@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/session_internal.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 /* ---- answers */
@@ -48,8 +49,6 @@ void session_refuse(struct umx_session *session, const char *table, const char *
 struct collection {
     struct umx_session *session;
     const struct umx_collector *collector;
-    bool report;
-    int64_t query;
 };
 
 /* The controller may send other targets while a proof runs: the proof works on a copy. */
@@ -68,10 +67,29 @@ static int copy_targets(struct umx_session *session, struct umx_arena *arena, st
     return copies != NULL ? 0 : UMX_E_MEMORY;
 }
 
+/* What is wanted of the table now; false: nobody waits any more. Under the lock. */
+static bool take_want(struct session_want *want, struct session_want *taken)
+{
+    int64_t now = umx_clock_monotonic();
+
+    *taken = (struct session_want){.anyway = want->anyway, .report = want->report};
+    for (size_t i = 0; i < want->queries.count; i++)
+        if (want->until[i] > now)
+            umx_spool_ask(&taken->queries, want->queries.query[i]);
+    *want = (struct session_want){0};
+    return taken->anyway || taken->queries.count > 0;
+}
+
 static void collect(struct collection *job)
 {
     struct umx_session *session = job->session;
+    struct session_want want;
     struct umx_spool_table *table = umx_spool_find(&session->spool, job->collector->table);
+    pthread_mutex_lock(&session->mutex);
+    bool wanted = take_want(&session->wants[job->collector - umx_collectors], &want);
+    pthread_mutex_unlock(&session->mutex);
+    if (!wanted)
+        return;
     struct umx_arena *arena = umx_arena_new(UMX_MAX_AGENT_MESSAGE * 2);
     struct umx_collect work = {
         .host = session->host, .program = session->program, .where = session->config->host, .stop = session->stop};
@@ -81,20 +99,15 @@ static void collect(struct collection *job)
     bool news = true;
     int status = arena == NULL ? umx_fail(&err, UMX_ERR_MEMORY, job->collector->table, NULL) : 0;
 
-    if (job->query == 0) {
-        pthread_mutex_lock(&session->mutex);
-        session->queued[job->collector - umx_collectors] = false;
-        pthread_mutex_unlock(&session->mutex);
-    }
     if (status == 0 && job->collector->proof && copy_targets(session, arena, &work) != 0)
         status = umx_fail(&err, UMX_ERR_MEMORY, "proof", NULL);
     if (status == 0)
         status = umx_collect_table(job->collector, &work, &rows, &err);
     pthread_mutex_lock(&session->mutex);
     if (status == 0)
-        status = umx_spool_put(table, &rows, job->report, job->query, &changed, &err);
+        status = umx_spool_put(table, &rows, want.report, &want.queries, &changed, &err);
     else
-        news = umx_spool_fail(table, &err, job->query);
+        news = umx_spool_fail(table, &err, &want.queries);
     session_pump(session);
     pthread_mutex_unlock(&session->mutex);
     if (status != 0 && news)
@@ -112,29 +125,65 @@ static void collect_job(void *argument, bool run)
     free(argument);
 }
 
-void session_collect(struct umx_session *session, const struct umx_collector *collector, bool report, int64_t query)
+/* Posts the collection that was just wanted, under the lock; false: its lane is full, and nobody waits now. */
+static bool post_collection(struct umx_session *session, const struct umx_collector *collector)
 {
     enum session_lane lane = collector->proof ? LANE_PROOF : collector->quick ? LANE_QUICK : LANE_SHELL;
-    size_t index = (size_t)(collector - umx_collectors);
-
-    if (query == 0) {
-        pthread_mutex_lock(&session->mutex);
-        bool waits = session->queued[index] && !report;
-        session->queued[index] = true;
-        pthread_mutex_unlock(&session->mutex);
-        if (waits)
-            return;
-    }
+    struct session_want *want = &session->wants[collector - umx_collectors];
     struct collection *job = calloc(1, sizeof *job);
+
     if (job != NULL) {
-        *job = (struct collection){.session = session, .collector = collector, .report = report, .query = query};
-        if (umx_lane_post(&session->lanes[lane], collect_job, job))
-            return;
+        *job = (struct collection){.session = session, .collector = collector};
+        if (umx_lane_post(&session->lanes[lane], collect_job, job)) {
+            want->queued = true;
+            return true;
+        }
     }
     free(job);
-    umx_log(UMX_LOG_WARNING, "agent", "%s is not collected now: too much waits", collector->table);
-    if (query != 0)
+    *want = (struct session_want){0};
+    return false;
+}
+
+void session_collect(struct umx_session *session, const struct umx_collector *collector, bool report)
+{
+    struct session_want *want = &session->wants[collector - umx_collectors];
+
+    pthread_mutex_lock(&session->mutex);
+    want->anyway = true;
+    want->report = want->report || report;
+    bool posted = want->queued || post_collection(session, collector);
+    pthread_mutex_unlock(&session->mutex);
+    if (!posted)
+        umx_log(UMX_LOG_WARNING, "agent", "%s is not collected now: too much waits", collector->table);
+}
+
+void session_collect_for(struct umx_session *session, const struct umx_collector *collector, int64_t query,
+                         int64_t until)
+{
+    struct session_want *want = &session->wants[collector - umx_collectors];
+
+    pthread_mutex_lock(&session->mutex);
+    bool posted = umx_spool_ask(&want->queries, query);
+    if (posted)
+        want->until[want->queries.count - 1] = until;
+    posted = posted && (want->queued || post_collection(session, collector));
+    pthread_mutex_unlock(&session->mutex);
+    if (!posted)
         session_refuse(session, collector->table, "too much waits at the agent", query);
+}
+
+void session_forget(struct umx_session *session, int64_t query)
+{
+    pthread_mutex_lock(&session->mutex);
+    for (size_t i = 0; i < umx_collector_count; i++) {
+        struct session_want *want = &session->wants[i];
+        for (size_t k = 0; k < want->queries.count; k++)
+            if (want->queries.query[k] == query)
+                memmove(want->until + k, want->until + k + 1, (want->queries.count - k - 1) * sizeof *want->until);
+        umx_spool_forget(&want->queries, query);
+        umx_spool_forget(&session->spool.tables[i].queries, query);
+    }
+    pthread_mutex_unlock(&session->mutex);
 }
 
 /* ---- acting */
@@ -165,7 +214,7 @@ static void report_touched(struct umx_session *session, const struct umx_action 
         snprintf(name, sizeof name, "%.*s", (int)length, at);
         const struct umx_collector *collector = umx_collector_find(name);
         if (collector != NULL)
-            session_collect(session, collector, false, 0);
+            session_collect(session, collector, false);
         at += length;
         at += *at == ' ';
     }

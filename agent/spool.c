@@ -65,10 +65,34 @@ static int cut(const struct umx_collector *collector, const struct umx_rows *row
     return 0;
 }
 
-static void ask(struct umx_spool_table *table, int64_t query)
+bool umx_spool_ask(struct umx_spool_queries *queries, int64_t query)
 {
-    if (query != 0 && table->query_count < UMX_SPOOL_QUERIES_MAX)
-        table->queries[table->query_count++] = query;
+    for (size_t i = 0; i < queries->count; i++)
+        if (queries->query[i] == query)
+            return false;
+    if (queries->count == UMX_SPOOL_QUERIES_MAX)
+        return false;
+    queries->query[queries->count++] = query;
+    return true;
+}
+
+void umx_spool_forget(struct umx_spool_queries *queries, int64_t query)
+{
+    for (size_t i = 0; i < queries->count; i++) {
+        if (queries->query[i] != query)
+            continue;
+        queries->count--;
+        memmove(queries->query + i, queries->query + i + 1, (queries->count - i) * sizeof *queries->query);
+        return;
+    }
+}
+
+/* True when somebody asked. */
+static bool ask(struct umx_spool_table *table, const struct umx_spool_queries *queries)
+{
+    for (size_t i = 0; queries != NULL && i < queries->count; i++)
+        umx_spool_ask(&table->queries, queries->query[i]);
+    return queries != NULL && queries->count > 0;
 }
 
 static void announce(struct umx_spool_table *table)
@@ -80,8 +104,8 @@ static void announce(struct umx_spool_table *table)
     table->generation++;
 }
 
-int umx_spool_put(struct umx_spool_table *table, struct umx_rows *rows, bool report, int64_t query, bool *changed,
-                  struct umx_error *err)
+int umx_spool_put(struct umx_spool_table *table, struct umx_rows *rows, bool report,
+                  const struct umx_spool_queries *queries, bool *changed, struct umx_error *err)
 {
     uint8_t digest[UMX_DIGEST];
     size_t *starts = NULL;
@@ -94,13 +118,12 @@ int umx_spool_put(struct umx_spool_table *table, struct umx_rows *rows, bool rep
     if (status != 0 || !*changed) {
         umx_rows_end(rows);
         if (status != 0) {
-            umx_spool_fail(table, err, query);
+            umx_spool_fail(table, err, queries);
             return status;
         }
         bool failed = table->error[0] != '\0';
         table->error[0] = '\0';
-        ask(table, query);
-        if (report || query != 0 || failed)
+        if (ask(table, queries) || report || failed)
             announce(table);
         return 0;
     }
@@ -115,20 +138,19 @@ int umx_spool_put(struct umx_spool_table *table, struct umx_rows *rows, bool rep
     memcpy(table->digest, digest, sizeof digest);
     table->error[0] = '\0';
     table->pending = UMX_SPOOL_NOTHING; /* what was being sent is no longer wanted */
-    ask(table, query);
+    ask(table, queries);
     announce(table);
     return 0;
 }
 
-bool umx_spool_fail(struct umx_spool_table *table, const struct umx_error *why, int64_t query)
+bool umx_spool_fail(struct umx_spool_table *table, const struct umx_error *why, const struct umx_spool_queries *queries)
 {
     char text[UMX_ERROR_WHY_MAX];
 
     umx_error_format(why, text, sizeof text);
     bool same = strcmp(text, table->error) == 0;
     umx_text_copy(table->error, sizeof table->error, text);
-    ask(table, query);
-    if (same && query == 0)
+    if (!ask(table, queries) && same)
         return false; /* said already */
     table->pending = UMX_SPOOL_ERROR;
     table->chunk = 0;
@@ -141,7 +163,7 @@ void umx_spool_attach(struct umx_spool *spool)
     for (size_t i = 0; i < spool->count; i++) {
         struct umx_spool_table *table = &spool->tables[i];
         table->pending = UMX_SPOOL_NOTHING;
-        table->query_count = 0; /* queries end with their stream */
+        table->queries.count = 0; /* queries end with their stream */
         if (table->collected)
             announce(table);
     }
@@ -200,7 +222,7 @@ int umx_spool_next(struct umx_spool *spool, struct umx_spool_table **out, uint8_
     report.table = name;
     report.has_generation = report.has_query = 1;
     report.generation = table->generation;
-    report.query = table->query_count > 0 ? table->queries[0] : 0;
+    report.query = table->queries.count > 0 ? table->queries.query[0] : 0;
     if (table->pending == UMX_SPOOL_ERROR) {
         report.error = table->error;
     } else {
@@ -228,11 +250,10 @@ void umx_spool_sent(struct umx_spool_table *table)
     enum umx_spool_pending was = table->pending;
     table->pending = UMX_SPOOL_NOTHING;
     table->chunk = 0;
-    if (table->query_count == 0)
+    if (table->queries.count == 0)
         return;
-    table->query_count--;
-    memmove(table->queries, table->queries + 1, table->query_count * sizeof *table->queries);
-    if (table->query_count > 0) { /* the next one who asked gets an answer of its own */
+    umx_spool_forget(&table->queries, table->queries.query[0]);
+    if (table->queries.count > 0) { /* the next one who asked gets an answer of its own */
         table->pending = was == UMX_SPOOL_ROWS ? UMX_SPOOL_DIGEST : was;
         table->generation++;
     }

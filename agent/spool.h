@@ -11,7 +11,13 @@
 enum {
     UMX_SPOOL_CHUNK = 200 * 1024, /* packed rows in one message */
     UMX_SPOOL_CHUNKS_MAX = 1024,
-    UMX_SPOOL_QUERIES_MAX = 8,
+    UMX_SPOOL_QUERIES_MAX = 64, /* that wait for one table; one more is refused */
+};
+
+/* Collects that a collection answers. */
+struct umx_spool_queries {
+    int64_t query[UMX_SPOOL_QUERIES_MAX];
+    size_t count;
 };
 
 enum umx_spool_pending {
@@ -31,9 +37,8 @@ struct umx_spool_table {
     enum umx_spool_pending pending;
     size_t *starts; /* first row of each chunk */
     size_t chunks;
-    size_t chunk; /* next one to send */
-    int64_t queries[UMX_SPOOL_QUERIES_MAX];
-    size_t query_count;
+    size_t chunk;                     /* next one to send */
+    struct umx_spool_queries queries; /* not answered yet */
     char error[UMX_ERROR_WHY_MAX];
 };
 
@@ -47,11 +52,16 @@ void umx_spool_end(struct umx_spool *spool);
 struct umx_spool_table *umx_spool_find(struct umx_spool *spool, const char *table); /* NULL: none */
 
 /* Takes the rows over (they are empty afterwards, also after an error). report: say so even when nothing changed.
- * query: the Collect that asked, or 0. True in *changed when the digest is another one. */
-int umx_spool_put(struct umx_spool_table *table, struct umx_rows *rows, bool report, int64_t query, bool *changed,
-                  struct umx_error *err);
+ * queries: the Collects that asked, or NULL. True in *changed when the digest is another one. */
+int umx_spool_put(struct umx_spool_table *table, struct umx_rows *rows, bool report,
+                  const struct umx_spool_queries *queries, bool *changed, struct umx_error *err);
 /* The table could not be collected: what is known stays. True when this is news. */
-bool umx_spool_fail(struct umx_spool_table *table, const struct umx_error *why, int64_t query);
+bool umx_spool_fail(struct umx_spool_table *table, const struct umx_error *why,
+                    const struct umx_spool_queries *queries);
+/* False: it is there already, or too many are. */
+bool umx_spool_ask(struct umx_spool_queries *queries, int64_t query);
+/* Nobody waits for it any more. */
+void umx_spool_forget(struct umx_spool_queries *queries, int64_t query);
 
 /* A new stream: every collected table is announced again, by digest where the controller had it. */
 void umx_spool_attach(struct umx_spool *spool);

@@ -6,19 +6,26 @@
 
 #include "base/text.h"
 
+#define SETUP (UMX_HOST_REGISTRY | UMX_HOST_SERVICES)
+/* What the product's shell says follows from its services, settings and certificates too. */
+#define PRODUCT (UMX_HOST_SHELL | UMX_HOST_REGISTRY | UMX_HOST_SERVICES | UMX_HOST_CERTIFICATES)
+
 const struct umx_collector umx_collectors[] = {
-    {.table = "server", .quick = true, .collect = umx_collect_server},
-    {.table = "role", .quick = true, .collect = umx_collect_role},
-    {.table = "service", .quick = true, .collect = umx_collect_service},
-    {.table = "certificate", .quick = true, .collect = umx_collect_certificate},
-    {.table = "listener", .quick = true, .collect = umx_collect_listener},
-    {.table = "event", .quick = true, .collect = umx_collect_event},
-    {.table = "um_setting", .collect = umx_collect_um_setting},
-    {.table = "lync_dial_plan", .collect = umx_collect_lync_dial_plan},
-    {.table = "lync_policy", .collect = umx_collect_lync_policy},
-    {.table = "lync_pool_member", .collect = umx_collect_lync_pool_member},
-    {.table = "lync_user", .collect = umx_collect_lync_user},
-    {.table = "local_administrator", .quick = true, .collect = umx_collect_local_administrator},
+    {.table = "server", .quick = true, .areas = SETUP, .collect = umx_collect_server},
+    {.table = "role", .quick = true, .areas = SETUP, .collect = umx_collect_role},
+    {.table = "service", .quick = true, .areas = UMX_HOST_SERVICES, .collect = umx_collect_service},
+    {.table = "certificate", .quick = true, .areas = UMX_HOST_CERTIFICATES, .collect = umx_collect_certificate},
+    {.table = "listener", .quick = true, .areas = UMX_HOST_LISTENERS, .collect = umx_collect_listener},
+    {.table = "event", .quick = true, .areas = UMX_HOST_EVENTS, .collect = umx_collect_event},
+    {.table = "um_setting", .areas = PRODUCT, .collect = umx_collect_um_setting},
+    {.table = "lync_dial_plan", .areas = PRODUCT, .collect = umx_collect_lync_dial_plan},
+    {.table = "lync_policy", .areas = PRODUCT, .collect = umx_collect_lync_policy},
+    {.table = "lync_pool_member", .areas = PRODUCT, .collect = umx_collect_lync_pool_member},
+    {.table = "lync_user", .areas = PRODUCT, .collect = umx_collect_lync_user},
+    {.table = "local_administrator",
+     .quick = true,
+     .areas = UMX_HOST_ADMINISTRATORS,
+     .collect = umx_collect_local_administrator},
     {.table = "proof", .proof = true, .collect = umx_collect_proof},
 };
 const size_t umx_collector_count = sizeof umx_collectors / sizeof *umx_collectors;

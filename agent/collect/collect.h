@@ -61,6 +61,7 @@ struct umx_collector {
     bool quick;
     /* It tries something outside this machine: never from a change, always in its own time. */
     bool proof;
+    unsigned areas; /* of the host that it reads: bits of enum umx_host_area */
     int (*collect)(struct umx_collect *collect, struct umx_error *err);
 };
 

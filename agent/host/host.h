@@ -94,8 +94,21 @@ struct umx_host_event_filter {
     size_t id_count;
 };
 
+/* Parts of a host that change by themselves; collectors name those that they read. */
+enum umx_host_area {
+    UMX_HOST_REGISTRY = 1,
+    UMX_HOST_SERVICES = 2,
+    UMX_HOST_CERTIFICATES = 4,
+    UMX_HOST_LISTENERS = 8,
+    UMX_HOST_EVENTS = 16,
+    UMX_HOST_ADMINISTRATORS = 32,
+    UMX_HOST_SHELL = 64, /* what the products' shell tells */
+    UMX_HOST_ALL = 127,
+};
+
 struct umx_host;
 struct umx_host_shell;
+struct umx_host_watch;
 
 struct umx_host_platform {
     int (*registry)(struct umx_host *host, struct umx_registry *into, struct umx_error *err);
@@ -119,6 +132,8 @@ struct umx_host_platform {
     int (*tls_identity)(struct umx_host *host, struct umx_arena *arena, char **pem, size_t *length,
                         struct umx_error *err);
     uint64_t (*stamp)(struct umx_host *host);
+    /* Optional: host/watch.h. */
+    int (*watch)(struct umx_host *host, struct umx_host_watch **out, struct umx_error *err);
     void (*close)(struct umx_host *host);
 };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/host/shell.h"
+#include "agent/host/watch.h"
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -206,6 +207,7 @@ int umx_host_open_recorded(const char *directory, struct umx_host **out, struct 
         .restart = umx_recorded_restart,
         .tls_identity = umx_recorded_tls_identity,
         .stamp = stamp,
+        .watch = umx_recorded_watch,
         .close = close_recorded,
     };
     struct umx_recorded *recorded;

@@ -1,6 +1,8 @@
 /* This machine when it runs Windows: who it is, and the table of its parts. */
 #include "agent/host/windows_host.h"
 
+#include "agent/host/watch.h"
+
 #include <dsrole.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +88,7 @@ int umx_host_open_local(struct umx_host **out, struct umx_error *err)
         .shell_open = umx_windows_shell_open,
         .restart = umx_windows_restart,
         .stamp = no_stamp,
+        .watch = umx_windows_watch,
         .close = close_local,
     };
     struct umx_host *host = calloc(1, sizeof *host);

@@ -37,6 +37,16 @@ static struct umx_spool_table *table(const char *name)
     return found;
 }
 
+static const struct umx_spool_queries *asked(int64_t query)
+{
+    static struct umx_spool_queries queries;
+
+    queries.count = 0;
+    if (query != 0)
+        assert_true(umx_spool_ask(&queries, query));
+    return &queries;
+}
+
 /* Listeners on the given number of ports, each with a text of that length. */
 static bool put(int ports, size_t text, bool report, int64_t query)
 {
@@ -54,7 +64,7 @@ static bool put(int ports, size_t text, bool report, int64_t query)
         row->port = i + 1;
         row->process = umx_rows_text(&rows, process);
     }
-    assert_int_equal(umx_spool_put(table("listener"), &rows, report, query, &changed, NULL), 0);
+    assert_int_equal(umx_spool_put(table("listener"), &rows, report, asked(query), &changed, NULL), 0);
     return changed;
 }
 
@@ -178,7 +188,7 @@ static void a_begun_table_is_finished_first(void **state)
     put(200, 4000, false, 0);
     next();
     assert_int_equal(umx_rows_begin(&rows, NULL), 0); /* `server` comes before `listener` in the list */
-    assert_int_equal(umx_spool_put(table("server"), &rows, false, 0, &changed, NULL), 0);
+    assert_int_equal(umx_spool_put(table("server"), &rows, false, NULL, &changed, NULL), 0);
     const Umx__Report *report;
     while ((report = next()) != NULL && strcmp(report->table, "listener") == 0)
         continue;
@@ -225,6 +235,35 @@ static void queries_are_answered_each(void **state)
     assert_null(next());
 }
 
+/* A cancelled query is not answered, and takes none of the others' answers with it. */
+static void a_forgotten_query_hears_nothing(void **state)
+{
+    (void)state;
+    put(3, 10, true, 7);
+    put(3, 10, true, 8);
+    put(3, 10, true, 9);
+    umx_spool_forget(&table("listener")->queries, 8);
+    assert_int_equal(next()->query, 7);
+    assert_int_equal(next()->query, 9);
+    assert_null(next());
+}
+
+static void as_many_ask_as_there_is_room_for(void **state)
+{
+    struct umx_spool_queries queries = {0};
+
+    (void)state;
+    for (int64_t i = 1; i <= UMX_SPOOL_QUERIES_MAX; i++)
+        assert_true(umx_spool_ask(&queries, i));
+    assert_false(umx_spool_ask(&queries, UMX_SPOOL_QUERIES_MAX + 1));
+    assert_false(umx_spool_ask(&queries, 3));
+    umx_spool_forget(&queries, 3);
+    umx_spool_forget(&queries, 3);
+    assert_int_equal(queries.count, UMX_SPOOL_QUERIES_MAX - 1);
+    assert_int_equal(queries.query[2], 4);
+    assert_true(umx_spool_ask(&queries, 3));
+}
+
 static void a_failure_is_said_once(void **state)
 {
     struct umx_error err = {0};
@@ -233,13 +272,13 @@ static void a_failure_is_said_once(void **state)
     put(3, 10, false, 0);
     answer(next(), false);
     umx_fail(&err, UMX_ERR_COLLECT_FAILED, "listener", "no right");
-    umx_spool_fail(table("listener"), &err, 0);
+    umx_spool_fail(table("listener"), &err, NULL);
     const Umx__Report *report = next();
     assert_non_null(strstr(report->error, "no right"));
     assert_null(report->rows);
-    umx_spool_fail(table("listener"), &err, 0);
+    umx_spool_fail(table("listener"), &err, NULL);
     assert_null(next());
-    umx_spool_fail(table("listener"), &err, 5); /* but each query hears it */
+    umx_spool_fail(table("listener"), &err, asked(5)); /* but each query hears it */
     assert_int_equal(next()->query, 5);
     /* It works again: the controller hears so although the rows are the same. */
     assert_false(put(3, 10, false, 0));
@@ -260,7 +299,7 @@ static void a_row_that_is_too_large_is_a_failure(void **state)
     row->dns_name = umx_arena_alloc(rows.arena, 100 * sizeof *row->dns_name);
     for (row->n_dns_name = 0; row->n_dns_name < 100; row->n_dns_name++)
         row->dns_name[row->n_dns_name] = name;
-    assert_int_equal(umx_spool_put(table("certificate"), &rows, false, 0, &changed, &err), UMX_E_IO);
+    assert_int_equal(umx_spool_put(table("certificate"), &rows, false, NULL, &changed, &err), UMX_E_IO);
     assert_non_null(next()->error);
 }
 
@@ -274,6 +313,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_begun_table_is_finished_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_new_stream_hears_everything_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(queries_are_answered_each, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_forgotten_query_hears_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(as_many_ask_as_there_is_room_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_failure_is_said_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_row_that_is_too_large_is_a_failure, set_up, tear_down),
     };
