@@ -69,6 +69,7 @@ bool umx_help_family(const struct umx_cli *cli, FILE *out, const char *word);
  */
 struct umx_call_sink {
     int (*item)(void *user, const char *type, const json_t *item, struct umx_error *err);
+    void (*progress)(void *user, const json_t *progress); /* NULL: shown to the user as always */
     void *user;
     bool keep; /* items also go to the document */
 };

@@ -5,8 +5,21 @@
         0                                                                                                              \
     }
 
+static const struct umx_option agents_options[] = {
+    {"--watch", NULL, false, false, "stay, and show every change; ends with the interrupt key"},
+    END,
+};
+
 static const struct umx_option query_options[] = {
-    {"--timeout", "SECONDS", false, false, "the longest the query may take"},
+    {"--live", NULL, false, false, "ask the connected agents first, then answer"},
+    {"--where", "CONDITION", false, false, "only these servers: a condition on the columns of the table `server`"},
+    {"--timeout", "SECONDS", false, false, "the longest the query, or with --live the agents, may take (30)"},
+    END,
+};
+
+static const struct umx_option save_options[] = {
+    {"--description", "TEXT", false, false, "what it answers, for `umx query list`"},
+    {"--replace", NULL, false, false, "in the place of the one that has the name"},
     END,
 };
 
@@ -112,11 +125,28 @@ static const struct umx_command commands[] = {
      "reading "
      "(its time stands beside the forest). `umx check` reads the forests again.",
      "umx status", false},
-    {"agents", "", umx_command_agents, "the agents and when they last reported", NULL, NULL, "umx agents -o csv",
-     false},
+    {"agents", "", umx_command_agents, "the agents and when they last reported", agents_options,
+     "Those that are missing first. With --watch a live table; -o jsonl writes one record for each change.",
+     "umx agents --watch", false},
     {"query", "SQL", umx_command_query, "ask the fleet and the forests in SQL", query_options,
-     "SELECT over the tables of `umx tables`. Rows too wide for the screen are written one value a line.",
-     "umx query \"SELECT server, name, state FROM service WHERE state <> 'running'\"", false},
+     "SELECT over the tables of `umx tables`. Rows are what was last known: `age` and `stale` say how sure it is. With "
+     "--live the agents are asked for the tables that the SQL names, and the answer ends with those that stayed "
+     "silent, "
+     "and why (exit code 4). Rows too wide for the screen are written one value a line.",
+     "umx query --live --where \"product = 'lync'\" \"SELECT server, name, state FROM service WHERE state <> "
+     "'running'\"",
+     false},
+    {"query list", "", umx_command_query_list, "the saved queries, and those that come with umx", NULL, NULL,
+     "umx query list", false},
+    {"query run", "NAME", umx_command_query_run, "run a saved query", query_options, NULL,
+     "umx query run expiring-certificates --live", false},
+    {"query save", "NAME SQL", umx_command_query_save, "keep a query in the controller, for everybody", save_options,
+     "The SQL is checked now.",
+     "umx query save stopped \"SELECT server, name FROM service WHERE state = 'stopped'\" --description 'stopped "
+     "services'",
+     false},
+    {"query delete", "NAME", umx_command_query_delete, "delete a saved query", NULL, NULL, "umx query delete stopped",
+     false},
     {"tables", "[NAME]", umx_command_tables, "tables and columns for queries", NULL,
      "Without NAME all tables; with NAME its columns and what they mean. Needs no controller.", "umx tables hunt_group",
      false},

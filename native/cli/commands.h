@@ -12,6 +12,10 @@
 UMX_COMMAND(status);
 UMX_COMMAND(agents);
 UMX_COMMAND(query);
+UMX_COMMAND(query_delete);
+UMX_COMMAND(query_list);
+UMX_COMMAND(query_run);
+UMX_COMMAND(query_save);
 UMX_COMMAND(tables);
 UMX_COMMAND(check);
 UMX_COMMAND(snapshot_save);

@@ -1,4 +1,5 @@
 /* Markdown for docs/: what is generated cannot disagree with the program. */
+#include "base/added.h"
 #include "base/reflect.h"
 #include "cli/commands.h"
 #include "cli/markdown.h"
@@ -53,6 +54,10 @@ UMX_COMMAND(docs_tables)
             umx_markdown_cell(cli->out, umx_reflect_comment(record->short_name, record->fields[f].name));
             fputs(" |\n", cli->out);
         }
+        struct umx_added_column added[UMX_ADDED_MAX];
+        size_t more = umx_added_columns(&tables[i], added);
+        for (size_t k = 0; k < more; k++)
+            fprintf(cli->out, "| `%s` | %s | %s |\n", added[k].name, added[k].type, added[k].comment);
     }
     return UMX_EXIT_GOOD;
 }

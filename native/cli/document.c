@@ -21,7 +21,10 @@ static const struct {
 } shapes[] = {
     {"status", {"pairs", "forests", NULL}},
     {"agents", {"agents", NULL}},
+    {"agents.watch", {"agents", NULL}},
     {"query", {"rows", "silent", NULL}},
+    {"query.list", {"queries", NULL}},
+    {"query.save", {"queries", NULL}},
     {"check", {"findings", NULL}},
     {"snapshot.diff", {"changes", NULL}},
     {"plan.template", {"dial_plan", "auto_attendant", "user", "contact", NULL}},

@@ -21,7 +21,10 @@ static int take(struct umx_cli *cli, struct umx_pump_event *event, const struct 
 {
     int status = 0;
 
-    show(cli, event);
+    if (event->kind == UMX__RUN_EVENT__KIND__PROGRESS && sink != NULL && sink->progress != NULL)
+        sink->progress(sink->user, event->body);
+    else
+        show(cli, event);
     if (event->kind == UMX__RUN_EVENT__KIND__ITEM && event->body != NULL && sink != NULL) {
         status = sink->item(sink->user, event->type, event->body, err);
         if (status != 0 || !sink->keep) {

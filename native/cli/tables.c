@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/added.h"
 #include "base/reflect.h"
 #include "cli/commands.h"
 
@@ -7,13 +8,14 @@ static int add_tables(struct umx_document *document, struct umx_error *err)
 {
     size_t count;
     const struct umx_table *tables = umx_reflect_tables(&count);
+    struct umx_added_column added[UMX_ADDED_MAX];
     int status = 0;
 
     for (size_t i = 0; status == 0 && i < count; i++)
         status = umx_document_item(document, "tables",
                                    json_pack("{s:s,s:i,s:s}", "name", tables[i].name, "columns",
-                                             (int)tables[i].record->n_fields, "comment",
-                                             umx_reflect_comment(tables[i].record->short_name, NULL)),
+                                             (int)(tables[i].record->n_fields + umx_added_columns(&tables[i], added)),
+                                             "comment", umx_reflect_comment(tables[i].record->short_name, NULL)),
                                    err);
     return status;
 }
@@ -27,6 +29,8 @@ static int add_column(struct umx_document *document, const char *name, const cha
 
 static int add_columns(struct umx_document *document, const struct umx_table *table, struct umx_error *err)
 {
+    struct umx_added_column added[UMX_ADDED_MAX];
+    size_t count = umx_added_columns(table, added);
     int status = umx_document_set(document, "name", json_string(table->name), err);
 
     if (status == 0)
@@ -37,6 +41,8 @@ static int add_columns(struct umx_document *document, const struct umx_table *ta
         status = add_column(document, field->name, umx_reflect_column_type(field),
                             umx_reflect_comment(table->record->short_name, field->name), err);
     }
+    for (size_t i = 0; status == 0 && i < count; i++)
+        status = add_column(document, added[i].name, added[i].type, added[i].comment, err);
     return status;
 }
 

@@ -14,6 +14,8 @@
 struct umx_style umx_terminal_style(FILE *stream);
 
 bool umx_terminal_is(FILE *stream);
+/* Its lines; 0: the stream is no terminal. */
+int umx_terminal_height(FILE *stream);
 
 /* A write to a pipe whose reader is gone (`umx ... | head`) fails instead of ending the program. */
 void umx_terminal_keep_pipes(void);

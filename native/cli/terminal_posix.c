@@ -9,6 +9,15 @@
 
 static volatile sig_atomic_t interrupted;
 
+int umx_terminal_height(FILE *stream)
+{
+    struct winsize size;
+
+    if (!umx_terminal_is(stream))
+        return 0;
+    return ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : 24;
+}
+
 bool umx_terminal_is(FILE *stream)
 {
     return isatty(fileno(stream)) == 1;

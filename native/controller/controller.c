@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/reflect.h"
 #include "controller/authority.h"
+#include "controller/control.h"
 #include "controller/engine.h"
 #include "controller/engine_ports.h"
 #include "controller/fleet.h"
@@ -135,6 +136,8 @@ static int open_all(struct umx_controller *controller, const char *config_path, 
     if (status == 0)
         status = open_listeners(controller, err);
     if (status == 0)
+        status = umx_control_open(controller, &controller->control, err);
+    if (status == 0)
         status = umx_observer_start(controller->observer, err);
     umx_text_free(&state);
     umx_text_free(&journal);
@@ -156,7 +159,9 @@ void umx_controller_keep_head(struct umx_controller *controller)
 /* In the reverse order: nobody new comes in, what runs ends at a boundary, then the files close. */
 static void close_all(struct umx_controller *controller)
 {
+    umx_control_close(controller->control);
     umx_forests_hurry(controller->forests, STOP_GRACE);
+    umx_fleet_hurry(controller->fleet);
     umx_rpc_server_stop(controller->operators, STOP_GRACE);
     umx_rpc_server_stop(controller->agents, STOP_GRACE);
     umx_engine_close(controller->engine);

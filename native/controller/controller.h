@@ -9,6 +9,7 @@
 #include "controller/config.h"
 
 struct umx_authority;
+struct umx_control;
 struct umx_engine;
 struct umx_fleet;
 struct umx_forests;
@@ -29,6 +30,7 @@ struct umx_controller {
     struct umx_observer *observer;
     struct umx_fleet *fleet;
     struct umx_engine *engine;
+    struct umx_control *control;
     struct umx_rpc_server *agents;
     struct umx_rpc_server *operators;
 };

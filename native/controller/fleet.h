@@ -5,6 +5,7 @@
 #ifndef UMX_CONTROLLER_FLEET_H
 #define UMX_CONTROLLER_FLEET_H
 
+#include "base/reflect.h"
 #include "base/world.h"
 #include "controller/controller.h"
 #include "rpc/rpc.h"
@@ -19,13 +20,16 @@ int umx_fleet_open(struct umx_controller *controller, struct umx_fleet **out, st
 /* After the agents' listener has stopped. NULL is allowed. */
 void umx_fleet_close(struct umx_fleet *fleet);
 
+/* Before the operators' listener stops: questions and watches end now. NULL is allowed. */
+void umx_fleet_hurry(struct umx_fleet *fleet);
+
 /* Handler of /umx.v1.Agents/Attach; its user is the fleet. */
 extern const struct umx_rpc_stream_handler umx_fleet_handler;
 
 /* Adds an Agent record for every agent, and marks the servers of silent ones nowhere: their rows keep their time. */
 int umx_fleet_agents(struct umx_fleet *fleet, struct umx_world *world, struct umx_error *err);
 
-enum { UMX_FLEET_PROOFS_MAX = 256 };
+enum { UMX_FLEET_PROOFS_MAX = 256, UMX_FLEET_TABLES_MAX = 16 /* that an agent may report */ };
 
 /* What agents shall try for real from now on, each what is for its side; sent to those that are connected. Copied. */
 int umx_fleet_set_proofs(struct umx_fleet *fleet, Umx__ProofTarget *const *targets, size_t count,
@@ -43,6 +47,48 @@ bool umx_fleet_connected(struct umx_fleet *fleet, const char *forest, const char
  * connected; UMX_ERR_COLLECT_FAILED: it could not collect a table, or went away; UMX_ERR_DEADLINE. Any thread. */
 int umx_fleet_collect(struct umx_fleet *fleet, const char *forest, const char *server, const char *const *tables,
                       int64_t deadline, struct umx_world *world, struct umx_error *err);
+
+/* An agent that was not heard, and why. */
+struct umx_fleet_silent {
+    char server[UMX_FQDN_MAX];
+    char reason[256];
+};
+
+/* A question to many agents at once, of whom some may stay silent. */
+struct umx_fleet_question {
+    const char *const *tables;  /* NULL-terminated, of those that agents report */
+    bool all;                   /* every agent that is known */
+    const char *const *servers; /* else those of these servers */
+    size_t server_count;
+    int64_t deadline; /* microseconds from now */
+    /* Both may be NULL; called without any lock, now and then. */
+    bool (*cancelled)(void *user);
+    int (*progress)(void *user, size_t heard, size_t asked);
+    void *user;
+
+    /* Results: agents that were asked, those that answered everything, and the others (free() the list). */
+    size_t asked;
+    size_t answered;
+    struct umx_fleet_silent *silent;
+    size_t silent_count;
+};
+
+/* Asks, and waits until all have answered and their rows are stored, the deadline, or the end of the caller's patience
+ * (UMX_ERR_CANCELLED); agents that have not begun by then are told to leave it. Any number of threads at once. */
+int umx_fleet_question(struct umx_fleet *fleet, struct umx_fleet_question *question, struct umx_error *err);
+
+/* How fresh what agents said is: a picture of now, sorted by server. */
+struct umx_fleet_freshness;
+int umx_fleet_freshness(struct umx_fleet *fleet, struct umx_fleet_freshness **out, struct umx_error *err);
+void umx_fleet_freshness_free(struct umx_fleet_freshness *freshness); /* NULL is allowed */
+/* When the agent of a server last said a table, or that nothing of it changed; 0: not known. *stale: it is not
+ * connected, could not collect it, or has missed two reports. False: the server has no agent. */
+bool umx_fleet_fresh(const struct umx_fleet_freshness *freshness, const struct umx_table *table, const char *server,
+                     int64_t *confirmed_at, bool *stale);
+
+/* The agents as they are, whenever that changes: waits until the picture is another one than `seen` (0: none yet), at
+ * most timeout microseconds; the number of the picture, -1 when the fleet closes. */
+int64_t umx_fleet_watch(struct umx_fleet *fleet, int64_t seen, int64_t timeout);
 
 /* Sends an action batch to the agent of a server and waits for its results (in the arena).
  * UMX_ERR_AGENT_UNKNOWN: it is not connected, nothing was sent. UMX_ERR_DEADLINE: it may have acted. */

@@ -1,5 +1,6 @@
 /* What the files of the fleet share: fleet.c (agents, answers), fleet_stream.c (one stream), fleet_writer.c (the
- * store), fleet_collect.c (tables asked for now), fleet_head.c (the journal's head with the agents). */
+ * store), fleet_collect.c (tables asked for now), fleet_fresh.c (how fresh it is), fleet_head.c (the journal's head
+ * with the agents). */
 #ifndef UMX_CONTROLLER_FLEET_INTERNAL_H
 #define UMX_CONTROLLER_FLEET_INTERNAL_H
 
@@ -22,6 +23,8 @@ struct fleet_table {
     int64_t generation;
     uint8_t digest[FLEET_DIGEST];
     bool known;
+    int64_t confirmed_at; /* rows came, or a digest that is known; 0: not since this controller began */
+    bool failed;          /* the last collection failed: the rows are older */
 };
 
 struct fleet_session;
@@ -39,6 +42,7 @@ struct fleet_agent {
     bool ever;
     bool recorded;
     int64_t connected_at;
+    int64_t gone_at; /* when its last stream ended */
     int64_t last_report_at;
     int64_t expires_at;
     struct fleet_session *session;   /* NULL: silent */
@@ -76,20 +80,22 @@ struct fleet_job {
 
 /* A table that was asked of one agent. */
 struct fleet_asked {
-    struct fleet_session *session;
+    struct fleet_session *session; /* its stream; only compared once it is done */
     const struct umx_table *table;
-    bool rows; /* its digest was not known: any rows answer now */
+    size_t agent; /* number of the agent in the collection */
+    bool rows;    /* its digest was not known: any rows answer now */
     bool done;
+    char *why; /* NULL: it was answered */
 };
 
 /* A collection that waits for its answers. */
 struct fleet_collection {
     struct fleet_collection *next;
     int64_t query;
-    struct fleet_asked *asked;
+    struct fleet_asked *asked; /* by session, then by table */
     size_t count;
     size_t open;
-    char why[256]; /* of the first that failed */
+    size_t failed;
 };
 
 /* An action batch that waits for its results. */
@@ -112,6 +118,7 @@ struct umx_fleet {
     struct fleet_wait *waits;
     struct fleet_collection *collections;
     int64_t last_query;
+    int64_t picture;  /* grows when an agent comes, goes or reports */
     int64_t head_due; /* monotonic: the journal's head is told then; 0: nobody needs to hear of it */
     int64_t head_told;
     struct umx_arena *proof_arena;
@@ -121,6 +128,7 @@ struct umx_fleet {
     struct fleet_job **jobs_end;
     size_t job_count;
     size_t job_bytes;
+    bool hurry; /* who waits for agents goes home: the controller ends */
     bool stopping;
     pthread_t writer;
 };
@@ -134,6 +142,10 @@ int fleet_send_welcome(struct fleet_session *session);
 int fleet_enqueue(struct umx_fleet *fleet, struct fleet_job *job);
 /* Counts only for batches that were sent on the same stream: an agent does not answer for another one. */
 void fleet_action_result(struct fleet_session *session, const Umx__ActionResult *result);
+
+/* ---- fleet_fresh.c: with the mutex held */
+/* An agent came, went, or reported: those who watch the agents look again. */
+void fleet_picture_changed(struct umx_fleet *fleet);
 
 /* ---- fleet_collect.c: with the mutex held */
 /* The table's rows are stored as the agent has them. query 0: nobody asked. */

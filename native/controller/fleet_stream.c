@@ -79,6 +79,7 @@ static int take_hello(struct fleet_session *session, const Umx__Hello *hello, st
         umx_text_copy(agent->version, sizeof agent->version, hello->version != NULL ? hello->version : "");
         umx_text_copy(agent->peer, sizeof agent->peer, session->peer);
         session->agent = agent;
+        fleet_picture_changed(fleet);
         fleet_head_heard(fleet, agent, hello->journal_head);
         fleet_send_welcome(session);
     }
@@ -179,6 +180,8 @@ static void take_unchanged(struct fleet_session *session, const struct umx_table
     accepted.resend = known == NULL || !known->known || memcmp(known->digest, report->digest.data, FLEET_DIGEST) != 0;
     if (!accepted.resend) {
         known->generation = report->generation;
+        known->failed = false;
+        known->confirmed_at = umx_clock_now();
         session->agent->last_report_at = umx_clock_now();
         fleet_collection_answered(session, table, report->query, false);
     } else {
@@ -202,6 +205,10 @@ static int take_report(struct fleet_session *session, const Umx__Report *report,
     if (failed) {
         umx_log(UMX_LOG_WARNING, "fleet", "%s: %s: %s", session->identity.fqdn, table->name, report->error);
         pthread_mutex_lock(&session->fleet->mutex);
+        struct fleet_table *known =
+            session->agent != NULL && !table->derived ? fleet_agent_table(session->agent, table) : NULL;
+        if (known != NULL)
+            known->failed = true;
         if (report->query != 0)
             fleet_collection_failed(session, table, report->query, report->error);
         pthread_mutex_unlock(&session->fleet->mutex);
@@ -284,6 +291,8 @@ static void closed(void *state)
     pthread_mutex_lock(&fleet->mutex);
     if (session->agent != NULL && session->agent->session == session) {
         session->agent->session = NULL;
+        session->agent->gone_at = umx_clock_now();
+        fleet_picture_changed(fleet);
         if (session->agent->reason[0] == '\0')
             umx_text_copy(session->agent->reason, sizeof session->agent->reason, "the connection ended");
     }

@@ -79,6 +79,8 @@ static void accept_job(struct umx_fleet *fleet, const struct fleet_job *job)
     struct fleet_table *table = fleet_agent_table(agent, job->table);
     if (table != NULL) {
         table->known = true;
+        table->failed = false;
+        table->confirmed_at = umx_clock_now();
         table->generation = job->generation;
         memcpy(table->digest, job->digest, FLEET_DIGEST);
     }

@@ -29,6 +29,9 @@ static const struct command {
     {"init", umx_command_init, "--data DIR [--deployment NAME] [--name FQDN]...",
      "make a deployment: its root, its intermediate and the controller's certificate"},
     {"issue", umx_command_issue, "agent FQDN --data DIR [--out FILE] [--days N]", "make an identity file for an agent"},
+    {"backup", umx_command_backup, "FILE --data DIR|--config FILE [--without-authority]",
+     "write everything that matters to one file, also while the controller runs"},
+    {"restore", umx_command_restore, "FILE --data DIR", "put a backup into an empty directory"},
     {"crash-points", umx_command_crash_points, "[all]", "list where a test can kill the controller"},
     {"--worker", run_worker, "", "speak LDAP for one forest; started by the controller alone"},
 };

@@ -6,10 +6,14 @@
 
 typedef int umx_operation_function(struct umx_operation *operation, struct umx_error *err);
 
-/* operations_fleet.c, operations_query.c */
+/* operations_fleet.c, operations_query.c, operations_watch.c, saved.c */
 umx_operation_function umx_operation_status;
 umx_operation_function umx_operation_agents;
 umx_operation_function umx_operation_query;
+umx_operation_function umx_operation_agents_watch;
+umx_operation_function umx_operation_query_save;
+umx_operation_function umx_operation_query_list;
+umx_operation_function umx_operation_query_delete;
 umx_operation_function umx_operation_check;
 umx_operation_function umx_operation_snapshot;
 umx_operation_function umx_operation_grants;

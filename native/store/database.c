@@ -1,8 +1,10 @@
 #include "store/database.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const struct {
@@ -46,6 +48,35 @@ int umx_database_finish(sqlite3 *db, sqlite3_stmt *statement, struct umx_error *
 
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
+    return status;
+}
+
+int umx_database_copy(sqlite3 *db, const char *path, int pages, void (*pause)(void *user), void *user,
+                      struct umx_error *err)
+{
+    sqlite3 *to = NULL;
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int status = UMX_OK;
+    int rc;
+
+    if (fd < 0)
+        return umx_fail_code(err, UMX_ERR_BACKUP_FAILED, errno, path, "%s", strerror(errno));
+    close(fd);
+    rc = sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    sqlite3_backup *backup = rc == SQLITE_OK ? sqlite3_backup_init(to, "main", db, "main") : NULL;
+    if (backup == NULL)
+        status = umx_database_fail(to, rc != SQLITE_OK ? rc : sqlite3_extended_errcode(to), UMX_ERR_BACKUP_FAILED, err);
+    while (backup != NULL && (rc = sqlite3_backup_step(backup, pages)) == SQLITE_OK)
+        if (pause != NULL)
+            pause(user);
+    if (backup != NULL) {
+        int end = sqlite3_backup_finish(backup);
+        if (rc != SQLITE_DONE || end != SQLITE_OK)
+            status = umx_database_fail(to, rc != SQLITE_DONE ? rc : end, UMX_ERR_BACKUP_FAILED, err);
+    }
+    sqlite3_close(to);
+    if (status != UMX_OK)
+        unlink(path);
     return status;
 }
 

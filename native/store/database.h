@@ -34,6 +34,12 @@ int umx_database_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out, struc
 /* Steps a statement that has no rows, resets it and clears its bindings. */
 int umx_database_finish(sqlite3 *db, sqlite3_stmt *statement, struct umx_error *err);
 
+/* A copy of the database as it is, in a new file (mode 0600, UMX_ERR_BACKUP_FAILED when there is one), by SQLite's
+ * online backup. pages: at a time, -1 all at once; between, pause is called (may be NULL), so that others get their
+ * turn. What the same connection writes meanwhile is copied too. */
+int umx_database_copy(sqlite3 *db, const char *path, int pages, void (*pause)(void *user), void *user,
+                      struct umx_error *err);
+
 /* The integer of a one-row query. */
 int umx_database_integer(sqlite3 *db, const char *sql, int64_t *out, struct umx_error *err);
 

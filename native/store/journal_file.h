@@ -97,6 +97,10 @@ void umx_journal_head(struct umx_journal_file *journal, struct umx_journal_head 
 int umx_journal_verify(struct umx_journal_file *journal, const struct umx_journal_head *known, int64_t *entries,
                        int64_t *first_bad, struct umx_error *err);
 
+/* A copy in a new file, whole up to some entry: those that are added meanwhile may be in it. Adding waits for a few
+ * milliseconds at a time. */
+int umx_journal_copy(struct umx_journal_file *journal, const char *path, struct umx_error *err);
+
 /* SHA-256 of bytes as lower-case hex: the hash of a plan. */
 void umx_journal_hash(const void *bytes, size_t length, char hash[UMX_JOURNAL_HASH_TEXT]);
 

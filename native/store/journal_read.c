@@ -1,4 +1,5 @@
 /* Reading the journal's plans and entries. */
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,5 +145,24 @@ int umx_journal_read(struct umx_journal_file *journal, const char *plan, int64_t
         *err = inner;
     *entries = into.entries;
     *count = into.count;
+    return status;
+}
+
+static void let_others(void *user)
+{
+    struct umx_journal_file *journal = user;
+
+    pthread_mutex_unlock(&journal->mutex);
+    sched_yield();
+    pthread_mutex_lock(&journal->mutex);
+}
+
+int umx_journal_copy(struct umx_journal_file *journal, const char *path, struct umx_error *err)
+{
+    enum { PAGES_AT_A_TIME = 256 };
+
+    pthread_mutex_lock(&journal->mutex);
+    int status = umx_database_copy(journal->db, path, PAGES_AT_A_TIME, let_others, journal, err);
+    pthread_mutex_unlock(&journal->mutex);
     return status;
 }

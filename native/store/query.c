@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "store/heap.h"
 #include "store/query_guard.h"
+#include "store/query_views.h"
 #include "store/state.h"
 #include "store/state_table.h"
 
@@ -85,23 +86,29 @@ static bool is_live(const struct umx_query *query, const struct umx_table *table
     return false;
 }
 
-/* Empty tables in the connection's own memory for what state.db has not; they come before stored ones of the name. */
+/* Empty tables in the connection's own memory for what state.db has not, the servers that were picked, and what the
+ * query sees of all: the views. */
 static int make_tables(struct run *run, struct umx_error *err)
 {
+    const struct umx_query *query = run->query;
     size_t count;
     const struct umx_table *tables = umx_reflect_tables(&count);
     struct umx_text sql = {0};
 
+    int status = umx_query_views_begin(run->db, query, err);
     umx_text_adds(&sql, "BEGIN;");
     for (size_t t = 0; t < count; t++) {
-        if (!tables[t].derived && !is_live(run->query, &tables[t]))
-            continue;
-        umx_state_add_definition(&sql, "CREATE TEMP TABLE ", &tables[t], "");
-        umx_text_adds(&sql, ";");
+        bool own = tables[t].derived || is_live(query, &tables[t]);
+        if (own) {
+            umx_state_add_definition(&sql, "CREATE TEMP TABLE _", &tables[t], "");
+            umx_text_adds(&sql, ";");
+        }
+        umx_query_views_add(&sql, query, &tables[t], t, own);
     }
     umx_text_adds(&sql, "COMMIT");
-    int status =
-        sql.failed ? umx_fail(err, UMX_ERR_MEMORY, what, NULL) : umx_database_run(run->db, umx_text_string(&sql), err);
+    if (status == UMX_OK)
+        status = sql.failed ? umx_fail(err, UMX_ERR_MEMORY, what, NULL)
+                            : umx_database_run(run->db, umx_text_string(&sql), err);
     umx_text_free(&sql);
     return status;
 }
@@ -121,7 +128,7 @@ static int fill_table(struct run *run, const struct umx_table *table, struct umx
     struct umx_query_sink sink = {.db = run->db, .table = table};
     struct umx_text sql = {0};
 
-    umx_text_addf(&sql, "INSERT INTO temp.%s VALUES(", table->name);
+    umx_text_addf(&sql, "INSERT INTO temp._%s VALUES(", table->name);
     for (unsigned i = 0; i < table->record->n_fields; i++)
         umx_text_adds(&sql, i > 0 ? ", ?" : "?");
     umx_text_adds(&sql, ")");
@@ -277,6 +284,22 @@ static int step_all(struct run *run, struct umx_error *err)
     }
 }
 
+/* What the statement reads, to whoever wants to make it fresh first. */
+static int before(struct run *run)
+{
+    const struct umx_table *wanted[UMX_GUARD_TABLES];
+    size_t count;
+    size_t n = 0;
+    const struct umx_table *tables = umx_reflect_tables(&count);
+
+    if (run->query->before == NULL)
+        return UMX_OK;
+    for (size_t t = 0; t < count && t < UMX_GUARD_TABLES; t++)
+        if (run->guard.wanted[t])
+            wanted[n++] = &tables[t];
+    return run->query->before(run->query->user, wanted, n);
+}
+
 int umx_query_run(struct umx_state *state, const struct umx_query *query, struct umx_error *err)
 {
     struct run run = {.query = query};
@@ -294,6 +317,10 @@ int umx_query_run(struct umx_state *state, const struct umx_query *query, struct
     if (status == UMX_OK) {
         umx_query_guard_set(run.db, &run.guard);
         status = prepare(&run, err);
+    }
+    if (status == UMX_OK) {
+        status = before(&run);
+        run.guard.until = umx_clock_monotonic() + deadline;
     }
     if (status == UMX_OK)
         status = fill_tables(&run, err);

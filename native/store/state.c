@@ -93,6 +93,19 @@ const char *umx_state_path(const struct umx_state *state)
     return state->path;
 }
 
+/* By a connection of its own: it reads one picture while others write on. */
+int umx_state_copy(struct umx_state *state, const char *path, struct umx_error *err)
+{
+    sqlite3 *db = NULL;
+    int rc =
+        sqlite3_open_v2(state->path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    int status = rc == SQLITE_OK ? umx_database_copy(db, path, -1, NULL, NULL, err)
+                                 : umx_database_fail(db, rc, UMX_ERR_BACKUP_FAILED, err);
+
+    sqlite3_close(db);
+    return status;
+}
+
 int umx_state_begin(struct umx_state *state, struct umx_error *err)
 {
     pthread_mutex_lock(&state->mutex);

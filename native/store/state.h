@@ -70,14 +70,24 @@ int umx_state_each_agent(struct umx_state *state, int (*each)(void *user, const 
 
 /* ---- settings that last: text by name */
 
+/* value NULL removes it. */
 int umx_state_set(struct umx_state *state, const char *name, const char *value, struct umx_error *err);
 /* A copy that the caller frees; *value is NULL with status 0 when there is none. */
 int umx_state_get(struct umx_state *state, const char *name, char **value, struct umx_error *err);
+
+/* Calls back with each whose name begins with the prefix, by name; a result other than 0 ends the walk and is returned.
+ * The callback must not use this state. */
+int umx_state_each_setting(struct umx_state *state, const char *prefix,
+                           int (*each)(void *user, const char *name, const char *value), void *user,
+                           struct umx_error *err);
 
 /* The mirror of the journal's head (store/journal_file.h). Reading gives sequence 0 when none was kept: verify knows
  * then nothing from here. */
 int umx_state_keep_head(struct umx_state *state, const struct umx_journal_head *head, struct umx_error *err);
 int umx_state_kept_head(struct umx_state *state, struct umx_journal_head *head, struct umx_error *err);
+
+/* A copy in a new file, as it is at one time; nobody waits for it. */
+int umx_state_copy(struct umx_state *state, const char *path, struct umx_error *err);
 
 /* The path it was opened with, for query connections. */
 const char *umx_state_path(const struct umx_state *state);

@@ -64,13 +64,38 @@ int umx_state_set(struct umx_state *state, const char *name, const char *value, 
     sqlite3_stmt *put = NULL;
 
     pthread_mutex_lock(&state->mutex);
-    int status = umx_database_prepare(state->db, "INSERT OR REPLACE INTO _setting VALUES(?, ?)", &put, err);
+    int status = umx_database_prepare(state->db,
+                                      value != NULL ? "INSERT OR REPLACE INTO _setting VALUES(?, ?)"
+                                                    : "DELETE FROM _setting WHERE name = ?",
+                                      &put, err);
     if (status == UMX_OK) {
         sqlite3_bind_text(put, 1, name, -1, SQLITE_STATIC);
-        sqlite3_bind_text(put, 2, value, -1, SQLITE_STATIC);
+        if (value != NULL)
+            sqlite3_bind_text(put, 2, value, -1, SQLITE_STATIC);
         status = umx_database_finish(state->db, put, err);
     }
     sqlite3_finalize(put);
+    pthread_mutex_unlock(&state->mutex);
+    return status;
+}
+
+int umx_state_each_setting(struct umx_state *state, const char *prefix,
+                           int (*each)(void *user, const char *name, const char *value), void *user,
+                           struct umx_error *err)
+{
+    sqlite3_stmt *row = NULL;
+    int rc = SQLITE_DONE;
+
+    pthread_mutex_lock(&state->mutex);
+    int status = umx_database_prepare(
+        state->db, "SELECT name, value FROM _setting WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name", &row, err);
+    if (status == UMX_OK)
+        sqlite3_bind_text(row, 1, prefix, -1, SQLITE_STATIC);
+    while (status == UMX_OK && (rc = sqlite3_step(row)) == SQLITE_ROW)
+        status = each(user, (const char *)sqlite3_column_text(row, 0), (const char *)sqlite3_column_text(row, 1));
+    if (status == UMX_OK && rc != SQLITE_DONE)
+        status = umx_database_fail(state->db, rc, UMX_ERR_STORE_OPEN, err);
+    sqlite3_finalize(row);
     pthread_mutex_unlock(&state->mutex);
     return status;
 }

@@ -30,6 +30,15 @@ _umx_plans()
     done < <(umx plan list -o jsonl 2>/dev/null)
 }
 
+_umx_queries()
+{
+    local line
+    [[ -n $UMX_IDENTITY && -r $UMX_IDENTITY ]] || return
+    while IFS= read -r line; do
+        [[ $line =~ \"name\":\"([A-Za-z0-9._-]+)\" ]] && printf '%s\n' "${BASH_REMATCH[1]}"
+    done < <(umx query list -o jsonl 2>/dev/null)
+}
+
 _umx_value() # OPTION - values of an option; fails when it takes none
 {
     case $1 in
@@ -40,7 +49,7 @@ _umx_value() # OPTION - values of an option; fails when it takes none
     --separator) _umx_words , ';' ;;
     --identity | --snapshot | --certificate | --key | --ca | --out | --input) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     --controller | --pair | --set | --ticket | --comment | --not-before | --not-after | --max-failures | --forest | \
-        --value | --file | --expires | --hash | --fingerprint | --name | --timeout | --after | --limit) ;;
+        --value | --file | --expires | --hash | --fingerprint | --name | --timeout | --after | --limit | --where | --description) ;;
     *) return 1 ;;
     esac
 }
@@ -48,7 +57,9 @@ _umx_value() # OPTION - values of an option; fails when it takes none
 _umx_options() # COMMAND - its own options
 {
     case $1 in
-    query) echo --timeout ;;
+    agents) echo --watch ;;
+    query | "query run") echo --live --where --timeout ;;
+    "query save") echo --description --replace ;;
     check) echo --phase --pair --set --snapshot --all ;;
     "plan template") echo --phase --pair --set --table --separator ;;
     "plan create") echo --phase --pair --set --input --table --ticket --not-before --not-after --max-failures ;;
@@ -75,7 +86,7 @@ _umx()
             skip=0
         elif [[ $word == -* ]]; then
             case $word in
-            --progress | --help | --version | --all | --diff | --break-glass | --html) ;;
+            --progress | --help | --version | --all | --diff | --break-glass | --html | --watch | --live | --replace) ;;
             *) skip=1 ;;
             esac
         else
@@ -90,6 +101,7 @@ _umx()
     case $command in
     plan | snapshot | grants) command="$command ${plain[1]-}" ;;
     audit) [[ ${plain[1]-} == verify ]] && command="audit verify" ;;
+    query) [[ ${plain[1]-} =~ ^(list|run|save|delete)$ ]] && command="query ${plain[1]}" ;;
     esac
     if [[ $cur == -* ]]; then
         _umx_words $(_umx_options "$command") --controller --identity -o --progress --help
@@ -101,6 +113,8 @@ _umx()
     1:snapshot) _umx_words save diff ;;
     1:grants) _umx_words show ;;
     1:audit) _umx_words verify ;;
+    1:query) _umx_words list run save delete ;;
+    2:query) [[ ${plain[1]} == run || ${plain[1]} == delete ]] && _umx_words $(_umx_queries) ;;
     1:tables) _umx_words $(_umx_column tables) ;;
     1:phases) _umx_words $(_umx_column phases) ;;
     1:help) _umx_words status agents query tables check phases snapshot plan audit grants login ;;
