@@ -116,6 +116,6 @@ void umx_query_views_add(struct umx_text *sql, const struct umx_query *query, co
     }
     umx_text_addf(sql, " FROM %s._%s", own ? "temp" : "main", table->name);
     if (query->picked && has(table, "server"))
-        umx_text_adds(sql, " WHERE server IN (SELECT server FROM temp." UMX_VIEW_PICKED ")");
+        umx_text_adds(sql, " WHERE server COLLATE NOCASE IN (SELECT server FROM temp." UMX_VIEW_PICKED ")");
     umx_text_adds(sql, ";");
 }

@@ -67,6 +67,8 @@ static int tear_down(void **state)
     return rmdir(directory);
 }
 
+static int fill(void *user, const struct umx_table *table, struct umx_query_sink *sink, struct umx_error *err);
+
 static int take_row(void *user, const char *json, size_t length)
 {
     (void)user;
@@ -231,6 +233,18 @@ static void everything_but_reading_is_forbidden(void **state)
         "SELECT * FROM sqlite_stmt",
         "SELECT * FROM dbstat",
         "SELECT * FROM sqlite_dbpage",
+        /* What only our own views may use. */
+        "SELECT umx_age(1, NULL, NULL, NULL)",
+        "SELECT umx_stale(1, NULL, NULL, NULL) FROM certificate",
+        "SELECT * FROM _picked",
+        "SELECT count(*) FROM temp._picked",
+        "SELECT * FROM temp._finding",
+        "CREATE TEMP VIEW certificate AS SELECT 1",
+        "WITH x AS (SELECT umx_age(1, NULL, NULL, NULL)) SELECT * FROM x",
+        "SELECT server FROM certificate WHERE load_extension(server)",
+        "SELECT edit('x')",
+        "SELECT writefile('/tmp/umx-stolen.db', 'x')",
+        "SELECT random()",
     };
 
     (void)state;
@@ -296,6 +310,226 @@ static void large_statements_are_refused(void **state)
         umx_text_adds(&sql, "xxxxxxxxxxxxxxxx");
     assert_refused(sql.data, UMX_ERR_SQL_LIMIT);
     umx_text_free(&sql);
+}
+
+/* SQL that is small and wants to be large, each stopped by a limit of its own, and soon. */
+static void bombs_do_not_go_off(void **state)
+{
+    static const char *const bombs[] = {
+        "SELECT length(printf('%2000000000d', 1)) AS n FROM certificate WHERE n > 100000",
+        "SELECT replace(replace(replace(printf('%.*c', 999, 'x'), 'x', printf('%.*c', 999, 'x')), 'x', 'xxxxxxxx'), "
+        "'x', "
+        "'xxxxxxxx')",
+        "WITH RECURSIVE c(x) AS (VALUES(printf('%.*c', 60000, 'x')) UNION ALL SELECT x || 'y' FROM c) SELECT count(*) "
+        "FROM "
+        "c GROUP BY x",
+        "SELECT group_concat(a.server || b.server || c.server || d.server || e.server || f.server || g.server || "
+        "h.server) "
+        "FROM certificate a, certificate b, certificate c, certificate d, certificate e, certificate f, certificate g, "
+        "certificate h",
+        "SELECT json_group_array(json_array(a.server, b.server, c.server, printf('%.*c', 999, 'x'))) FROM certificate "
+        "a, "
+        "certificate b, certificate c, certificate d",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bombs / sizeof bombs[0]; i++) {
+        struct umx_query query = {
+            .sql = bombs[i], .row = take_row, .deadline = 20 * UMX_SECOND, .max_heap = 16 * 1024 * 1024};
+        struct umx_error err = {0};
+        int64_t start = umx_clock_monotonic();
+        umx_text_free(&rows);
+        int status = umx_query_run(store, &query, &err);
+        if (status != UMX_OK && err.id != UMX_ERR_SQL_LIMIT)
+            fail_msg("%.60s: UMX-%d %s", bombs[i], err.id, umx_error_why(&err));
+        /* SQLite answers some of them with NULL, which is small too. */
+        assert_true(rows.length < 100000);
+        assert_true(umx_clock_monotonic() - start < 19 * UMX_SECOND);
+    }
+}
+
+/* Words behind each other: `before`, `times` times `again`, `after`. */
+static int run_repeated(const char *before, const char *again, int times, const char *after, struct umx_error *err)
+{
+    struct umx_text sql = {0};
+
+    umx_text_adds(&sql, before);
+    for (int i = 0; i < times; i++)
+        umx_text_adds(&sql, again);
+    umx_text_adds(&sql, after);
+    int status = run(umx_text_string(&sql), err);
+    umx_text_free(&sql);
+    return status;
+}
+
+static void deep_and_wide_statements_are_refused(void **state)
+{
+    static const struct {
+        const char *before, *again, *after;
+        int times;
+    } shapes[] = {
+        {"SELECT 1 FROM (", "SELECT * FROM (", "SELECT 1", 3000},
+        {"SELECT * FROM certificate", ", certificate", "", 200},
+        {"SELECT *", ", *", " FROM certificate", 500},
+        {"SELECT 1 WHERE ", "1 AND NOT ", "0", 5000},
+        {"SELECT ", "abs(", "1", 3000},
+        {"SELECT CASE 1 ", "WHEN 2 THEN 3 ", "END", 9000},
+        {"SELECT 1 WHERE 1 IN (", "(SELECT 1 WHERE 1 IN ", "(1))", 2000},
+        {"WITH ", "a AS (SELECT 1), ", "b AS (SELECT 2) SELECT * FROM b", 3000},
+        {"SELECT 1 ORDER BY 1", ", 1", "", 9000},
+        {"VALUES (1)", ", (1)", "", 20000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        struct umx_error err;
+        int64_t start = umx_clock_monotonic();
+        int status = run_repeated(shapes[i].before, shapes[i].again, shapes[i].times, shapes[i].after, &err);
+        if (status == UMX_OK ? rows.length > 200000 : err.id != UMX_ERR_SQL_INVALID && err.id != UMX_ERR_SQL_LIMIT)
+            fail_msg("%s: UMX-%d %s", shapes[i].again, err.id, umx_error_why(&err));
+        assert_true(umx_clock_monotonic() - start < 15 * UMX_SECOND);
+    }
+    assert_rows("SELECT count(*) AS n FROM certificate", "{\"n\":3}\n");
+}
+
+static void *run_away(void *user)
+{
+    struct umx_query query = {
+        .sql = "WITH RECURSIVE c(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c",
+        .row = take_row,
+        .deadline = 2 * UMX_SECOND,
+    };
+    struct umx_error err = {0};
+
+    umx_query_run(store, &query, &err);
+    *(int *)user = err.id;
+    return NULL;
+}
+
+/* While runaways have the processors, others are answered, and so is the writer. */
+static void a_runaway_disturbs_nobody(void **state)
+{
+    pthread_t threads[3];
+    int ended[3] = {0};
+    Umx__Role role = UMX__ROLE__INIT;
+    ProtobufCMessage *record = &role.base;
+
+    (void)state;
+    int64_t start = umx_clock_monotonic();
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, run_away, &ended[i]), 0);
+    for (int i = 0; i < 5; i++) {
+        assert_rows("SELECT count(*) AS n FROM certificate", "{\"n\":3}\n");
+        assert_int_equal(umx_state_replace(store, umx_reflect_table("role"), NULL, NULL, &record, 1, NULL), UMX_OK);
+    }
+    int64_t answered = umx_clock_monotonic() - start;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(ended[i], UMX_ERR_SQL_LIMIT);
+    }
+    assert_true(answered < umx_clock_monotonic() - start);
+    assert_int_equal(umx_state_replace(store, umx_reflect_table("role"), NULL, NULL, NULL, 0, NULL), UMX_OK);
+}
+
+/* ---- what is added to the records */
+
+static int64_t told_at;
+
+static int64_t confirmed(void *user, const struct umx_table *table, const char *server, const char *forest, bool *stale)
+{
+    (void)user;
+    (void)forest;
+    *stale = server != NULL && strcmp(server, "s1.test") == 0;
+    return strcmp(table->name, "certificate") == 0 && !*stale ? told_at : 0;
+}
+
+static int run_with(struct umx_query query)
+{
+    struct umx_error err = {0};
+
+    umx_text_free(&rows);
+    int status = umx_query_run(store, &query, &err);
+    if (status != UMX_OK)
+        print_error("%s: %s\n", query.sql, umx_error_why(&err));
+    return status;
+}
+
+static void rows_say_how_fresh_they_are(void **state)
+{
+    struct umx_query query = {.sql = "SELECT server, age, stale FROM certificate ORDER BY server",
+                              .row = take_row,
+                              .confirmed = confirmed,
+                              .source = "umx://d/controller/c's"};
+
+    (void)state;
+    told_at = umx_clock_now() - 1000 * UMX_SECOND - UMX_SECOND / 2;
+    assert_int_equal(run_with(query), UMX_OK);
+    /* Without a confirmation it is as old as its collected_at, which these records do not have. */
+    assert_string_equal(rows.data, "{\"server\":\"s0.test\",\"age\":1000,\"stale\":0}\n"
+                                   "{\"server\":\"s1.test\",\"age\":null,\"stale\":1}\n"
+                                   "{\"server\":\"s2.test\",\"age\":1000,\"stale\":0}\n");
+    query.sql = "SELECT c.server FROM certificate AS c WHERE c.stale AND c.server IN (SELECT server FROM certificate)";
+    assert_int_equal(run_with(query), UMX_OK);
+    assert_string_equal(rows.data, "{\"server\":\"s1.test\"}\n");
+    query.sql = "SELECT count(*) AS n, max(age) AS oldest FROM certificate WHERE server <> 's1.test'";
+    assert_int_equal(run_with(query), UMX_OK);
+    assert_string_equal(rows.data, "{\"n\":2,\"oldest\":1000}\n");
+    /* Tables whose records do not name a source get one. */
+    const struct umx_table *live[] = {umx_reflect_table("finding")};
+    query.sql = "SELECT source, collected_at IS NOT NULL AS at, stale FROM finding LIMIT 1";
+    query.live = live;
+    query.live_count = 1;
+    query.fill = fill;
+    assert_int_equal(run_with(query), UMX_OK);
+    assert_string_equal(rows.data, "{\"source\":\"umx://d/controller/c's\",\"at\":1,\"stale\":0}\n");
+}
+
+static void only_picked_servers_are_seen(void **state)
+{
+    static const char *const servers[] = {"S2.TEST", "absent.test"};
+    struct umx_query query = {.sql = "SELECT server FROM certificate",
+                              .row = take_row,
+                              .picked = true,
+                              .servers = servers,
+                              .server_count = 2};
+
+    (void)state;
+    assert_int_equal(run_with(query), UMX_OK);
+    assert_string_equal(rows.data, "{\"server\":\"s2.test\"}\n");
+    query.server_count = 0;
+    query.sql = "SELECT count(*) AS n FROM certificate";
+    assert_int_equal(run_with(query), UMX_OK);
+    assert_string_equal(rows.data, "{\"n\":0}\n");
+}
+
+static char tables_seen[256];
+
+static int note_tables(void *user, const struct umx_table *const *tables, size_t count)
+{
+    tables_seen[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(tables_seen);
+        snprintf(tables_seen + length, sizeof tables_seen - length, "%s ", tables[i]->name);
+    }
+    return *(int *)user;
+}
+
+/* The tables are those that SQLite reads, whatever the SQL looks like. */
+static void the_tables_are_told_before_anything_is_read(void **state)
+{
+    int answer = UMX_OK;
+    struct umx_query query = {
+        .sql = "WITH own AS (SELECT 1 AS server) SELECT 'FROM event' FROM own, \"service\" s WHERE "
+               "EXISTS (SELECT 1 FROM certificate) -- FROM listener",
+        .row = take_row,
+        .before = note_tables,
+        .user = &answer};
+
+    (void)state;
+    assert_int_equal(run_with(query), UMX_OK);
+    assert_string_equal(tables_seen, "service certificate ");
+    answer = UMX_E_UNREACHABLE;
+    assert_int_equal(umx_query_run(store, &query, NULL), UMX_E_UNREACHABLE);
 }
 
 static void runaways_stop_at_the_deadline(void **state)
@@ -515,7 +749,13 @@ int main(void)
         cmocka_unit_test(everything_but_reading_is_forbidden),
         cmocka_unit_test(large_values_are_refused),
         cmocka_unit_test(large_statements_are_refused),
+        cmocka_unit_test(bombs_do_not_go_off),
+        cmocka_unit_test(deep_and_wide_statements_are_refused),
         cmocka_unit_test(runaways_stop_at_the_deadline),
+        cmocka_unit_test(a_runaway_disturbs_nobody),
+        cmocka_unit_test(rows_say_how_fresh_they_are),
+        cmocka_unit_test(only_picked_servers_are_seen),
+        cmocka_unit_test(the_tables_are_told_before_anything_is_read),
         cmocka_unit_test(queries_can_be_cancelled),
         cmocka_unit_test(memory_is_limited_for_the_query_alone),
         cmocka_unit_test(rows_are_limited_and_the_reader_can_stop),

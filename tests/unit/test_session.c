@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -375,6 +376,89 @@ static void a_query_is_answered_at_once(void **state)
     stop_agent();
 }
 
+static void ask_for_services(int64_t query, int timeout)
+{
+    static char name[] = "service";
+    static char *names[] = {name};
+    Umx__Collect collect = UMX__COLLECT__INIT;
+    Umx__ToAgent message_out = UMX__TO_AGENT__INIT;
+
+    collect.has_query = collect.has_timeout = 1;
+    collect.query = query;
+    collect.timeout = timeout;
+    collect.table = names;
+    collect.n_table = 1;
+    message_out.message_case = UMX__TO_AGENT__MESSAGE_COLLECT;
+    message_out.collect = &collect;
+    say(&message_out);
+}
+
+static void cancel_query(int64_t query)
+{
+    Umx__CancelCollect cancel = UMX__CANCEL_COLLECT__INIT;
+    Umx__ToAgent message_out = UMX__TO_AGENT__INIT;
+
+    cancel.has_query = 1;
+    cancel.query = query;
+    message_out.message_case = UMX__TO_AGENT__MESSAGE_CANCEL;
+    message_out.cancel = &cancel;
+    say(&message_out);
+}
+
+static bool is_answered(int64_t query)
+{
+    bool answered = false;
+
+    pthread_mutex_lock(&peer.mutex);
+    for (int i = 0; i < peer.count; i++)
+        answered = answered || answers_query(peer.messages[i], &query);
+    pthread_mutex_unlock(&peer.mutex);
+    return answered;
+}
+
+/* A collector that does not come back holds its lane up; what is asked meanwhile waits, and is then collected once for
+ * all who still want it. */
+static void who_asks_meanwhile_shares_and_who_leaves_is_left_out(void **state)
+{
+    const Umx__ToController *got;
+    char fifo[256];
+    int64_t last = 64;
+
+    (void)state;
+    start_agent();
+    int from = wait_for(0, rows_of_table, "service", 20, &got);
+    wait_for(0, rows_of_table, "proof", 20, &got);
+    snprintf(fifo, sizeof fifo, "%s/.events", place.path);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    char events[256];
+    snprintf(events, sizeof events, "%s/events.json", place.path);
+    assert_int_equal(rename(fifo, events), 0); /* the collector of events opens it, and waits for a writer */
+    int64_t probe = 100;
+    do { /* until the lane stands still */
+        ask_for_services(++probe, 60);
+        wait_for(from, answers_query, &probe, 2, &got);
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    } while (got != NULL && probe < 400);
+    assert_null(got);
+    for (int64_t query = 61; query <= last; query++)
+        ask_for_services(query, query == 62 ? 1 : 60);
+    cancel_query(63);
+    nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 500000000}, NULL); /* the second one's patience ends */
+    assert_false(is_answered(61));
+    place_write(&place, "services.json", "[{\"name\":\"MSExchangeUM\",\"state\":\"stopped\"}]");
+    assert_int_equal(rename(events, fifo), 0); /* nobody else shall fall into it */
+    place_write(&place, "events.json", "[]");
+    int writer = open(fifo, O_WRONLY | O_NONBLOCK);
+    assert_true(writer >= 0);
+    close(writer);
+    wait_for(from, answers_query, &last, 20, &got);
+    assert_non_null(got);
+    assert_true(is_answered(61));
+    assert_false(is_answered(62));
+    assert_false(is_answered(63));
+    stop_agent();
+}
+
 static void a_table_that_nobody_collects_is_refused_at_once(void **state)
 {
     static char name[] = "exchange_server";
@@ -502,6 +586,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_says_who_it_is_and_reports_every_table, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_change_is_reported_within_seconds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_query_is_answered_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_asks_meanwhile_shares_and_who_leaves_is_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_table_that_nobody_collects_is_refused_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_action_is_done_and_reported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_comes_back_after_a_lost_controller, set_up, tear_down),
