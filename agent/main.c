@@ -1,8 +1,10 @@
 /* umx-agent: reports what an Exchange or Lync server is and does, and runs an allow-listed set of actions. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/collect/prove.h"
+#include "agent/enroll.h"
 #include "agent/facts.h"
 #include "agent/session.h"
 #include "agent/stop.h"
@@ -10,16 +12,27 @@
 #include "rpc/rpc.h"
 
 static const char usage[] = "Usage: umx-agent --config FILE [--verbose]\n"
+                            "       umx-agent enroll --controller HOST:PORT --token-file FILE --config FILE\n"
+                            "                        [--new-key] [--wait SECONDS]\n"
                             "       umx-agent facts [--config FILE | --host local | --host recorded:DIR]\n"
                             "       umx-agent --help | --version\n"
                             "\n"
                             "Without a command it attaches to the controller of the configuration and stays.\n"
+                            "`enroll` makes a key here and gets a certificate for it with a one-time token of\n"
+                            "`umx token create`, from the operators' listener (port 7444). It goes on with the key\n"
+                            "of the identity that is there; --new-key makes another one. --wait: until an operator\n"
+                            "has decided, where one has to.\n"
                             "`facts` prints, as JSON, what would be reported; it needs no controller.\n";
 
 struct options {
     const char *config;
     const char *host;
+    const char *controller;
+    const char *token_file;
+    const char *wait;
     bool facts;
+    bool enroll;
+    bool new_key;
     bool prove;
     bool help;
     bool version;
@@ -34,14 +47,19 @@ static int bad_usage(struct umx_error *err, const char *word, const char *why)
 static int parse(int argc, char **argv, struct options *options, struct umx_error *err)
 {
     for (int i = 1; i < argc; i++) {
-        const char **value = strcmp(argv[i], "--config") == 0 ? &options->config
-                             : strcmp(argv[i], "--host") == 0 ? &options->host
-                                                              : NULL;
+        const char **value = strcmp(argv[i], "--config") == 0       ? &options->config
+                             : strcmp(argv[i], "--host") == 0       ? &options->host
+                             : strcmp(argv[i], "--controller") == 0 ? &options->controller
+                             : strcmp(argv[i], "--token-file") == 0 ? &options->token_file
+                             : strcmp(argv[i], "--wait") == 0       ? &options->wait
+                                                                    : NULL;
         bool *flag = strcmp(argv[i], "--help") == 0      ? &options->help
                      : strcmp(argv[i], "--version") == 0 ? &options->version
                      : strcmp(argv[i], "--verbose") == 0 ? &options->verbose
                      : strcmp(argv[i], "--prove") == 0   ? &options->prove
+                     : strcmp(argv[i], "--new-key") == 0 ? &options->new_key
                      : strcmp(argv[i], "facts") == 0     ? &options->facts
+                     : strcmp(argv[i], "enroll") == 0    ? &options->enroll
                                                          : NULL;
         if (flag != NULL) {
             *flag = true;
@@ -59,7 +77,42 @@ static int parse(int argc, char **argv, struct options *options, struct umx_erro
         return bad_usage(err, "--host", "it excludes --config");
     if (!options->facts && options->config == NULL)
         return bad_usage(err, "--config", "it is missing");
+    if (options->enroll && (options->controller == NULL || options->token_file == NULL))
+        return bad_usage(err, "enroll", "it needs --controller and --token-file");
+    if (options->enroll && options->facts)
+        return bad_usage(err, "enroll", "it excludes `facts`");
+    if (!options->enroll &&
+        (options->controller != NULL || options->token_file != NULL || options->wait != NULL || options->new_key))
+        return bad_usage(err, "enroll", "--controller, --token-file, --new-key and --wait are for `enroll`");
     return 0;
+}
+
+static int enroll(const struct options *options, struct umx_error *err)
+{
+    struct umx_agent_config config = {0};
+    struct umx_host *host = NULL;
+    struct umx_enroll_options how = {
+        .controller = options->controller, .token_file = options->token_file, .new_key = options->new_key};
+    char *end = NULL;
+    int status = umx_agent_config_read(options->config, &config, err);
+
+    if (status == 0 && options->wait != NULL) {
+        long seconds = strtol(options->wait, &end, 10);
+        if (end == options->wait || *end != '\0' || seconds < 0 || seconds > 86400)
+            status = bad_usage(err, "--wait", "it is a number of seconds up to 86400");
+        how.wait = (int)seconds;
+    }
+    if (status == 0)
+        status = umx_host_open(config.host, &host, err);
+    if (status != 0)
+        return status;
+    umx_agent_stop_watch();
+    umx_rpc_begin();
+    status = umx_enroll(&config, host->identity.fqdn, host->identity.forest != NULL ? host->identity.forest : "", &how,
+                        stdout, err);
+    umx_rpc_end();
+    umx_host_close(host);
+    return status;
 }
 
 static int facts(const struct options *options, struct umx_error *err)
@@ -129,7 +182,7 @@ int main(int argc, char **argv)
     else if (status == 0 && options.prove)
         return umx_prove_child() == 0 ? 0 : 1;
     else if (status == 0)
-        status = options.facts ? facts(&options, &err) : stay(&options, &err);
+        status = options.enroll ? enroll(&options, &err) : options.facts ? facts(&options, &err) : stay(&options, &err);
     if (status == 0)
         return 0;
     fprintf(stderr, "umx-agent: error %s\n", umx_error_format(&err, text, sizeof text));

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "agent/head.h"
+#include "agent/renew.h"
 #include "agent/session_internal.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -33,7 +34,9 @@ struct life {
     int64_t report_interval;
     uint64_t stamp;
     bool behind;
+    bool attach_again; /* with a new identity */
     struct umx_agent_head head;
+    struct umx_renewal renewal;
 };
 
 /* A random time below limit. */
@@ -160,6 +163,17 @@ static void take_collect(struct umx_session *session, const Umx__Collect *collec
     }
 }
 
+/* A renewal that failed is told, and tried again later: the stream is good until the certificate ends. */
+static void take_renewed(struct life *life, const Umx__Renewed *renewed)
+{
+    struct umx_error err = {0};
+
+    if (umx_renewal_take(&life->renewal, renewed, life->session->config->identity, &err) == 0)
+        life->attach_again = true;
+    else
+        umx_log_error("agent", &err);
+}
+
 static int take(struct life *life, const uint8_t *bytes, size_t length, struct umx_error *err)
 {
     struct umx_session *session = life->session;
@@ -181,6 +195,8 @@ static int take(struct life *life, const uint8_t *bytes, size_t length, struct u
             session_forget(session, message->cancel->query);
         else if (message->message_case == UMX__TO_AGENT__MESSAGE_ACTION)
             session_act(session, message->action);
+        else if (message->message_case == UMX__TO_AGENT__MESSAGE_RENEWED)
+            take_renewed(life, message->renewed);
         else if (message->message_case == UMX__TO_AGENT__MESSAGE_JOURNAL_HEAD)
             take_head(life, message->journal_head);
         else if (message->message_case == UMX__TO_AGENT__MESSAGE_ACCEPTED) {
@@ -206,6 +222,7 @@ static void detach(struct life *life)
     session->attached = false;
     pthread_mutex_unlock(&session->mutex);
     umx_rpc_call_close(call);
+    umx_renewal_gone(&life->renewal);
 }
 
 static void wait_to_connect(struct life *life, const struct umx_error *why)
@@ -242,6 +259,7 @@ static int load_identity(const struct umx_session *session, struct umx_identity_
 {
     const char *path = session->config->identity;
     const char *fqdn = session->host->identity.fqdn;
+    char end[UMX_CLOCK_TEXT];
 
     if (!umx_agent_file_private(path))
         umx_log(UMX_LOG_WARNING, "agent", "%s holds a private key and others can read or write it: chmod 600", path);
@@ -253,6 +271,9 @@ static int load_identity(const struct umx_session *session, struct umx_identity_
     else if (!umx_text_equal(out->identity.fqdn, fqdn))
         status = umx_fail(err, UMX_ERR_FOREIGN_IDENTITY, path, "the certificate is for %s, this host is %s",
                           out->identity.fqdn, fqdn);
+    else if (out->identity.not_after_at <= umx_clock_now())
+        status = umx_fail(err, UMX_ERR_AGENT_EXPIRED, fqdn, "%s ended at %s", path,
+                          umx_clock_format(out->identity.not_after_at, end));
     if (status != 0)
         umx_identity_file_free(out);
     return status;
@@ -271,6 +292,10 @@ static int open_channel(struct life *life, struct umx_error *err)
     int status = load_identity(session, &identity, err);
     if (status != 0)
         return status;
+    if ((status = umx_renewal_begin(&life->renewal, &identity, err)) != 0) {
+        umx_identity_file_free(&identity);
+        return status;
+    }
     umx_rpc_channel_close(life->channel);
     life->channel = NULL;
     life->identity_stamp = stamp;
@@ -323,6 +348,40 @@ static int connect_stream(struct life *life, struct umx_error *err)
     return 0;
 }
 
+static void ask_for_renewal(struct life *life)
+{
+    struct umx_session *session = life->session;
+    Umx__Renew renew = UMX__RENEW__INIT;
+    Umx__ToController message = UMX__TO_CONTROLLER__INIT;
+    struct umx_error err = {0};
+    uint8_t *bytes = NULL;
+    size_t length = 0;
+    int status = umx_renewal_ask(&life->renewal, &renew.request.data, &renew.request.len, &err);
+
+    renew.has_request = 1;
+    message.message_case = UMX__TO_CONTROLLER__MESSAGE_RENEW;
+    message.renew = &renew;
+    if (status == 0)
+        status = umx_reflect_pack(&message.base, &bytes, &length, &err);
+    if (status == 0)
+        umx_rpc_call_send(session->call, bytes, length); /* when it is not taken, it is asked again after a while */
+    else
+        umx_log_error("agent", &err);
+    free(bytes);
+    free(renew.request.data);
+}
+
+/* The new identity is on the disk: the stream is left for a new one, at once. */
+static void attach_again(struct life *life)
+{
+    life->attach_again = false;
+    umx_log(UMX_LOG_INFO, "agent", "the certificate was renewed; attaching with the new one");
+    detach(life);
+    life->attached_at = 0;
+    life->wait = FIRST_WAIT;
+    life->connect_at = umx_clock_monotonic();
+}
+
 /* One round with a stream: waits for a message or the tick. */
 static void listen(struct life *life)
 {
@@ -331,11 +390,15 @@ static void listen(struct life *life)
     uint8_t *bytes = NULL;
     size_t length = 0;
 
+    if (life->attached_at != 0 && umx_renewal_due(&life->renewal))
+        ask_for_renewal(life);
     switch (umx_rpc_call_next(session->call, life->behind ? TICK_BEHIND : TICK, &bytes, &length, &err)) {
     case UMX_RPC_MESSAGE:
         if (take(life, bytes, length, &err) != 0) {
             detach(life);
             wait_to_connect(life, &err);
+        } else if (life->attach_again) {
+            attach_again(life);
         }
         break;
     case UMX_RPC_END:
@@ -459,6 +522,7 @@ static void live(struct life *life)
     }
     detach(life);
     umx_rpc_channel_close(life->channel);
+    umx_renewal_end(&life->renewal);
 }
 
 /* ---- beginning and end */

@@ -1,6 +1,6 @@
 /*
- * One-time tokens of agents, as text: `umx1-ID-SECRET-ROOT`, one word. ID names the token and is no secret; SECRET is 32
- * random bytes in hex, of which the controller keeps the SHA-256 only; ROOT is the SHA-256 of the deployment's root
+ * One-time tokens of agents, as text: `umx1-ID-SECRET-ROOT`, one word. ID names the token and is no secret; SECRET is
+ * 32 random bytes in hex, of which the controller keeps the SHA-256 only; ROOT is the SHA-256 of the deployment's root
  * certificate in hex: whom the agent believes, and nobody else.
  */
 #ifndef UMX_BASE_TOKEN_H

@@ -32,7 +32,7 @@ static void view_agents(struct umx_cli *cli, const json_t *agents)
     for (size_t i = 0; i < json_array_size(sorted); i++)
         reasons += umx_value_string(json_array_get(sorted, i), "reason")[0] != '\0';
     if (json_array_size(sorted) == 0)
-        fputs("no agents; `umxd issue agent FQDN` makes the first\n", cli->out);
+        fputs("no agents; `umx token create` lets the first enrol\n", cli->out);
     /* Without reasons their column would only break the names. */
     if (reasons == 0)
         columns[1].flags = UMX_GRID_FIXED;

@@ -108,6 +108,21 @@ static const struct umx_option audit_options[] = {
     END,
 };
 
+static const struct umx_option token_options[] = {
+    {"--fqdn", "NAME", false, false, "the one server it is for"},
+    {"--pattern", "PATTERN", false, false, "instead: servers of this name; one * in the first label"},
+    {"--forest", "FOREST", false, true, "the forest that the servers are in"},
+    {"--expires", "WHEN", false, false, "its end: a duration (8h) or a time (default 24h, 30d at most)"},
+    {"--uses", "N", false, false, "how many servers may use it (default 1)"},
+    {"--out", "FILE", false, false, "write the token to this file, readable by you alone, instead of showing it"},
+    END,
+};
+
+static const struct umx_option key_options[] = {
+    {"--key", "FINGERPRINT", false, true, "the new key, at least its first 16 digits, as the server itself shows it"},
+    END,
+};
+
 static const struct umx_option login_options[] = {
     {"--forest", "FOREST", false, true, "the forest that vouches for you"},
     {"--certificate", "FILE", false, true, "your certificate of that forest's CA, PEM (SID extension included)"},
@@ -128,6 +143,30 @@ static const struct umx_command commands[] = {
     {"agents", "", umx_command_agents, "the agents and when they last reported", agents_options,
      "Those that are missing first. With --watch a live table; -o jsonl writes one record for each change.",
      "umx agents --watch", false},
+    {"agents held", "", umx_command_agents_held, "enrolments that wait for a decision, with both keys", NULL,
+     "A server that is known with another key was reinstalled, or somebody pretends to be it. Compare the new key with "
+     "what `umx-agent enroll` shows on the server itself.",
+     "umx agents held", false},
+    {"agents accept", "NAME", umx_command_agents_accept, "let a held server take the place of the known one",
+     key_options,
+     "The identity known before is refused from then on. The agent gets its certificate when it asks again.",
+     "umx agents accept um1.exchange.test --key 5f0c93a1b2d4e687", false},
+    {"agents reject", "NAME", umx_command_agents_reject, "refuse a held server; the known one stays", key_options, NULL,
+     "umx agents reject um1.exchange.test --key 5f0c93a1b2d4e687", false},
+    {"agents revoke", "NAME", umx_command_agents_revoke, "end an agent's stream and refuse its identity from now on",
+     NULL, "NAME is the server's FQDN or an identity. The server can come back by a token and `umx agents accept`.",
+     "umx agents revoke um1.exchange.test", false},
+    {"agents forget", "NAME", umx_command_agents_forget, "forget an agent that is not connected, and what it reported",
+     NULL, "For servers that are gone. Its identity is refused if it comes back; the journal keeps its entries.",
+     "umx agents forget um1.exchange.test", false},
+    {"token create", "", umx_command_token_create, "a one-time token with which an agent enrols", token_options,
+     "The token stands on standard output, once: the controller keeps a hash. It carries the fingerprint of the "
+     "deployment's root, so that the agent knows the controller.",
+     "umx token create --fqdn um1.exchange.test --forest exchange.test --out um1.token", false},
+    {"token list", "", umx_command_token_list, "tokens of the last 30 days and how often they were used", NULL, NULL,
+     "umx token list", false},
+    {"token revoke", "ID", umx_command_token_revoke, "make a token worthless", NULL,
+     "Agents that enrolled with it stay: `umx agents revoke` is for them.", "umx token revoke 1f09a4c2d7b3", false},
     {"query", "SQL", umx_command_query, "ask the fleet and the forests in SQL", query_options,
      "SELECT over the tables of `umx tables`. Rows are what was last known: `age` and `stale` say how sure it is. With "
      "--live the agents are asked for the tables that the SQL names, and the answer ends with those that stayed "

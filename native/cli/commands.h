@@ -11,6 +11,14 @@
 
 UMX_COMMAND(status);
 UMX_COMMAND(agents);
+UMX_COMMAND(agents_held);
+UMX_COMMAND(agents_accept);
+UMX_COMMAND(agents_reject);
+UMX_COMMAND(agents_revoke);
+UMX_COMMAND(agents_forget);
+UMX_COMMAND(token_create);
+UMX_COMMAND(token_list);
+UMX_COMMAND(token_revoke);
 UMX_COMMAND(query);
 UMX_COMMAND(query_delete);
 UMX_COMMAND(query_list);

@@ -110,6 +110,7 @@ struct umx_issued_agent {
     char key[65];                /* SHA-256 of the newest certificate's public key, hex; "" when not known */
     char issuer[UMX_KEY_ID_MAX]; /* key identifier of the newest certificate's issuer; "" when not known */
     char previous_key[65];       /* of the one before it, when it was another */
+    char *forest;                /* of the token it was enrolled with, or NULL */
     bool revoked;
     bool forgotten; /* revoked, and not to be shown */
 };
@@ -124,6 +125,14 @@ int umx_authority_issued_agents(struct umx_authority *authority,
  * of enrolment.h. */
 int umx_authority_mark_agent(struct umx_authority *authority, const char *uri, const char *fqdn, bool forgotten,
                              struct umx_error *err);
+/* What the journal says of an agent, in memory only; forest NULL: nothing. An agent that issued.tsv does not have is
+ * added. */
+int umx_authority_note_agent(struct umx_authority *authority, const char *uri, const char *fqdn, const char *forest,
+                             bool revoked, bool forgotten, struct umx_error *err);
+/* From memory, without I/O. */
+bool umx_authority_agent_revoked(struct umx_authority *authority, const char *uri);
+/* The forest that a token gave it; "" when there is none. */
+void umx_authority_agent_forest(struct umx_authority *authority, const char *uri, char forest[UMX_FQDN_MAX]);
 
 /* ---- what the deployment's own certificates are, and a rotation's state */
 

@@ -14,6 +14,7 @@
 #include "controller/control.h"
 #include "controller/engine.h"
 #include "controller/engine_ports.h"
+#include "controller/enrolment.h"
 #include "controller/fleet.h"
 #include "controller/forests.h"
 #include "controller/issue.h"
@@ -128,7 +129,11 @@ static int open_all(struct umx_controller *controller, const char *config_path, 
     if (status == 0)
         status = umx_forests_open(controller->config, &controller->forests, err);
     if (status == 0)
+        status = umx_enrolment_open(controller, &controller->enrolment, err);
+    if (status == 0)
         status = umx_fleet_open(controller, &controller->fleet, err);
+    if (status == 0)
+        status = umx_enrolment_start(controller->enrolment, err);
     if (status == 0)
         status = umx_observer_open(controller, &controller->observer, err);
     if (status == 0)
@@ -165,10 +170,12 @@ static void close_all(struct umx_controller *controller)
     umx_rpc_server_stop(controller->operators, STOP_GRACE);
     umx_rpc_server_stop(controller->agents, STOP_GRACE);
     umx_engine_close(controller->engine);
+    umx_enrolment_stop(controller->enrolment);
     if (controller->journal != NULL && controller->state != NULL)
         umx_controller_keep_head(controller);
     umx_observer_close(controller->observer);
     umx_fleet_close(controller->fleet);
+    umx_enrolment_close(controller->enrolment);
     umx_forests_close(controller->forests);
     umx_journal_close(controller->journal);
     umx_state_close(controller->state);

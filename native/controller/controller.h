@@ -11,6 +11,7 @@
 struct umx_authority;
 struct umx_control;
 struct umx_engine;
+struct umx_enrolment;
 struct umx_fleet;
 struct umx_forests;
 struct umx_journal_file;
@@ -29,6 +30,7 @@ struct umx_controller {
     struct umx_forests *forests;
     struct umx_observer *observer;
     struct umx_fleet *fleet;
+    struct umx_enrolment *enrolment;
     struct umx_engine *engine;
     struct umx_control *control;
     struct umx_rpc_server *agents;

@@ -47,6 +47,9 @@ struct fleet_agent *fleet_agent_add(struct umx_fleet *fleet, const char *uri, co
     umx_text_copy(agent->uri, sizeof agent->uri, uri);
     umx_text_copy(agent->server, sizeof agent->server, server);
     find_forest(fleet->controller->config, agent);
+    /* A name outside the forests' own domains is where its token says. */
+    if (agent->forest[0] == '\0' && fleet->controller->authority != NULL)
+        umx_authority_agent_forest(fleet->controller->authority, uri, agent->forest);
     agent->next = fleet->agents;
     fleet->agents = agent;
     return agent;

@@ -95,6 +95,15 @@ int64_t umx_fleet_watch(struct umx_fleet *fleet, int64_t seen, int64_t timeout);
 int umx_fleet_act(struct umx_fleet *fleet, const char *server, const Umx__ActionBatch *batch, int64_t deadline,
                   struct umx_arena *arena, Umx__ActionResult ***results, size_t *count, struct umx_error *err);
 
+/* Ends the stream of an identity that was taken back. forget: it is left out of every list, and its rows go. fleet NULL:
+ * nothing. */
+void umx_fleet_end(struct umx_fleet *fleet, const char *uri, const struct umx_error *why, bool forget);
+/* Ends the streams whose certificate has ended by then. */
+void umx_fleet_end_expired(struct umx_fleet *fleet, int64_t now);
+/* The answer to a Renew that came with this certificate; chain NULL: why not. */
+void umx_fleet_renewed(struct umx_fleet *fleet, const struct umx_identity *of, const char *chain,
+                       const struct umx_error *why);
+
 /* The journal has grown: its newest head goes to every agent, at most once a second. Waits for nothing. */
 void umx_fleet_journal_grown(struct umx_fleet *fleet);
 

@@ -1,6 +1,6 @@
 /* What the files of the fleet share: fleet.c (agents, answers), fleet_stream.c (one stream), fleet_writer.c (the
  * store), fleet_collect.c (tables asked for now), fleet_fresh.c (how fresh it is), fleet_head.c (the journal's head
- * with the agents). */
+ * with the agents), fleet_identity.c (identities that end). */
 #ifndef UMX_CONTROLLER_FLEET_INTERNAL_H
 #define UMX_CONTROLLER_FLEET_INTERNAL_H
 
@@ -146,6 +146,10 @@ void fleet_action_result(struct fleet_session *session, const Umx__ActionResult 
 /* ---- fleet_fresh.c: with the mutex held */
 /* An agent came, went, or reported: those who watch the agents look again. */
 void fleet_picture_changed(struct umx_fleet *fleet);
+
+/* ---- fleet_stream.c */
+/* The table of this name when an agent may report it, else NULL. */
+const struct umx_table *fleet_reported_table(const char *name);
 
 /* ---- fleet_collect.c: with the mutex held */
 /* The table's rows are stored as the agent has them. query 0: nobody asked. */

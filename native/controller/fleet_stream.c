@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "controller/enrolment.h"
 #include "controller/fleet_internal.h"
 
 static int opened(void *user, struct umx_rpc_stream *stream, const struct umx_identity *peer, const char *address,
@@ -15,6 +16,9 @@ static int opened(void *user, struct umx_rpc_stream *stream, const struct umx_id
         return umx_fail(err, UMX_ERR_NOT_PERMITTED, peer->uri, "only agents of this deployment may attach");
     if (peer->fqdn[0] == '\0')
         return umx_fail(err, UMX_ERR_IDENTITY_INVALID, peer->uri, "the certificate names no server");
+    int status = umx_enrolment_check(fleet->controller->enrolment, peer, err);
+    if (status != 0)
+        return status;
     struct fleet_session *session = calloc(1, sizeof *session);
     if (session == NULL)
         return umx_fail(err, UMX_ERR_MEMORY, peer->uri, NULL);
@@ -61,7 +65,8 @@ static int take_hello(struct fleet_session *session, const Umx__Hello *hello, st
         agent = fleet_agent_add(fleet, session->identity.uri, session->identity.fqdn);
     if (agent == NULL) {
         status = umx_fail(err, UMX_ERR_MEMORY, session->identity.uri, NULL);
-    } else {
+    } else if ((status = umx_enrolment_check(fleet->controller->enrolment, &session->identity, err)) == 0) {
+        /* Looked at again under the lock: it may have been revoked since the stream was opened. */
         /* The newest stream wins: a reconnecting agent arrives before its old connection is found dead. */
         if (agent->session != NULL) {
             old = agent->session->stream;
@@ -75,6 +80,7 @@ static int take_hello(struct fleet_session *session, const Umx__Hello *hello, st
         agent->recorded = hello->recorded;
         agent->connected_at = umx_clock_now();
         agent->expires_at = session->identity.not_after_at;
+        umx_text_copy(agent->key, sizeof agent->key, session->identity.key);
         agent->reason[0] = '\0';
         umx_text_copy(agent->version, sizeof agent->version, hello->version != NULL ? hello->version : "");
         umx_text_copy(agent->peer, sizeof agent->peer, session->peer);
@@ -120,7 +126,7 @@ static int check_rows(const struct fleet_session *session, const struct umx_tabl
 }
 
 /* Tables an agent may report: those whose records name a server, but not the controller's own view of agents. */
-static const struct umx_table *agent_table(const char *name)
+const struct umx_table *fleet_reported_table(const char *name)
 {
     const struct umx_table *table = name != NULL ? umx_reflect_table(name) : NULL;
 
@@ -196,7 +202,7 @@ static int take_report(struct fleet_session *session, const Umx__Report *report,
     const bool failed = report->error != NULL && report->error[0] != '\0';
     /* Why not may be said of any table that was asked for. */
     const struct umx_table *table =
-        failed && report->table != NULL ? umx_reflect_table(report->table) : agent_table(report->table);
+        failed && report->table != NULL ? umx_reflect_table(report->table) : fleet_reported_table(report->table);
     int32_t chunks = report->has_chunks ? report->chunks : 1;
 
     if (table == NULL)
@@ -245,6 +251,17 @@ static int take_report(struct fleet_session *session, const Umx__Report *report,
     return session->chunks_seen == chunks ? complete_report(session, report, err) : 0;
 }
 
+/* A refusal is an answer, not the end of the stream. */
+static void take_renew(struct fleet_session *session, const Umx__Renew *renew)
+{
+    struct umx_fleet *fleet = session->fleet;
+    struct umx_error err = {0};
+
+    if (umx_enrolment_renew(fleet->controller->enrolment, &session->identity, renew->request.data, renew->request.len,
+                            &err) != 0)
+        umx_fleet_renewed(fleet, &session->identity, NULL, &err);
+}
+
 static int take_message(struct fleet_session *session, const Umx__ToController *message, struct umx_error *err)
 {
     bool hello = message->message_case == UMX__TO_CONTROLLER__MESSAGE_HELLO;
@@ -260,6 +277,9 @@ static int take_message(struct fleet_session *session, const Umx__ToController *
         pthread_mutex_lock(&session->fleet->mutex);
         fleet_action_result(session, message->action_result);
         pthread_mutex_unlock(&session->fleet->mutex);
+        return 0;
+    case UMX__TO_CONTROLLER__MESSAGE_RENEW:
+        take_renew(session, message->renew);
         return 0;
     default:
         return umx_fail(err, UMX_ERR_PROTOCOL, session->identity.uri, "an unknown message");

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/reflect.h"
 #include "controller/authority.h"
+#include "controller/enrolment.h"
 
 static int answer(struct umx_rpc_call *call, const struct umx_issued *issued, struct umx_error *err)
 {
@@ -22,6 +23,18 @@ static int answer(struct umx_rpc_call *call, const struct umx_issued *issued, st
     if (status == 0)
         status = umx_rpc_answer(call, bytes, length, err);
     free(bytes);
+    return status;
+}
+
+static int enrol(struct umx_controller *controller, struct umx_rpc_call *call, const Umx__IssueRequest *request,
+                 struct umx_error *err)
+{
+    struct umx_issued issued = {0};
+    int status = umx_enrolment_enrol(controller->enrolment, request, umx_rpc_call_peer(call), &issued, err);
+
+    if (status == 0)
+        status = answer(call, &issued, err);
+    umx_issued_free(&issued);
     return status;
 }
 
@@ -61,7 +74,9 @@ int umx_issue_serve(void *user, struct umx_rpc_call *call, const struct umx_iden
         return umx_fail(err, UMX_ERR_MEMORY, "issue", NULL);
     int status = umx_reflect_unpack(&umx__issue_request__descriptor, request, length, arena, &message, err);
     if (status == 0)
-        status = issue(user, call, (const Umx__IssueRequest *)message, err);
+        status = ((const Umx__IssueRequest *)message)->token != NULL
+                     ? enrol(user, call, (const Umx__IssueRequest *)message, err)
+                     : issue(user, call, (const Umx__IssueRequest *)message, err);
     if (status != 0 && err != NULL)
         umx_log(UMX_LOG_WARNING, "issue", "refused to %s: %s: %s", umx_rpc_call_peer(call), err->what,
                 umx_error_why(err));

@@ -205,11 +205,51 @@ int umx_authority_mark_agent(struct umx_authority *authority, const char *uri, c
                   umx_clock_now(), uri, "", "", err);
 }
 
+int umx_authority_note_agent(struct umx_authority *authority, const char *uri, const char *fqdn, const char *forest,
+                             bool revoked, bool forgotten, struct umx_error *err)
+{
+    struct umx_issued_index *index = &authority->issued;
+
+    pthread_mutex_lock(&index->mutex);
+    struct umx_issued_agent *agent = find_uri(index, uri);
+    if (agent == NULL)
+        agent = add_agent(index, uri, fqdn);
+    if (agent != NULL) {
+        agent->revoked = agent->revoked || revoked || forgotten;
+        agent->forgotten = agent->forgotten || forgotten;
+    }
+    if (agent != NULL && forest != NULL) {
+        free(agent->forest);
+        agent->forest = strdup(forest);
+    }
+    bool failed = agent == NULL || (forest != NULL && agent->forest == NULL);
+    pthread_mutex_unlock(&index->mutex);
+    return failed ? umx_fail(err, UMX_ERR_MEMORY, uri, NULL) : 0;
+}
+
+bool umx_authority_agent_revoked(struct umx_authority *authority, const char *uri)
+{
+    pthread_mutex_lock(&authority->issued.mutex);
+    const struct umx_issued_agent *agent = find_uri(&authority->issued, uri);
+    bool revoked = agent != NULL && agent->revoked;
+    pthread_mutex_unlock(&authority->issued.mutex);
+    return revoked;
+}
+
+void umx_authority_agent_forest(struct umx_authority *authority, const char *uri, char forest[UMX_FQDN_MAX])
+{
+    pthread_mutex_lock(&authority->issued.mutex);
+    const struct umx_issued_agent *agent = find_uri(&authority->issued, uri);
+    umx_text_copy(forest, UMX_FQDN_MAX, agent != NULL && agent->forest != NULL ? agent->forest : "");
+    pthread_mutex_unlock(&authority->issued.mutex);
+}
+
 void umx_issued_free_index(struct umx_issued_index *index)
 {
     for (size_t i = 0; i < index->count; i++) {
         free(index->agents[i].uri);
         free(index->agents[i].fqdn);
+        free(index->agents[i].forest);
     }
     free(index->agents);
     free(index->slots);

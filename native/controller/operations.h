@@ -19,6 +19,16 @@ umx_operation_function umx_operation_snapshot;
 umx_operation_function umx_operation_grants;
 umx_operation_function umx_operation_plan_template;
 
+/* operations_enrolment.c */
+umx_operation_function umx_operation_token_create;
+umx_operation_function umx_operation_token_list;
+umx_operation_function umx_operation_token_revoke;
+umx_operation_function umx_operation_agents_held;
+umx_operation_function umx_operation_agents_accept;
+umx_operation_function umx_operation_agents_reject;
+umx_operation_function umx_operation_agents_revoke;
+umx_operation_function umx_operation_agents_forget;
+
 /* operations_plan.c */
 umx_operation_function umx_operation_plan_create;
 umx_operation_function umx_operation_plan_list;

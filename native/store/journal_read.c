@@ -78,15 +78,18 @@ int umx_journal_each(struct umx_journal_file *journal, const char *plan, int64_t
     static const char all[] = "SELECT sequence, hash, bytes FROM entry WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
     static const char one[] =
         "SELECT sequence, hash, bytes FROM entry WHERE plan = ?3 AND sequence > ?1 ORDER BY sequence LIMIT ?2";
+    static const char none[] =
+        "SELECT sequence, hash, bytes FROM entry WHERE plan IS NULL AND sequence > ?1 ORDER BY sequence LIMIT ?2";
+    const char *sql = plan == NULL ? all : plan[0] == '\0' ? none : one;
     sqlite3_stmt *row = NULL;
     int rc = SQLITE_DONE;
 
     pthread_mutex_lock(&journal->mutex);
-    int status = umx_database_prepare(journal->db, plan != NULL ? one : all, &row, err);
+    int status = umx_database_prepare(journal->db, sql, &row, err);
     if (status == UMX_OK) {
         sqlite3_bind_int64(row, 1, after);
         sqlite3_bind_int64(row, 2, limit > 0 ? limit : -1);
-        if (plan != NULL)
+        if (sql == one)
             sqlite3_bind_text(row, 3, plan, -1, SQLITE_STATIC);
     }
     while (status == UMX_OK && (rc = sqlite3_step(row)) == SQLITE_ROW) {
