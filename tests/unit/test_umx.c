@@ -703,6 +703,7 @@ static int tear_down(void **state)
                                         "data/ca/intermediate.key",
                                         "data/ca/controller.pem",
                                         "data/ca/issued.tsv",
+                                        "data/ca/lock",
                                         "data/root",
                                         "data/ca",
                                         "data"};
