@@ -57,6 +57,7 @@ void umx_fleet_end(struct umx_fleet *fleet, const char *uri, const struct umx_er
             agent->session = NULL;
             umx_rpc_stream_close(session->stream, why);
         }
+        fleet_picture_changed(fleet);
         if (forget)
             remove_agent(fleet, agent);
     }

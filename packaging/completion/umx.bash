@@ -49,7 +49,8 @@ _umx_value() # OPTION - values of an option; fails when it takes none
     --separator) _umx_words , ';' ;;
     --identity | --snapshot | --certificate | --key | --ca | --out | --input) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     --controller | --pair | --set | --ticket | --comment | --not-before | --not-after | --max-failures | --forest | \
-        --value | --file | --expires | --hash | --fingerprint | --name | --timeout | --after | --limit | --where | --description) ;;
+        --value | --file | --expires | --hash | --fingerprint | --name | --timeout | --after | --limit | --where | --description | \
+        --fqdn | --pattern | --uses) ;;
     *) return 1 ;;
     esac
 }
@@ -58,6 +59,8 @@ _umx_options() # COMMAND - its own options
 {
     case $1 in
     agents) echo --watch ;;
+    "agents accept" | "agents reject") echo --key ;;
+    "token create") echo --fqdn --pattern --forest --expires --uses --out ;;
     query | "query run") echo --live --where --timeout ;;
     "query save") echo --description --replace ;;
     check) echo --phase --pair --set --snapshot --all ;;
@@ -99,8 +102,9 @@ _umx()
     fi
     local command=${plain[0]-}
     case $command in
-    plan | snapshot | grants) command="$command ${plain[1]-}" ;;
+    plan | snapshot | grants | token) command="$command ${plain[1]-}" ;;
     audit) [[ ${plain[1]-} == verify ]] && command="audit verify" ;;
+    agents) [[ ${plain[1]-} =~ ^(held|accept|reject|revoke|forget)$ ]] && command="agents ${plain[1]}" ;;
     query) [[ ${plain[1]-} =~ ^(list|run|save|delete)$ ]] && command="query ${plain[1]}" ;;
     esac
     if [[ $cur == -* ]]; then
@@ -108,16 +112,18 @@ _umx()
         return
     fi
     case ${#plain[@]}:${plain[0]-} in
-    0:*) _umx_words status agents query tables check phases snapshot plan audit grants login help ;;
+    0:*) _umx_words status agents token query tables check phases snapshot plan audit grants login help ;;
     1:plan) _umx_words template create list show submit approve deny withdraw start confirm watch suspend resume cancel undo export delete ;;
     1:snapshot) _umx_words save diff ;;
     1:grants) _umx_words show ;;
     1:audit) _umx_words verify ;;
+    1:agents) _umx_words held accept reject revoke forget ;;
+    1:token) _umx_words create list revoke ;;
     1:query) _umx_words list run save delete ;;
     2:query) [[ ${plain[1]} == run || ${plain[1]} == delete ]] && _umx_words $(_umx_queries) ;;
     1:tables) _umx_words $(_umx_column tables) ;;
     1:phases) _umx_words $(_umx_column phases) ;;
-    1:help) _umx_words status agents query tables check phases snapshot plan audit grants login ;;
+    1:help) _umx_words status agents token query tables check phases snapshot plan audit grants login ;;
     2:plan) [[ ${plain[1]} == template || ${plain[1]} == create || ${plain[1]} == list ]] || _umx_words $(_umx_plans) ;;
     [23]:snapshot) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     esac
