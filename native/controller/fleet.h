@@ -95,8 +95,8 @@ int64_t umx_fleet_watch(struct umx_fleet *fleet, int64_t seen, int64_t timeout);
 int umx_fleet_act(struct umx_fleet *fleet, const char *server, const Umx__ActionBatch *batch, int64_t deadline,
                   struct umx_arena *arena, Umx__ActionResult ***results, size_t *count, struct umx_error *err);
 
-/* Ends the stream of an identity that was taken back. forget: it is left out of every list, and its rows go. fleet NULL:
- * nothing. */
+/* Ends the stream of an identity that was taken back. forget: it is left out of every list, and its rows go. fleet
+ * NULL: nothing. */
 void umx_fleet_end(struct umx_fleet *fleet, const char *uri, const struct umx_error *why, bool forget);
 /* Ends the streams whose certificate has ended by then. */
 void umx_fleet_end_expired(struct umx_fleet *fleet, int64_t now);
