@@ -41,4 +41,8 @@ int umx_inverse_add(struct umx_inverse *inverse, const struct umx_step_state *do
 int umx_inverse_restarts(struct umx_inverse *inverse, bool (*wanted)(void *user, const Umx__PlanStep *step),
                          void *user);
 
+/* All of it: the steps that undo what was done of the original after a phase (NULL or "": all of it), newest first,
+ * then the restarts. FOREIGN_CHANGE with the lines of `foreign`, NOTHING_TO_UNDO when there is no step. undo.c */
+int umx_inverse_plan(struct umx_inverse *inverse, const char *to_phase);
+
 #endif

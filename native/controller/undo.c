@@ -37,7 +37,7 @@ static bool is_undone(void *user, const Umx__PlanStep *step)
     return *last == 0 || number_of(step->phase) > *last;
 }
 
-static int inverse_of(struct umx_inverse *inverse, const char *to_phase)
+int umx_inverse_plan(struct umx_inverse *inverse, const char *to_phase)
 {
     struct umx_plan_state *plan = inverse->original;
     int last = 0;
@@ -130,7 +130,7 @@ static int undo(struct umx_inverse *inverse, const Umx__PlanUndoArguments *argum
     status = check_original(engine, inverse->original, inverse->err);
     if (status == 0) {
         pthread_mutex_unlock(&engine->mutex);
-        status = inverse_of(inverse, arguments->to_phase);
+        status = umx_inverse_plan(inverse, arguments->to_phase);
         pthread_mutex_lock(&engine->mutex);
     }
     if (status == 0)

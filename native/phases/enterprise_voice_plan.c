@@ -110,6 +110,17 @@ static void begin(struct work *work, struct umx_batch *batch, struct umx_text *n
                                 .names = names};
 }
 
+/* The shell has every Lync user, also one of whom no agent has told yet: the promise changes him, it does not make him.
+ */
+static void promise_told(struct work *work, Umx__PlanStep *step, const Umx__LyncUser *shell, const Umx__LyncUser *told)
+{
+    Umx__LyncUser known = UMX__LYNC_USER__INIT;
+
+    known.forest = told->forest;
+    known.sip_address = told->sip_address;
+    umx_step_promise_known(work->out, step, shell != NULL ? &shell->base : &known.base, &told->base);
+}
+
 static void enable(struct work *work, struct umx_batch *batch, const struct umx_user_row *person, const char *line)
 {
     const Umx__VoiceUser *voice = person->match->voice;
@@ -128,7 +139,7 @@ static void enable(struct work *work, struct umx_batch *batch, const struct umx_
     told.has_enterprise_voice = told.enterprise_voice = 1;
     /* By hand the directory shows it, and nobody asks the shell. */
     if (work->server != NULL)
-        umx_step_promise_known(work->out, step, shell != NULL ? &shell->base : NULL, &told.base);
+        promise_told(work, step, shell, &told);
     umx_batch_item(
         batch, umx_item(work->out, "sip_address", voice->sip_address, "enterprise_voice", "true", "line", line, NULL),
         umx_item(work->out, "sip_address", voice->sip_address, "enterprise_voice", "@result.previous_enterprise_voice",
@@ -151,12 +162,13 @@ static void grant(struct work *work, struct umx_batch *batch, const struct umx_u
     told.forest = voice->forest;
     told.sip_address = voice->sip_address;
     *(dial_plan ? &told.dial_plan : &told.voice_policy) = umx_steps_copy(work->out, umx_ev_tag(policy));
-    umx_step_promise_known(work->out, step, shell != NULL ? &shell->base : NULL, &told.base);
+    promise_told(work, step, shell, &told);
     umx_batch_item(batch, umx_item(work->out, "sip_address", voice->sip_address, "policy", umx_ev_tag(policy), NULL),
                    umx_item(work->out, "sip_address", voice->sip_address, "policy", "@result.previous_policy", NULL),
                    umx_steps_say(work->out, "%s -Identity %s -PolicyName %s",
                                  dial_plan ? "Grant-CsDialPlan" : "Grant-CsVoicePolicy",
-                                 umx_shell_quote(work->out, voice->sip_address), umx_shell_quote(work->out, umx_ev_tag(policy))));
+                                 umx_shell_quote(work->out, voice->sip_address),
+                                 umx_shell_quote(work->out, umx_ev_tag(policy))));
 }
 
 static void plan_users(struct work *work, struct umx_user_row *rows, size_t count, const char *const *gates,

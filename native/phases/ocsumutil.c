@@ -132,6 +132,11 @@ const Umx__DialPlan *umx_oc_plan(const Umx__World *world, const char *phone_cont
     return NULL;
 }
 
+bool umx_oc_unspeakable(const Umx__DialPlan *plan)
+{
+    return strpbrk(umx_or_empty(plan->phone_context), ":;") != NULL;
+}
+
 bool umx_oc_has_attendant(const Umx__World *world, const Umx__DialPlan *plan, const char *number)
 {
     for (size_t i = 0; i < world->n_auto_attendant; i++) {

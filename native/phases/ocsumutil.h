@@ -37,6 +37,9 @@ const char *umx_oc_type_word(Umx__Contact__Type type);
 
 /* ---- what is needed */
 
+/* otherIpPhone has no way to write the plan's phone context. */
+bool umx_oc_unspeakable(const Umx__DialPlan *plan);
+
 /* The pair's needs in the order of plans, numbers and auto attendants. NULL: the arena is full. */
 struct umx_oc_need *umx_oc_needs(const struct umx_view *view, struct umx_arena *arena, size_t *count);
 /* A SIP plan of any Exchange forest of the world by its phone context, or NULL. */

@@ -390,6 +390,11 @@ static int create_missing(struct umx_oc_work *work)
                            needs[i].number);
             continue;
         }
+        if (umx_oc_unspeakable(needs[i].plan)) {
+            umx_steps_note(work->out, "%s: no contact can name the phone context %s: it has a colon or a semicolon",
+                           what, umx_or_empty(needs[i].plan->phone_context));
+            continue;
+        }
         const char *missing = work->ou == NULL       ? "an organizational unit: --set ocsumutil.ou=DN"
                               : work->pool == NULL   ? "a pool: --set ocsumutil.pool=FQDN"
                               : work->domain == NULL ? "a SIP domain: --set ocsumutil.sip-domain=DOMAIN"

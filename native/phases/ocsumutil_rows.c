@@ -138,6 +138,25 @@ static const Umx__AutoAttendant *attendant_of(struct row *r, const Umx__DialPlan
     return NULL;
 }
 
+/* A contact of this phone context, type and number is there, with the row's address where it names one: the row was
+ * carried out before. */
+static bool made_before(const struct row *r, const struct umx_oc_need *need)
+{
+    const struct umx_view *view = r->work->view;
+    struct umx_arena *arena = r->work->out->arena;
+
+    for (size_t i = 0; i < view->world->n_contact; i++) {
+        const Umx__Contact *contact = view->world->contact[i];
+        Umx__Contact__Type type;
+        if (umx_text_equal(contact->forest, view->pair->lync) &&
+            (!given(r->in->sip_address) || umx_text_equal(contact->sip_address, r->in->sip_address)) &&
+            umx_text_equal(umx_oc_context(contact, arena, &type), need->plan->phone_context) && type == need->type &&
+            umx_oc_same_number(umx_oc_number(contact, arena), need->number))
+            return true;
+    }
+    return false;
+}
+
 static void create(struct row *r)
 {
     const struct umx_view *view = r->work->view;
@@ -149,6 +168,10 @@ static void create(struct row *r)
                given(r->in->phone_context) ? r->in->phone_context : "(phone_context is empty)");
         return;
     }
+    if (umx_oc_unspeakable(plan)) {
+        REJECT(r, "no contact can name the phone context %s: it has a colon or a semicolon", plan->phone_context);
+        return;
+    }
     if (!type_of(r, &need.type))
         return;
     if (need.type == UMX__CONTACT__TYPE__AUTO_ATTENDANT && (need.attendant = attendant_of(r, plan)) == NULL)
@@ -157,6 +180,8 @@ static void create(struct row *r)
         REJECT(r, "number %s is not in E.164 form (+ and 2 to 15 digits)", need.number);
         return;
     }
+    if (made_before(r, &need))
+        return;
     struct umx_oc_contact contact = umx_oc_proposed(r->work, &need);
     contact.ou = given(r->in->ou) ? r->in->ou : contact.ou;
     contact.name = given(r->in->name) ? r->in->name : contact.name;

@@ -217,7 +217,8 @@ void umx_findings_add(struct umx_findings *out, const struct umx_view *view, con
     finding->id = keep(out->arena, check->id, &out->failed);
     finding->phase = umx_arena_copy(out->arena, check->id, slug);
     finding->forest = keep(out->arena, answer->forest, &out->failed);
-    finding->target = keep(out->arena, answer->target, &out->failed);
+    /* What is asked about may lack the very attribute that is its name. */
+    finding->target = keep(out->arena, answer->target != NULL ? answer->target : "(without a name)", &out->failed);
     finding->has_status = 1;
     finding->status = answer->status;
     finding->expected = keep(out->arena, answer->expected, &out->failed);

@@ -6,76 +6,7 @@
 #ifndef UMX_TESTS_RANDOM_WORLDS_H
 #define UMX_TESTS_RANDOM_WORLDS_H
 
-#include "worlds.h"
-
-enum { RW_TEXT = 400 };
-
-struct rw {
-    uint64_t seed;
-    struct umx_world *world;
-};
-
-/* splitmix64 */
-static inline uint64_t rw_next(struct rw *rw)
-{
-    uint64_t z = (rw->seed += UINT64_C(0x9E3779B97F4A7C15));
-
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
-static inline size_t rw_below(struct rw *rw, size_t limit)
-{
-    return (size_t)(rw_next(rw) % limit);
-}
-
-static inline bool rw_chance(struct rw *rw, unsigned percent)
-{
-    return rw_below(rw, 100) < percent;
-}
-
-#define RW_PICK(rw, list) ((list)[rw_below((rw), sizeof(list) / sizeof((list)[0]))])
-
-static inline char *rw_say(struct rw *rw, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static inline char *rw_say(struct rw *rw, const char *format, ...)
-{
-    char text[RW_TEXT];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    return umx_arena_string(umx_world_arena(rw->world), text);
-}
-
-static inline char *rw_dn(struct rw *rw, const char *name, const char *parent)
-{
-    struct umx_text text = {0};
-
-    umx_text_adds(&text, "CN=");
-    umx_text_add_rdn(&text, name);
-    char *dn = rw_say(rw, "%s,%s", umx_text_string(&text), parent);
-    umx_text_free(&text);
-    return dn;
-}
-
-static inline char **rw_list(struct rw *rw, size_t *count, char *const *values, size_t n)
-{
-    char **list = umx_arena_alloc(umx_world_arena(rw->world), (n + 1) * sizeof *list);
-
-    assert_non_null(list);
-    for (size_t i = 0; i < n; i++)
-        list[i] = values[i];
-    *count = n;
-    return list;
-}
-
-static const char *const rw_odd_names[] = {
-    "Berlin",      "Munich",      "Berlin North", "Lager, Halle 3", "Zürich",   "Ost.West",   "Ost.Nord",
-    "O'Neil & Co", "A+B=C",       "#hash",        "Δοκιμή",         "berlin",   "x",          "100%",
-    "<Süd>",       "Back\\slash", "semi;colon",   "Tel-(1)_2",      "Mu\"nich", "Berlin-SIP",
-};
+#include "random_objects.h"
 
 /* ---- an Exchange forest */
 
@@ -91,7 +22,7 @@ static inline void rw_exchange_objects(struct rw *rw, const char *forest, const 
 
     for (size_t i = 0; i < plan_count; i++) {
         Umx__DialPlan p = UMX__DIAL_PLAN__INIT;
-        const char *name = rw_say(rw, "%s%s", RW_PICK(rw, rw_odd_names), rw_chance(rw, 50) ? rw_say(rw, "%zu", i) : "");
+        const char *name = rw_say(rw, "%s%s", RW_PICK(rw, rw_odd_names), i > 0 ? rw_say(rw, "%zu", i) : "");
         char *number = w_s(RW_PICK(rw, numbers));
         p.forest = w_s(forest);
         p.name = w_s(name);
@@ -157,10 +88,20 @@ static inline void rw_exchange_objects(struct rw *rw, const char *forest, const 
         w_add(rw->world, &s.base);
         if (!rw_chance(rw, 60))
             continue;
-        w_agent(rw->world, forest, s.server, rw_chance(rw, 70) ? "connected" : "silent");
-        w_service(rw->world, s.server, rw_chance(rw, 50) ? "MSExchangeUM" : "MSExchangeUMCR",
-                  rw_chance(rw, 80) ? UMX__SERVICE__STATE__RUNNING : UMX__SERVICE__STATE__STOPPED,
-                  W_NOW - (int64_t)rw_below(rw, 100) * UMX_HOUR);
+        w_agent(rw->world, forest, s.server, rw_chance(rw, 80) ? "connected" : "silent");
+        if (rw_chance(rw, 90))
+            rw_machine(rw, forest, s.server, UMX__SERVER__PRODUCT__EXCHANGE, s.version_major, s.version_minor);
+        rw_tls(rw, s.server, s.server, "pool0.l0.test:5061");
+        for (int k = 0; k < 2; k++) {
+            const char *service = k == 0 ? "MSExchangeUM" : "MSExchangeUMCR";
+            if (!rw_chance(rw, 70))
+                continue;
+            w_service(rw->world, s.server, service,
+                      rw_chance(rw, 80) ? UMX__SERVICE__STATE__RUNNING : UMX__SERVICE__STATE__STOPPED,
+                      W_NOW - (int64_t)rw_below(rw, 100) * UMX_HOUR);
+            if (rw_chance(rw, 80))
+                rw_um_setting(rw, s.server, service);
+        }
     }
     for (size_t i = 0; i < gateways; i++) {
         Umx__IpGateway g = UMX__IP_GATEWAY__INIT;
@@ -214,7 +155,7 @@ static inline void rw_containers(struct rw *rw, const char *forest, const char *
             a.flags = rw_chance(rw, 50) ? 2 : 0;
             a.mask = rw_chance(rw, 50) ? 0x14 : 4;
             a.trustee_sid = rw_say(rw, "S-1-5-21-%zu-0-0-1105", rw_below(rw, 5));
-            a.sddl = rw_say(rw, "(A;;LC;;;%s)", a.trustee_sid);
+            a.sddl = rw_say(rw, "(A;%s;%s;;;%s)", a.flags != 0 ? "CI" : "", a.mask == 4 ? "LC" : "LCRP", a.trustee_sid);
             w_add(rw->world, &a.base);
         }
     }
@@ -228,6 +169,7 @@ static inline void rw_lync_objects(struct rw *rw, const char *forest, size_t num
     static const char *const rules[] = {"^(\\d{4})$\t+49301234$1", "^(\\d+)$\t$1", "(\t",
                                         "^(1+)+$\t+1$1",           "\t",           "^(\\d{5})$\t+4930$1"};
     static const int versions[] = {0x60000, 0x60000, 0x50000, 0x40000, 0x20000};
+    static const int products[] = {4, 5, 5, 6};
     size_t pools = rw_below(rw, 4);
     bool agents = rw_chance(rw, 60);
 
@@ -254,7 +196,10 @@ static inline void rw_lync_objects(struct rw *rw, const char *forest, size_t num
             m.has_ready = 1;
             m.ready = rw_chance(rw, 70);
             w_add(rw->world, &m.base);
-            w_agent(rw->world, forest, m.member, rw_chance(rw, 70) ? "connected" : "silent");
+            w_agent(rw->world, forest, m.member, rw_chance(rw, 80) ? "connected" : "silent");
+            if (rw_chance(rw, 80))
+                rw_machine(rw, forest, m.member, UMX__SERVER__PRODUCT__LYNC, RW_PICK(rw, products), 0);
+            rw_tls(rw, m.member, p.pool, "ex0.e0.test:5061");
             if (rw_chance(rw, 70))
                 w_service(rw->world, m.member, "RTCSRV", UMX__SERVICE__STATE__RUNNING, W_NOW - UMX_DAY);
         }
@@ -282,54 +227,146 @@ static inline void rw_lync_objects(struct rw *rw, const char *forest, size_t num
     }
 }
 
-/* ---- people, of the first Exchange forest in each Lync forest */
+/* ---- people, of one Exchange forest in each Lync forest */
+
+static inline const Umx__MailboxPolicy *rw_policy(struct rw *rw, const char *forest, const Umx__DialPlan **plan)
+{
+    const Umx__World *records = umx_world_records(rw->world);
+
+    for (size_t tries = 0; records->n_mailbox_policy > 0 && tries < 4; tries++) {
+        const Umx__MailboxPolicy *policy = records->mailbox_policy[rw_below(rw, records->n_mailbox_policy)];
+        for (size_t i = 0; i < records->n_dial_plan; i++)
+            if (umx_text_equal(policy->forest, forest) &&
+                umx_text_equal(records->dial_plan[i]->dn, policy->dial_plan_dn)) {
+                *plan = records->dial_plan[i];
+                return policy;
+            }
+    }
+    *plan = NULL;
+    return NULL;
+}
+
+static inline Umx__MailboxUser *rw_mailbox(struct rw *rw, const char *exchange, size_t number, size_t i)
+{
+    Umx__MailboxUser m = UMX__MAILBOX_USER__INIT;
+    const Umx__DialPlan *plan = NULL;
+    char *addresses[4];
+    uint8_t guid[16] = {(uint8_t)number, (uint8_t)i, 0x77};
+    size_t n = 0;
+
+    m.forest = w_s(exchange);
+    m.sam_account_name = rw_say(rw, "user%zu", i);
+    m.user_principal_name = rw_chance(rw, 95) ? rw_say(rw, "user%zu@%s", i, exchange) : NULL;
+    m.display_name = rw_say(rw, "%s %zu", RW_PICK(rw, rw_odd_names), i);
+    m.dn = rw_dn(rw, rw_chance(rw, 30) ? rw_say(rw, "%s %zu", RW_PICK(rw, rw_odd_names), i) : m.sam_account_name,
+                 rw_say(rw, "CN=Users,%sDC=%.*s,DC=test", rw_chance(rw, 15) ? "DC=emea," : "",
+                        (int)strcspn(exchange, "."), exchange));
+    m.sid = rw_say(rw, "S-1-5-21-9-%zu-9-%zu", number, 1000 + i);
+    m.has_object_guid = rw_chance(rw, 90);
+    m.object_guid.data = guid;
+    m.object_guid.len = sizeof guid;
+    addresses[n++] = rw_say(rw, "SMTP:user%zu@%s", i, exchange);
+    if (rw_chance(rw, 60))
+        addresses[n++] = rw_say(rw, "%s:user%zu@%s", rw_chance(rw, 90) ? "sip" : "SIP", i, exchange);
+    m.has_um_enabled = 1;
+    if (rw_chance(rw, 25)) { /* as Enable-UMMailbox leaves him */
+        const Umx__MailboxPolicy *policy = rw_policy(rw, exchange, &plan);
+        m.um_enabled = 1;
+        m.um_policy_dn = policy != NULL ? policy->dn : NULL;
+        m.um_dial_plan_dn = plan != NULL ? plan->dn : NULL;
+    }
+    const char *context = plan != NULL ? plan->phone_context : rw_say(rw, "Berlin.%s", exchange);
+    if (rw_chance(rw, m.um_enabled ? 90 : 5))
+        addresses[n++] = rw_say(rw, "eum:%zu;phone-context=%s", 1000 + i, context);
+    if (rw_chance(rw, m.um_enabled ? 90 : 5))
+        addresses[n++] = rw_say(rw, "EUM:user%zu@%s;phone-context=%s", i, exchange, context);
+    m.proxy_address = rw_list(rw, &m.n_proxy_address, addresses, n);
+    w_add(rw->world, &m.base);
+    Umx__World *records = umx_world_edit(rw->world);
+    return records->mailbox_user[records->n_mailbox_user - 1];
+}
+
+static inline void rw_voice(struct rw *rw, const char *exchange, const char *lync, size_t number, size_t i, bool agents)
+{
+    Umx__VoiceUser v = UMX__VOICE_USER__INIT;
+    Umx__LyncUser u = UMX__LYNC_USER__INIT;
+    const Umx__MailboxUser *mailbox = rw_mailbox(rw, exchange, number, i);
+    char *addresses[1];
+
+    if (!rw_chance(rw, 80))
+        return;
+    v.forest = u.forest = w_s(lync);
+    v.sam_account_name = mailbox->sam_account_name;
+    v.dn = rw_dn(rw, v.sam_account_name, rw_say(rw, "OU=Shadow,DC=%.*s,DC=test", (int)strcspn(lync, "."), lync));
+    v.sid = rw_say(rw, "S-1-5-21-8-%zu-8-%zu", number, 1000 + i);
+    v.originator_sid = w_s(rw_chance(rw, 80) ? mailbox->sid : NULL);
+    v.sip_address = u.sip_address = rw_say(rw, "sip:user%zu@%s", i, exchange);
+    v.line = rw_chance(rw, 90)
+                 ? rw_say(rw, "tel:+49301234%zu%s", 1000 + i, rw_chance(rw, 50) ? rw_say(rw, ";ext=%zu", 1000 + i) : "")
+                 : NULL;
+    v.home_server_dn = rw_say(rw,
+                              "CN=LC Services,CN=Microsoft,CN=1:1,CN=Pools,CN=RTC Service,CN=Services,"
+                              "CN=Configuration,DC=l%zu,DC=test",
+                              number);
+    v.has_option_flags = v.has_enabled = v.has_account_disabled = 1;
+    v.option_flags = rw_chance(rw, 70) ? 384 : 256;
+    v.enabled = rw_chance(rw, 90);
+    v.account_disabled = rw_chance(rw, 80);
+    addresses[0] = v.sip_address;
+    v.proxy_address = rw_list(rw, &v.n_proxy_address, addresses, rw_below(rw, 2));
+    w_add(rw->world, &v.base);
+    if (!agents || !rw_chance(rw, 80))
+        return;
+    u.server = rw_say(rw, "fe00.l%zu.test", number);
+    u.has_enterprise_voice = 1;
+    u.enterprise_voice = v.option_flags == 384;
+    u.line = v.line;
+    u.dial_plan = w_s(rw_chance(rw, 20) ? "Berlin" : "");
+    u.voice_policy = w_s(rw_chance(rw, 20) ? "Inland" : "");
+    w_add(rw->world, &u.base);
+}
 
 static inline void rw_people(struct rw *rw, const char *exchange, const char *lync, size_t number)
 {
     size_t count = rw_below(rw, 12);
+    bool agents = rw_chance(rw, 70);
 
-    for (size_t i = 0; i < count; i++) {
-        Umx__MailboxUser m = UMX__MAILBOX_USER__INIT;
-        Umx__VoiceUser v = UMX__VOICE_USER__INIT;
-        char *addresses[3];
-        size_t n = 0;
-        m.forest = w_s(exchange);
-        m.sam_account_name = rw_say(rw, "user%zu", i);
-        m.user_principal_name = rw_say(rw, "user%zu@%s", i, exchange);
-        m.dn = rw_dn(rw, m.sam_account_name,
-                     rw_say(rw, "CN=Users,DC=%.*s,DC=test", (int)strcspn(exchange, "."), exchange));
-        m.sid = rw_say(rw, "S-1-5-21-9-%zu-9-%zu", number, 1000 + i);
-        if (rw_chance(rw, 60))
-            addresses[n++] = rw_say(rw, "sip:user%zu@%s", i, exchange);
-        if (rw_chance(rw, 30))
-            addresses[n++] = rw_say(rw, "eum:%zu;phone-context=Berlin.%s", 1000 + i, exchange);
-        if (rw_chance(rw, 30))
-            addresses[n++] = rw_say(rw, "EUM:user%zu@%s;phone-context=Berlin.%s", i, exchange, exchange);
-        m.proxy_address = rw_list(rw, &m.n_proxy_address, addresses, n);
-        m.has_um_enabled = 1;
-        m.um_enabled = rw_chance(rw, 30);
-        w_add(rw->world, &m.base);
-        if (!rw_chance(rw, 80))
-            continue;
-        v.forest = w_s(lync);
-        v.sam_account_name = m.sam_account_name;
-        v.dn = rw_dn(rw, m.sam_account_name, rw_say(rw, "OU=Shadow,DC=%.*s,DC=test", (int)strcspn(lync, "."), lync));
-        v.sid = rw_say(rw, "S-1-5-21-8-%zu-8-%zu", number, 1000 + i);
-        v.originator_sid = w_s(rw_chance(rw, 70) ? m.sid : NULL);
-        v.sip_address = rw_say(rw, "sip:user%zu@%s", i, exchange);
-        v.line = rw_say(rw, "tel:+49301234%zu%s", 1000 + i, rw_chance(rw, 50) ? rw_say(rw, ";ext=%zu", 1000 + i) : "");
-        v.home_server_dn = rw_say(rw,
-                                  "CN=LC Services,CN=Microsoft,CN=1:1,CN=Pools,CN=RTC Service,CN=Services,"
-                                  "CN=Configuration,DC=l%zu,DC=test",
-                                  number);
-        v.has_option_flags = v.has_enabled = 1;
-        v.option_flags = rw_chance(rw, 70) ? 384 : 256;
-        v.enabled = rw_chance(rw, 90);
-        w_add(rw->world, &v.base);
-    }
+    for (size_t i = 0; i < count; i++)
+        rw_voice(rw, exchange, lync, number, 100 * number + i, agents);
 }
 
 /* ---- attributes that are missing anywhere */
+
+static inline void rw_unset(ProtobufCMessage *record, const ProtobufCFieldDescriptor *field)
+{
+    char *base = (char *)record;
+
+    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+        memset(base + field->quantifier_offset, 0, sizeof(size_t));
+    } else if (field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_MESSAGE) {
+        memset(base + field->offset, 0, sizeof(void *));
+    } else {
+        bool wide = field->type == PROTOBUF_C_TYPE_INT64, bytes = field->type == PROTOBUF_C_TYPE_BYTES;
+        memset(base + field->quantifier_offset, 0, sizeof(protobuf_c_boolean));
+        memset(base + field->offset, 0,
+               bytes  ? sizeof(ProtobufCBinaryData)
+               : wide ? sizeof(int64_t)
+                      : sizeof(int32_t)); /* enums and booleans are int too */
+    }
+}
+
+/* What the controller itself writes into every record. */
+static inline bool rw_is_place(const char *name)
+{
+    return strcmp(name, "forest") == 0 || strcmp(name, "dn") == 0 || strcmp(name, "server") == 0;
+}
+
+static inline void rw_lose_any(struct rw *rw, ProtobufCMessage *record, unsigned percent)
+{
+    for (unsigned i = 0; i < record->descriptor->n_fields; i++)
+        if (rw_chance(rw, percent) && !rw_is_place(record->descriptor->fields[i].name))
+            rw_unset(record, &record->descriptor->fields[i]);
+}
 
 static inline void rw_lose(struct rw *rw, ProtobufCMessage *record, unsigned percent)
 {
@@ -338,18 +375,15 @@ static inline void rw_lose(struct rw *rw, ProtobufCMessage *record, unsigned per
 
     for (unsigned i = 0; i < record->descriptor->n_fields; i++) {
         const ProtobufCFieldDescriptor *field = &record->descriptor->fields[i];
-        char *base = (char *)record;
         bool keep = !rw_chance(rw, percent);
+        /* What the reader makes of otherIpPhone is there with it. */
+        keep = keep || (record->descriptor == &umx__contact__descriptor &&
+                        (strcmp(field->name, "type") == 0 || strcmp(field->name, "phone_context") == 0 ||
+                         strcmp(field->name, "other_ip_phone") == 0));
         for (size_t k = 0; k < sizeof kept / sizeof kept[0]; k++)
             keep = keep || strcmp(field->name, kept[k]) == 0;
-        if (keep)
-            continue;
-        if (field->label == PROTOBUF_C_LABEL_REPEATED)
-            memset(base + field->quantifier_offset, 0, sizeof(size_t));
-        else if (field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_MESSAGE)
-            memset(base + field->offset, 0, sizeof(void *));
-        else
-            memset(base + field->quantifier_offset, 0, sizeof(protobuf_c_boolean));
+        if (!keep)
+            rw_unset(record, field);
     }
 }
 
@@ -358,13 +392,37 @@ static inline void rw_lose_some(struct rw *rw)
     static const char *const tables[] = {"dial_plan",    "exchange_server", "ip_gateway",     "hunt_group",
                                          "lync_pool",    "auto_attendant",  "mailbox_policy", "voice_user",
                                          "mailbox_user", "lync_dial_plan",  "lync_policy",    "lync_pool_member",
-                                         "trust",        "contact",         "service"};
+                                         "trust",        "contact",         "service",        "organizational_unit",
+                                         "certificate",  "um_setting",      "lync_user",      "server"};
 
     for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++) {
         size_t count;
         ProtobufCMessage **records = umx_world_table(umx_world_edit(rw->world), umx_reflect_table(tables[t]), &count);
         for (size_t i = 0; i < count; i++)
             rw_lose(rw, records[i], 4);
+    }
+}
+
+/* Whole tables gone, and any field of any record but where it is from. */
+static inline void rw_damage(uint64_t seed, struct umx_world *world)
+{
+    struct rw rw = {.seed = seed ^ 0xda3a6e, .world = world};
+    size_t table_count;
+    const struct umx_table *tables = umx_reflect_tables(&table_count);
+
+    for (size_t t = 0; t < table_count; t++) {
+        size_t count;
+        if (tables[t].derived)
+            continue;
+        ProtobufCMessage **records = umx_world_table(umx_world_edit(world), &tables[t], &count);
+        bool gone = rw_chance(&rw, 15);
+        unsigned percent = (unsigned)rw_below(&rw, 40);
+        for (size_t i = count; i-- > 0;) {
+            if (gone)
+                umx_world_remove(world, &tables[t], i);
+            else
+                rw_lose_any(&rw, records[i], percent);
+        }
     }
 }
 
@@ -380,10 +438,15 @@ static inline void rw_forest(struct rw *rw, const char *name, Umx__Forest__Side 
         Umx__Domain d = UMX__DOMAIN__INIT;
         d.forest = w_s(name);
         d.domain = i == 0 ? w_s(name) : rw_say(rw, "emea.%s", name);
+        d.dn = rw_say(rw, "%sDC=%.*s,DC=test", i == 0 ? "" : "DC=emea,", (int)strcspn(name, "."), name);
         w_add(rw->world, &d.base);
     }
     if (side != UMX__FOREST__SIDE__LYNC && rw_chance(rw, 80))
         w_group(rw->world, name, "organization_management", RW_PICK(rw, localized), rw_say(rw, "%s-1110", sid));
+    Umx__World *records = umx_world_edit(rw->world);
+    Umx__Forest *forest = records->forest[records->n_forest - 1];
+    char *domains[] = {rw_say(rw, "l%zu.test", rw_below(rw, 2)), w_s(name)};
+    forest->sip_domain = rw_list(rw, &forest->n_sip_domain, domains, rw_chance(rw, 90) ? 2 : rw_below(rw, 2));
     if (side == UMX__FOREST__SIDE__EXCHANGE || !rw_chance(rw, 92))
         return;
     w_group(rw->world, name, "rtc_server_admins", "RTCUniversalServerAdmins", rw_say(rw, "%s-1105", sid));
@@ -420,6 +483,7 @@ static inline struct umx_world *random_world(uint64_t seed)
     }
     for (size_t l = 0; l < lyncs; l++) {
         rw_lync_objects(&rw, names[1][l], l);
+        rw_units(&rw, names[1][l], l, rw_say(&rw, "S-1-5-21-%zu-0-0-1107", 3 + l));
         rw_people(&rw, names[0][rw_below(&rw, exchanges)], names[1][l], l);
     }
     if (rw_chance(&rw, 60))
