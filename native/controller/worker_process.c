@@ -19,7 +19,7 @@
 #include "base/log.h"
 #include "base/reflect.h"
 
-enum { WORKER_FD = 3, LOOK_MILLISECONDS = 250 };
+enum { READ_PATIENCE = 4, WORKER_FD = 3, LOOK_MILLISECONDS = 250 };
 
 struct umx_worker_process {
     const struct umx_forest_config *config;
@@ -174,7 +174,8 @@ static int transfer(const struct umx_worker_process *worker, bool out, uint8_t *
     return 0;
 }
 
-static int send_request(struct umx_worker_process *worker, Umx__WorkerRequest *request, int64_t end,
+/* limit: when the worker itself gives up. */
+static int send_request(struct umx_worker_process *worker, Umx__WorkerRequest *request, int64_t end, int64_t limit,
                         struct umx_error *err)
 {
     uint8_t *bytes = NULL;
@@ -183,7 +184,7 @@ static int send_request(struct umx_worker_process *worker, Umx__WorkerRequest *r
     request->has_id = 1;
     request->id = worker->next_id++;
     request->has_deadline = 1;
-    request->deadline = (int32_t)((end - umx_clock_monotonic()) / UMX_MILLISECOND);
+    request->deadline = (int32_t)((limit - umx_clock_monotonic()) / UMX_MILLISECOND);
     int status = umx_reflect_pack(&request->base, &bytes, &length, err);
     if (status != 0)
         return status;
@@ -236,8 +237,11 @@ static int reply_error(const struct umx_worker_process *worker, const Umx__Worke
 static int converse(struct umx_worker_process *worker, Umx__WorkerRequest *request, int64_t end, umx_worker_part *part,
                     void *user, struct umx_arena *arena, Umx__WorkerReply **result, bool *broken, struct umx_error *err)
 {
+    const int64_t silence = end - umx_clock_monotonic();
+    const int64_t limit = part != NULL ? end + (READ_PATIENCE - 1) * silence : end;
+
     *broken = true;
-    int status = send_request(worker, request, end, err);
+    int status = send_request(worker, request, end, limit, err);
 
     while (status == 0) {
         struct umx_arena *mine = NULL;
@@ -248,6 +252,8 @@ static int converse(struct umx_worker_process *worker, Umx__WorkerRequest *reque
         bool last = status == 0 && reply->has_last && reply->last;
         if (status == 0 && !last && part != NULL)
             status = part(user, reply, err);
+        if (part != NULL) /* it is at work: only silence is too long */
+            end = umx_clock_monotonic() + silence < limit ? umx_clock_monotonic() + silence : limit;
         if (last) {
             *broken = false;
             if (reply->error != NULL)

@@ -24,7 +24,8 @@ void umx_worker_process_free(struct umx_worker_process *worker); /* NULL is allo
 typedef int umx_worker_part(void *user, const Umx__WorkerReply *reply, struct umx_error *err);
 
 /* Sends the request (id and deadline are filled in) and waits for the last reply, which is copied into the arena.
- * deadline: microseconds from now, waiting for other requests included. part may be NULL. An error reply becomes err.
+ * deadline: microseconds from now, waiting for other requests included. part may be NULL; with it, the deadline begins
+ * anew with each reply, for four times as long in all: a large forest takes its time. An error reply becomes err.
  * DIRECTORY_TIMEOUT: the worker was killed, what it was doing may still happen. Any thread. */
 int umx_worker_process_call(struct umx_worker_process *worker, Umx__WorkerRequest *request, int64_t deadline,
                             umx_worker_part *part, void *user, struct umx_arena *arena, Umx__WorkerReply **reply,

@@ -24,14 +24,24 @@ bool umx_connection_time_left(const struct umx_connection *connection, struct ti
     return us > 0;
 }
 
-int umx_connection_result(struct umx_connection *connection, int message_id, LDAPMessage **message, int *type,
-                          const char *what, struct umx_error *err)
+/* A server evaluates a search of a whole forest before it sends the first answer. */
+static bool time_for(const struct umx_connection *connection, bool search, struct timeval *left)
+{
+    enum { SEARCH_FACTOR = 6 };
+    struct umx_connection patient = *connection;
+    if (search) {
+        patient.timeout *= SEARCH_FACTOR;
+    }
+    return umx_connection_time_left(&patient, left);
+}
+
+int umx_connection_result(struct umx_connection *connection, int message_id, bool search, LDAPMessage **message,
+                          int *type, const char *what, struct umx_error *err)
 {
     struct timeval left;
     *message = NULL;
-    *type = umx_connection_time_left(connection, &left)
-                ? ldap_result(connection->ld, message_id, LDAP_MSG_ONE, &left, message)
-                : 0;
+    *type =
+        time_for(connection, search, &left) ? ldap_result(connection->ld, message_id, LDAP_MSG_ONE, &left, message) : 0;
     if (*type > 0) {
         return 0;
     }
@@ -110,7 +120,7 @@ static int bind_simple(struct umx_connection *connection, const struct umx_direc
         LDAPMessage *message = NULL;
         code = ldap_sasl_bind(connection->ld, account->account, LDAP_SASL_SIMPLE, &secret, NULL, NULL, &message_id);
         status = code == LDAP_SUCCESS
-                     ? umx_connection_result(connection, message_id, &message, &type, connection->host, err)
+                     ? umx_connection_result(connection, message_id, false, &message, &type, connection->host, err)
                      : umx_ldap_fail(err, connection->ld, code, connection->host, NULL);
         if (!status) {
             char *text = NULL;

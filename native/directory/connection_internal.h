@@ -26,9 +26,10 @@ struct umx_connection {
 /* Time left for one operation; false when the deadline has passed. */
 bool umx_connection_time_left(const struct umx_connection *connection, struct timeval *left);
 
-/* Waits for the next message of an operation. *type is its tag. */
-int umx_connection_result(struct umx_connection *connection, int message_id, LDAPMessage **message, int *type,
-                          const char *what, struct umx_error *err);
+/* Waits for the next message of an operation; search: of one that the server takes its time for, as the whole forest is
+ * looked through. *type is its tag. */
+int umx_connection_result(struct umx_connection *connection, int message_id, bool search, LDAPMessage **message,
+                          int *type, const char *what, struct umx_error *err);
 
 /* The control that limits nTSecurityDescriptor to its DACL. */
 LDAPControl umx_connection_dacl_control(void);

@@ -97,7 +97,7 @@ static int complete(struct umx_connection *connection, const char *dn, struct um
         }
         bool grew = false;
         do {
-            int status = umx_connection_result(connection, id, &message, &type, dn, err);
+            int status = umx_connection_result(connection, id, false, &message, &type, dn, err);
             if (status) {
                 return status;
             }
@@ -246,7 +246,8 @@ static int search_page(struct umx_connection *connection, const struct umx_searc
     }
     for (;;) {
         LDAPMessage *message;
-        int type, status = umx_connection_result(connection, id, &message, &type, what, err);
+        int type, status = umx_connection_result(connection, id, search->scope == UMX_SCOPE_SUBTREE, &message, &type,
+                                                 what, err);
         if (status) {
             return status;
         }

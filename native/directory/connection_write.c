@@ -51,7 +51,7 @@ static int finish(struct umx_connection *connection, int code, int id, const cha
     if (code != LDAP_SUCCESS) {
         return umx_ldap_fail(err, connection->ld, code, dn, NULL);
     }
-    if (umx_connection_result(connection, id, &message, &type, dn, &why)) {
+    if (umx_connection_result(connection, id, false, &message, &type, dn, &why)) {
         return umx_fail_code(err, UMX_ERR_STEP_UNCERTAIN, why.foreign, dn, "sent to %s, then: %s", connection->host,
                              umx_error_why(&why));
     }
