@@ -127,6 +127,9 @@ class Demo:
             time.sleep(0.3)
         self.umx(LYNC, "plan", "show", name, show=30)
         if plan["state"] != "completed":
+            for step in plan["steps"]:
+                if step["error"]:
+                    self.say(f"  {step['id']} {step['state']} {step['summary']}: {step['error']}")
             raise Failed(f"plan {name} ended {plan['state']}")
         return {"state": plan["state"], "verified": sum(s["state"] == "verified" for s in plan["steps"])}
 

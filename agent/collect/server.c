@@ -28,5 +28,7 @@ int umx_collect_server(struct umx_collect *collect, struct umx_error *err)
     row->started_at = identity->started_at;
     row->has_recorded = 1;
     row->recorded = identity->recorded;
+    row->has_shell = 1;
+    row->shell = umx_host_has_shell(collect->host);
     return 0;
 }

@@ -122,7 +122,7 @@ struct umx_host_platform {
                   size_t filter_count, struct umx_host_event **list, size_t *count, struct umx_error *err);
     int (*administrators)(struct umx_host *host, struct umx_arena *arena, struct umx_host_administrator **list,
                           size_t *count, struct umx_error *err);
-    /* Starts the products' shell with a fixed script (host/shell.h). NOT_FOUND: the host has none. */
+    /* Starts the products' shell with a fixed script (host/shell.h). NULL: the platform has none. */
     int (*shell_open)(struct umx_host *host, const char *script, struct umx_host_shell **out, struct umx_error *err);
     /* Optional, for a host without a shell: what it has recorded of the command. NOT_FOUND: nothing. */
     int (*shell_record)(struct umx_host *host, struct umx_arena *arena, const char *command, char **text,
@@ -167,6 +167,8 @@ int umx_host_events(struct umx_host *host, struct umx_arena *arena, const struct
                     size_t filter_count, struct umx_host_event **list, size_t *count, struct umx_error *err);
 int umx_host_administrators(struct umx_host *host, struct umx_arena *arena, struct umx_host_administrator **list,
                             size_t *count, struct umx_error *err);
+/* Whether cmdlets can be run there at all: on Windows, and on a recorded host that names a program for it. */
+bool umx_host_has_shell(const struct umx_host *host);
 /* Runs the fixed script of a command to its end. input: what it reads, NULL for nothing. NOT_FOUND: the host does not
  * have this command. timeout in microseconds. */
 int umx_host_shell(struct umx_host *host, struct umx_arena *arena, const char *command, const char *script,

@@ -113,17 +113,6 @@ static int listeners(struct umx_host *host, struct umx_arena *arena, struct umx_
     return status != 0 ? status : sockets("/proc/net/tcp6", AF_INET6, arena, *list, count, err);
 }
 
-static int no_shell(struct umx_host *host, const char *script, struct umx_host_shell **out, struct umx_error *err)
-{
-    (void)host;
-    (void)script;
-    (void)out;
-    umx_fail(err, UMX_ERR_SHELL_FAILED, "shell", "a Linux machine has no such shell");
-    if (err != NULL)
-        err->status = UMX_E_NOT_FOUND;
-    return UMX_E_NOT_FOUND;
-}
-
 static int no_administrators(struct umx_host *host, struct umx_arena *arena, struct umx_host_administrator **list,
                              size_t *count, struct umx_error *err)
 {
@@ -195,7 +184,6 @@ int umx_host_open_local(struct umx_host **out, struct umx_error *err)
         .listeners = listeners,
         .events = no_events,
         .administrators = no_administrators,
-        .shell_open = no_shell,
         .restart = no_restart,
         .stamp = no_stamp,
         .close = close_local,

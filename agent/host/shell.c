@@ -26,13 +26,28 @@ int umx_host_shell_stopped(const atomic_bool *stop, struct umx_error *err)
     return stop != NULL && atomic_load(stop) ? umx_fail(err, UMX_ERR_CANCELLED, "shell", "the agent ends") : 0;
 }
 
+bool umx_host_has_shell(const struct umx_host *host)
+{
+    return host->platform->shell_open != NULL && (!host->identity.recorded || host->identity.shell_program[0] != '\0');
+}
+
+static int no_shell(const struct umx_host *host, struct umx_error *err)
+{
+    umx_fail(err, UMX_ERR_SHELL_FAILED, "shell",
+             host->identity.recorded ? "this recorded host has no shell_program, only recorded answers"
+                                     : "this machine has no management shell");
+    if (err != NULL)
+        err->status = UMX_E_NOT_FOUND;
+    return UMX_E_NOT_FOUND;
+}
+
 int umx_host_shell_open(struct umx_host *host, const char *script, struct umx_host_shell **out, struct umx_error *err)
 {
     int status = umx_host_shell_stopped(host->stop, err);
 
     *out = NULL;
     if (status == 0)
-        status = host->platform->shell_open(host, script, out, err);
+        status = umx_host_has_shell(host) ? host->platform->shell_open(host, script, out, err) : no_shell(host, err);
     if (status == 0)
         (*out)->stop = host->stop;
     return status;

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "phases/build.h"
+#include "phases/shell.h"
 
 enum {
     SERVICE_TIMEOUT = 900,
@@ -211,7 +212,7 @@ static bool has_lync_shell(const Umx__World *world, const char *server)
 {
     for (size_t i = 0; i < world->n_lync_pool_member; i++)
         if (umx_text_equal(world->lync_pool_member[i]->server, server))
-            return true;
+            return umx_shell_runs(world, server);
     return false;
 }
 

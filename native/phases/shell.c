@@ -65,6 +65,14 @@ static bool newer(const struct version *a, const struct version *b)
                                   : a->build > b->build;
 }
 
+bool umx_shell_runs(const Umx__World *world, const char *server)
+{
+    for (size_t i = 0; i < world->n_server; i++)
+        if (umx_text_equal(world->server[i]->server, server) && world->server[i]->has_shell)
+            return world->server[i]->shell;
+    return true;
+}
+
 const char *umx_shell_agent(const Umx__World *world, const char *forest, Umx__Server__Product product)
 {
     const char *best = NULL;
@@ -74,7 +82,8 @@ const char *umx_shell_agent(const Umx__World *world, const char *forest, Umx__Se
         const Umx__Agent *agent = world->agent[i];
         struct version version = {0};
         if (!umx_text_equal(agent->forest, forest) || !umx_text_equal(agent->state, "connected") ||
-            !runs(world, agent, product, &version) || (product == UMX__SERVER__PRODUCT__EXCHANGE && !has_um(&version)))
+            !runs(world, agent, product, &version) || !umx_shell_runs(world, agent->server) ||
+            (product == UMX__SERVER__PRODUCT__EXCHANGE && !has_um(&version)))
             continue;
         if (best != NULL && !newer(&version, &best_version))
             continue;

@@ -41,6 +41,7 @@ static void servers_are_recognised(void **state)
         assert_int_equal(row->version_minor, hosts[i].minor);
         assert_int_equal(row->version_build, hosts[i].build);
         assert_true(row->recorded);
+        assert_true(row->has_shell && !row->shell); /* it names no shell_program */
         assert_false(row->has_collected_at);
         umx_rows_end(&rows);
         umx_host_close(host);
