@@ -195,7 +195,14 @@ int umx_enrolment_enrol(struct umx_enrolment *enrolment, const Umx__IssueRequest
     read_server(request->server, asking.server);
     if (umx_token_parse(text, strlen(text), "token", &asking.token, NULL) != 0)
         return refuse_token(err, &asking, UMX_ERR_TOKEN_INVALID, NULL);
-    /* Who has no token learns nothing about the request. */
+    /* Who has no token learns nothing about the request, and makes nobody verify it. */
+    pthread_mutex_lock(&enrolment->mutex);
+    bool proven = prove(enrolment, &asking) != NULL;
+    pthread_mutex_unlock(&enrolment->mutex);
+    if (!proven) {
+        OPENSSL_cleanse(&asking.token, sizeof asking.token);
+        return refuse_token(err, &asking, UMX_ERR_TOKEN_INVALID, NULL);
+    }
     int facts = umx_authority_request_facts(request->request.data, request->request.len, &asking.facts, &unread);
     pthread_mutex_lock(&enrolment->mutex);
     struct enrol_token *token = prove(enrolment, &asking);
