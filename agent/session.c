@@ -24,7 +24,8 @@ enum { COLLECT_LONGEST = 600 }; /* seconds that a Collect is remembered at most 
 /* What only the session's thread touches. */
 struct life {
     struct umx_session *session;
-    uint64_t identity_stamp;
+    uint64_t identity_stamp; /* of the identity that the channel has */
+    uint64_t seen_stamp;     /* of the identity file when it was last looked at */
     struct umx_rpc_channel *channel;
     int64_t connect_at; /* monotonic, as all times here */
     int64_t wait;
@@ -287,6 +288,7 @@ static int open_channel(struct life *life, struct umx_error *err)
     uint64_t stamp = 1;
 
     umx_agent_file_stamp(session->config->identity, &stamp);
+    life->seen_stamp = stamp;
     if (life->channel != NULL && stamp == life->identity_stamp)
         return 0;
     int status = load_identity(session, &identity, err);
@@ -505,6 +507,15 @@ static void doze(int64_t until)
     nanosleep(&time, NULL);
 }
 
+/* `umx-agent enroll` has written another one: whoever waits after a refusal need not wait for its end. */
+static bool identity_changed(const struct life *life)
+{
+    uint64_t stamp = 1;
+
+    umx_agent_file_stamp(life->session->config->identity, &stamp);
+    return life->seen_stamp != 0 && stamp != life->seen_stamp;
+}
+
 static void live(struct life *life)
 {
     struct umx_session *session = life->session;
@@ -514,7 +525,7 @@ static void live(struct life *life)
         keep_time(life);
         if (session->call != NULL) {
             listen(life);
-        } else if (umx_clock_monotonic() < life->connect_at) {
+        } else if (umx_clock_monotonic() < life->connect_at && !identity_changed(life)) {
             doze(life->connect_at);
         } else if (connect_stream(life, &err) != 0) {
             wait_to_connect(life, &err);
