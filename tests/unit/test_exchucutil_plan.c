@@ -643,7 +643,10 @@ static void test_restarts_by_agents(void **state)
     w_member(world, "pool1.lync.test", "fe2.lync.test", "");
     w_member(world, "pool1.lync.test", "fe3.lync.test", "");
     W_EDIT(world)->lync_pool_member[0]->has_ready = 1;                 /* the pool is not whole just now */
-    W_EDIT(world)->lync_pool_member[1]->server = w_s("fe1.lync.test"); /* fe2's own agent has no shell */
+    Umx__Server told = UMX__SERVER__INIT; /* fe2's own agent has no shell, whatever was known of its topology */
+    told.server = w_s("fe2.lync.test");
+    told.has_shell = 1;
+    w_add(world, &told.base);
     w_agent(world, W_LY, "fe1.lync.test", "connected");
     w_agent(world, W_LY, "fe2.lync.test", "connected");
     w_agent(world, W_LY, "fe3.lync.test", "silent");
