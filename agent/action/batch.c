@@ -5,6 +5,7 @@
 #include "agent/action/action.h"
 #include "agent/collect/setup.h"
 #include "agent/host/shell.h"
+#include "base/action_limit.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -208,6 +209,7 @@ void umx_action_batch(struct umx_host *host, struct umx_action_journal *journal,
     struct umx_error refused = {0};
     int admitted = admit(host, batch, act.action, &refused);
 
+    act.timeout = umx_action_limit(batch->action, act.timeout);
     for (size_t i = 0; i < batch->n_item; i++) {
         Umx__ActionResult result = UMX__ACTION_RESULT__INIT;
         struct item item = {.act = &act,

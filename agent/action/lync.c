@@ -128,8 +128,6 @@ static const struct umx_cmdlet restart_front_end = {
               "}\n",
 };
 
-#define FRONT_END_LIMIT (30 * UMX_MINUTE)
-
 static const char *const front_end = "RTCSRV"; /* what the item has been checked to name */
 
 static int front_end_before(struct umx_act *act, const char *item, struct umx_text *before, struct umx_error *err)
@@ -151,8 +149,6 @@ static int front_end_run(struct umx_act *act, const char *item, const char *befo
     struct umx_text answer = {0};
 
     (void)before;
-    if (act->timeout < FRONT_END_LIMIT)
-        act->timeout = FRONT_END_LIMIT;
     int status = umx_cmdlet_do(act, "do", item, &answer, err);
     umx_text_free(&answer);
     return status != 0 ? status : umx_restart_say(act->host, front_end, detail, err);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/action_limit.h"
+
 bool umx_batch_fill(struct umx_batch *batch, const char *plan_hash, const Umx__PlanStep *step, int attempt,
                     const char *results, struct umx_arena *arena)
 {
@@ -63,8 +65,10 @@ int umx_batch_send(struct umx_engine *engine, const char *server, const struct u
     memset(out, 0, sizeof *out);
     if (engine->ports.act == NULL)
         return umx_fail(err, UMX_ERR_OPERATION_UNKNOWN, server, "this controller has no agents");
-    int status = engine->ports.act(engine->ports.user, server, &batch->message, engine->options.act_deadline, arena,
-                                   &results, &count, err);
+    int64_t deadline =
+        umx_action_deadline(batch->message.action, batch->message.n_item, engine->options.act_deadline);
+    int status =
+        engine->ports.act(engine->ports.user, server, &batch->message, deadline, arena, &results, &count, err);
     if (status != 0)
         return status;
     if (count < batch->message.n_item)

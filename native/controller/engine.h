@@ -121,7 +121,7 @@ struct umx_engine_options {
     size_t forest_count;
     int64_t undo_cover;    /* how long approvals cover an undo after the plan's last effect; 0: 72 h */
     int64_t call_deadline; /* one request to a worker; 0: 30 s */
-    int64_t act_deadline;  /* one batch of an agent; 0: 15 min */
+    int64_t act_deadline;  /* one batch of an agent whose action has no time of its own; 0: 15 min */
     int64_t settle_delay;  /* between two probes that must both say not-done; 0: 5 s, negative: none */
     int64_t retry_first;   /* first pause of the background probes, doubled up to retry_last; 0: 5 s and 5 min */
     int64_t retry_last;

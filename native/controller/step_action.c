@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/action_limit.h"
 #include "controller/batch.h"
 #include "controller/step_work.h"
 
@@ -16,7 +17,8 @@ static int send_batch(struct umx_work *w, bool ask)
     if (!umx_batch_fill(&batch, w->plan->hash, w->step, w->state->attempts, w->state->result, w->arena))
         return umx_fail(w->err, UMX_ERR_ARENA_FULL, w->id, NULL);
     batch.message.has_timeout = 1;
-    batch.message.timeout = (int32_t)(w->engine->options.act_deadline / UMX_SECOND);
+    batch.message.timeout =
+        (int32_t)(umx_action_limit(batch.message.action, w->engine->options.act_deadline) / UMX_SECOND);
     batch.message.has_ask = ask;
     batch.message.ask = ask;
     umx_work_unlock(w);

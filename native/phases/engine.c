@@ -7,6 +7,7 @@
 #include "phases/build.h"
 #include "phases/groups.h"
 #include "phases/index.h"
+#include "phases/order.h"
 #include "phases/phase.h"
 #include "phases/restart.h"
 
@@ -224,6 +225,14 @@ static void resolve_groups(const Umx__World *world, struct umx_steps *out, size_
     }
 }
 
+/* What all phases leave to the fold for the steps from `first` on: who approves, what they follow, what they make. */
+static int settle(struct umx_world *world, struct umx_steps *out, size_t first, struct umx_error *err)
+{
+    resolve_groups(umx_world_records(world), out, first);
+    umx_order_by_names(out, first);
+    return out->failed ? 0 : predict(world, out, first, err);
+}
+
 /* All bad rows at once: whoever filled in the file corrects it once. */
 static int refuse_rows(const struct umx_steps *out, struct umx_error *err)
 {
@@ -300,9 +309,7 @@ static int plan_phase(const struct umx_phase *phase, struct umx_world *world, co
         if (rc == 0)
             rc = phase->plan(records, &pairs[i], options, out, err);
         if (rc == 0)
-            resolve_groups(records, out, begin);
-        if (rc == 0 && !out->failed)
-            rc = predict(world, out, begin, err);
+            rc = settle(world, out, begin, err);
     }
     if (rc == 0 && out->rejected_count > 0)
         rc = refuse_rows(out, err);
@@ -310,9 +317,7 @@ static int plan_phase(const struct umx_phase *phase, struct umx_world *world, co
         size_t begin = out->count;
         rc = phase->finish(records, pairs, pair_count, options, first, out, err);
         if (rc == 0)
-            resolve_groups(records, out, begin);
-        if (rc == 0 && !out->failed)
-            rc = predict(world, out, begin, err);
+            rc = settle(world, out, begin, err);
     }
     return rc;
 }
@@ -331,9 +336,7 @@ static int plan_restarts(const bool chosen[UMX_PHASE_COUNT], size_t at, struct u
         if (later)
             continue;
         umx_restart_add(umx_world_records(world), options, kind, out);
-        resolve_groups(umx_world_records(world), out, begin);
-        if (!out->failed)
-            rc = predict(world, out, begin, err);
+        rc = settle(world, out, begin, err);
     }
     return rc;
 }

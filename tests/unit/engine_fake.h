@@ -90,6 +90,8 @@ struct fake {
     bool action_fails;
     bool action_silent; /* done, and no answer */
     bool action_lost;   /* not done, and no answer */
+    int64_t act_deadline; /* of the last batch, and the seconds for an item of it */
+    int32_t act_timeout;
     struct fake_batch batches[FAKE_BATCHES];
     int batch_count;
     int items_done;
@@ -702,10 +704,11 @@ static inline int fake_act(void *user, const char *server, const Umx__ActionBatc
     struct fake *fake = user;
     int status = 0;
 
-    (void)deadline;
     if (strcmp(server, "fe1.lync.test") != 0 || fake->away)
         return umx_fail(err, UMX_ERR_AGENT_UNKNOWN, server, NULL);
     fake_lock(fake);
+    fake->act_deadline = deadline;
+    fake->act_timeout = batch->timeout;
     int at = 0;
     while (at < fake->batch_count && strcmp(fake->batches[at].id, batch->batch) != 0)
         at++;

@@ -221,6 +221,31 @@ static void test_undo_foreign(void **state)
     stage_end(s, true);
 }
 
+/* A Front End that drains its calls has the time that its agent gives it. */
+static void test_deadline_of_action(void **state)
+{
+    static const struct {
+        const char *action;
+        int64_t minutes;
+    } rows[] = {{"restart-service", 15}, {"restart-front-end", 30}};
+    (void)state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct stage *s = lab();
+        struct draft draft = draft_make(s, "p");
+        Umx__PlanStep *step = draft_action(&draft, FRONT_END);
+        step->change->action->action = umx_arena_string(draft.arena, rows[i].action);
+        assert_int_equal(draft_store(s, &draft), 0);
+        submit(s, "p");
+        assert_int_equal(stage_start(s, "p"), 0);
+        assert_int_equal(stage_wait(s, "p", false), STATE(COMPLETED));
+        assert_int_equal(s->fake->act_timeout, rows[i].minutes * 60);
+        assert_true(s->fake->act_deadline >= rows[i].minutes * UMX_MINUTE);
+        assert_int_equal(s->fake->act_deadline > s->fake->act_timeout * UMX_SECOND, i == 1);
+        stage_end(s, true);
+    }
+}
+
 /* Undo of an undo does it again. */
 static void test_redo(void **state)
 {
@@ -602,6 +627,7 @@ int main(void)
         cmocka_unit_test(test_bad_items),
         cmocka_unit_test(test_undo_of_part),
         cmocka_unit_test(test_undo_foreign),
+        cmocka_unit_test(test_deadline_of_action),
         cmocka_unit_test(test_redo),
         cmocka_unit_test(test_undo_restarts),
         cmocka_unit_test(test_undo_after_cancel),
