@@ -156,7 +156,7 @@ class Demo:
         self.umx(CONTOSO, "plan", "create", "again", *PHASE, *SETTINGS, show=12)
         steps = len(self.data(CONTOSO, "plan", "show", "again")["steps"])
         self.changed = {f: difference(self.before[f], self.stage.dump(f)) for f in self.before}
-        self.say(f"  objects that differ now: {({f: len(d) for f, d in self.changed.items()})}")
+        self.say("  objects that differ now: " + ", ".join(f"{len(d)} in {f}" for f, d in self.changed.items()))
         if steps != 0:
             raise Failed(f"the second plan has {steps} steps")
         return {"failed_findings": 0, "second_plan_steps": steps,
@@ -178,7 +178,7 @@ class Demo:
         for forest, changes in left.items():
             self.say(f"  {forest}: {len(changes)} objects differ from the first state")
             for dn, attributes in list(changes.items())[:5]:
-                self.say(f"    {dn}: {attributes}")
+                self.say(f"    {dn}: {', '.join(name or 'the whole object' for name in attributes)}")
         self.umx(LYNC, "audit", "verify")
         if any(left.values()):
             raise Failed("the directory is not what it was")

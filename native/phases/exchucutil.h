@@ -106,10 +106,12 @@ struct umx_uc_access {
     bool object_only;               /* they cover the container itself, and not what is below */
     bool wider;                     /* they reach further down than needed */
     const Umx__AccessEntry *denied; /* a deny entry that comes before and takes away what is needed; NULL: none */
-    const char *found;              /* the SID's own entries in order, as SDDL, "" when there are none */
+    const char *found;              /* the SID's own entries in order, in words, "" when there are none */
 };
 
 /* Judges the DACL of a container for one SID. */
+/* An entry for people: "the group may list and read here and below"; NULL: the arena is full. */
+const char *umx_uc_entry_words(const Umx__AccessEntry *entry, struct umx_arena *arena);
 int umx_uc_judge_access(const Umx__World *world, const Umx__Container *container, const struct umx_uc_need *need,
                         const char *sid, struct umx_arena *arena, struct umx_uc_access *out);
 

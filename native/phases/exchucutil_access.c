@@ -11,6 +11,7 @@ enum {
     CONTAINER_INHERIT = 0x2,
     NO_PROPAGATE = 0x4,
     INHERIT_ONLY = 0x8,
+    INHERITED = 0x10,
     ALLOW = 0,
     DENY = 1,
     ALLOW_OBJECT = 5,
@@ -91,6 +92,39 @@ static bool plain(const Umx__AccessEntry *entry)
     return umx_or_empty(entry->object_type)[0] == '\0' && umx_or_empty(entry->inherited_object_type)[0] == '\0';
 }
 
+/* ---- entries in words */
+
+static const char *who_in_words(const Umx__AccessEntry *entry)
+{
+    return umx_text_equal(entry->trustee_sid, "S-1-1-0")    ? "Everyone"
+           : umx_text_equal(entry->trustee_sid, "S-1-5-11") ? "Authenticated Users"
+                                                            : "the group";
+}
+
+static const char *scope_in_words(const Umx__AccessEntry *entry)
+{
+    bool below = (entry->flags & CONTAINER_INHERIT) != 0;
+
+    if ((entry->flags & INHERIT_ONLY) != 0)
+        return (entry->flags & NO_PROPAGATE) != 0 ? "one level below only" : "below only";
+    return !below ? "here only" : (entry->flags & NO_PROPAGATE) != 0 ? "here and one level below" : "here and below";
+}
+
+const char *umx_uc_entry_words(const Umx__AccessEntry *entry, struct umx_arena *arena)
+{
+    uint32_t rights = rights_of(entry);
+    bool list = (rights & LIST_CHILDREN) != 0, read = (rights & READ_PROPERTY) != 0;
+    bool deny = entry->type == DENY || entry->type == DENY_OBJECT;
+
+    return umx_arena_format(arena, "%s %s %s%s %s%s", who_in_words(entry), deny ? "may not" : "may",
+                            list && read ? "list and read"
+                            : list       ? "list"
+                            : read       ? "read"
+                                         : "do something else",
+                            plain(entry) ? "" : " (a part)", scope_in_words(entry),
+                            (entry->flags & INHERITED) != 0 ? " (inherited)" : "");
+}
+
 int umx_uc_judge_access(const Umx__World *world, const Umx__Container *container, const struct umx_uc_need *need,
                         const char *sid, struct umx_arena *arena, struct umx_uc_access *out)
 {
@@ -117,10 +151,12 @@ int umx_uc_judge_access(const Umx__World *world, const Umx__Container *container
         bool own = umx_text_equal(entry->trustee_sid, sid);
         uint32_t rights = rights_of(entry);
         if (own) {
-            out->found = umx_arena_format(arena, "%s%s%s", out->found, *out->found != '\0' ? " " : "",
-                                          umx_or_empty(entry->sddl));
-            if (out->found == NULL)
+            const char *words = umx_uc_entry_words(entry, arena);
+            if (words != NULL)
+                words = umx_arena_format(arena, "%s%s%s", out->found, *out->found != '\0' ? ", " : "", words);
+            if (words == NULL)
                 return UMX_E_MEMORY;
+            out->found = words;
         }
         /* A deny for one property or class takes part of it away: it is shown like one for all. */
         if ((entry->type == DENY || entry->type == DENY_OBJECT) && meets(entry, sid) && out->denied == NULL) {

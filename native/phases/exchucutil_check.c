@@ -102,7 +102,7 @@ static void check_access(const struct umx_view *view, const struct umx_phase_che
         umx_findings_add(out, view, check, &answer);
         return;
     }
-    answer.expected = umx_say(out, "%s%s) in effect: %s may %s", need->sddl, group->sid, kind->name, need->words);
+    answer.expected = umx_say(out, "%s may %s", kind->name, need->words);
     if (container == NULL) {
         answer.actual = "the container is not there";
     } else if (umx_or_empty(container->dacl_error)[0] != '\0') {
@@ -114,7 +114,7 @@ static void check_access(const struct umx_view *view, const struct umx_phase_che
         return;
     } else if (access.denied != NULL) {
         answer.actual =
-            umx_say(out, "denied by %s%s", umx_or_empty(access.denied->sddl),
+            umx_say(out, "denied: %s%s", umx_or_empty(umx_uc_entry_words(access.denied, out->arena)),
                     access.granted ? ", which comes before what is allowed" : "; nothing sufficient is allowed");
         answer.remedy =
             umx_say(out, "remove the deny entry: `dsacls \"%s\"` shows it, ADSI Edit removes it", answer.target);

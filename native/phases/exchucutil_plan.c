@@ -80,8 +80,8 @@ static int plan_entry(struct umx_uc_work *work, const struct umx_uc_need *need, 
     if (umx_uc_judge_access(world, container, need, group->sid, out->arena, &access) != 0)
         return umx_fail(work->err, UMX_ERR_MEMORY, container->dn, NULL);
     if (access.denied != NULL)
-        umx_steps_note(out, "%s: %s stays denied by %s; an administrator has to remove that entry", container->dn,
-                       kind->name, umx_or_empty(access.denied->sddl));
+        umx_steps_note(out, "%s: %s stays denied (%s); an administrator has to remove that entry", container->dn,
+                       kind->name, umx_or_empty(umx_uc_entry_words(access.denied, out->arena)));
     if (access.granted)
         return 0;
     if (container->has_dacl_canonical && !container->dacl_canonical)

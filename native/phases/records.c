@@ -115,11 +115,15 @@ static void take_field(ProtobufCMessage *to, const ProtobufCMessage *from, const
         memcpy((char *)to + field->quantifier_offset, at(from, field->quantifier_offset), quantifier_width(field));
 }
 
+/* A proxy address is the primary one of its type when the type is in upper case (EUM:, SMTP:): that counts, the rest
+ * compares without case. */
 static bool same_text(const ProtobufCFieldDescriptor *field, const char *a, const char *b)
 {
     size_t length = strlen(field->name);
     bool dn = length >= 2 && strcmp(field->name + length - 2, "dn") == 0;
 
+    if (strcmp(field->name, "proxy_address") == 0)
+        return umx_text_equal(a, b) && strncmp(a, b, strcspn(a, ":")) == 0;
     return dn ? umx_text_dn_equal(a, b) : umx_text_equal(a, b);
 }
 

@@ -1,7 +1,7 @@
 /*
  * Records as promises (PlanStep.predicted, original, removed): a record is found by the key of its table, and the
  * fields that the promise sets must be so. Texts compare without case, names of objects as DNs, lists must contain what
- * is promised.
+ * is promised. The type of a proxy address counts as it is written: upper case makes it the primary one.
  */
 #ifndef UMX_PHASES_RECORDS_H
 #define UMX_PHASES_RECORDS_H

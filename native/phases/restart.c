@@ -55,6 +55,9 @@ static void ask(struct umx_steps *out, const struct umx_restart *wanted, const c
         one->forest = umx_steps_copy(out, wanted->forest);
         one->pool = umx_steps_copy(out, wanted->pool);
         one->server = umx_steps_copy(out, wanted->server);
+        one->others = "";
+    } else if (strcmp(one->slug, wanted->slug) != 0) {
+        one->others = umx_steps_say(out, "%s%s%s", one->others, one->others[0] != '\0' ? ", " : "", one->slug);
     }
     one->slug = wanted->slug;
     if (wanted->port != 0)
@@ -263,6 +266,9 @@ static void describe_after(struct rolling *r, Umx__PlanStep *step)
                       "what is gone");
     step->has_irreversible = 1;
     step->irreversible = 1;
+    if (r->restart->others[0] != '\0')
+        step->summary = umx_steps_copy(
+            r->out, umx_steps_say(r->out, "%s (for %s too)", umx_or_empty(step->summary), r->restart->others));
     umx_steps_attribute(r->out, &step->after->attribute, &step->after->n_attribute, r->restart->service,
                         "running, started after the writes of this plan");
 }

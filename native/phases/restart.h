@@ -20,7 +20,8 @@ enum umx_restart_kind { UMX_RESTART_UM, UMX_RESTART_FRONT_END };
 /* A service that must start again; in the arena of the steps. */
 struct umx_restart {
     enum umx_restart_kind kind;
-    const char *slug; /* of the phase that asked last: its groups approve the steps */
+    const char *slug;   /* of the phase that asked last: its groups approve the steps, it is done with that phase */
+    const char *others; /* phases that asked before, for people; "": none */
     const char *forest;
     const char *pool;    /* Front Ends: the pool; UM: NULL */
     const char *server;  /* NULL: the pool's Front Ends are not known, a gate speaks of the pool */

@@ -123,7 +123,7 @@ static void test_access_flags(void **state)
     w_ace(world, W_PLANS, 0, ALLOW, 2 | 8, 0x14, W_ADMINS, "(A;CIIO;LCRP;;;X)");
     access_is(world, W_PLANS, W_FAIL, "not sufficient");
     w_ace(world, W_PLANS, 1, ALLOW, 0, 0x14, W_ADMINS, "(A;;LCRP;;;X)");
-    access_is(world, W_PLANS, W_PASS, "(A;CIIO;LCRP;;;X) (A;;LCRP;;;X)");
+    access_is(world, W_PLANS, W_PASS, "the group may list and read below only, the group may list and read here only");
     /* One level is not enough for what is deeper. */
     drop_entries(world);
     w_ace(world, W_PLANS, 0, ALLOW, 2 | 4, 0x14, W_ADMINS, "(A;CINP;LCRP;;;X)");
@@ -132,16 +132,17 @@ static void test_access_flags(void **state)
     drop_entries(world);
     w_ace(world, W_PLANS, 0, ALLOW, 2, 4, W_ADMINS, "(A;CI;LC;;;X)");
     w_ace(world, W_PLANS, 1, ALLOW, 2 | 16, 0x10, W_ADMINS, "(A;CIID;RP;;;X)");
-    access_is(world, W_PLANS, W_PASS, "(A;CI;LC;;;X)");
+    access_is(world, W_PLANS, W_PASS,
+              "the group may list here and below, the group may read here and below (inherited)");
     drop_entries(world);
     w_ace(world, W_PLANS, 0, ALLOW, 2, (int)0x80000000, W_ADMINS, "(A;CI;GR;;;X)");
-    access_is(world, W_PLANS, W_PASS, "(A;CI;GR;;;X)");
+    access_is(world, W_PLANS, W_PASS, "the group may list and read here and below");
     /* For the organisation only the object itself is needed: more is shown. */
     w_ace(world, W_ORG, 0, ALLOW, 2, 4, W_ADMINS, "(A;CI;LC;;;X)");
     access_is(world, W_ORG, W_WARN, "further down than needed");
     drop_entries(world);
     w_ace(world, W_ORG, 0, ALLOW, 0, 4, W_ADMINS, "(A;;LC;;;X)");
-    access_is(world, W_ORG, W_PASS, "(A;;LC;;;X)");
+    access_is(world, W_ORG, W_PASS, "the group may list here only");
     /* Somebody else's entry is nobody's. */
     drop_entries(world);
     w_ace(world, W_PLANS, 0, ALLOW, 2, 0x14, W_SID_LY "-9999", "(A;CI;LCRP;;;Y)");
@@ -156,20 +157,20 @@ static void test_access_denies(void **state)
     (void)state;
     w_ace(world, W_PLANS, 1, ALLOW, 2, 0x14, W_ADMINS, "(A;CI;LCRP;;;X)");
     w_ace(world, W_PLANS, 0, DENY, 0, 0x10, W_ADMINS, "(D;;RP;;;X)");
-    access_is(world, W_PLANS, W_FAIL, "denied by (D;;RP;;;X)");
+    access_is(world, W_PLANS, W_FAIL, "denied: the group may not read here only");
     W_EDIT(world)->access_entry[1]->trustee_sid = w_s("S-1-5-11"); /* Authenticated Users are everybody here */
-    access_is(world, W_PLANS, W_FAIL, "denied by");
+    access_is(world, W_PLANS, W_FAIL, "denied: Authenticated Users may not read here only");
     W_EDIT(world)->access_entry[1]->trustee_sid = w_s("S-1-5-21-7-7-7-500");
-    access_is(world, W_PLANS, W_PASS, "(A;CI;LCRP;;;X)");
+    access_is(world, W_PLANS, W_PASS, "the group may list and read here and below");
     /* A deny that comes after what it would take away takes nothing (an inherited deny after an explicit allow). */
     W_EDIT(world)->access_entry[1]->trustee_sid = w_s(W_ADMINS);
     W_EDIT(world)->access_entry[1]->position = 2;
     W_EDIT(world)->access_entry[1]->flags = 2 | 16;
-    access_is(world, W_PLANS, W_PASS, "(A;CI;LCRP;;;X)");
+    access_is(world, W_PLANS, W_PASS, "the group may list and read here and below");
     /* A deny for what is below only. */
     W_EDIT(world)->access_entry[1]->position = 0;
     W_EDIT(world)->access_entry[1]->flags = 2 | 8;
-    access_is(world, W_PLANS, W_FAIL, "denied by");
+    access_is(world, W_PLANS, W_FAIL, "denied: the group may not read below only");
     umx_world_free(world);
 }
 

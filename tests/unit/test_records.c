@@ -116,6 +116,65 @@ static void items_are_json(void **state)
     assert_string_equal(item, "{\"digits\":\"5\",\"name\":\"B\xc3\xbcro \\\"1\\\"\"}");
 }
 
+/* A primary address is another promise than the same one as a secondary; what stands behind the type has no case. */
+static void type_of_an_address_counts(void **state)
+{
+    static const struct {
+        const char *have, *want;
+        size_t differences;
+    } rows[] = {
+        {"EUM:ann@x.test;phone-context=P.x.test", "EUM:Ann@X.test;phone-context=p.x.test", 0},
+        {"eum:ann@x.test;phone-context=P.x.test", "EUM:ann@x.test;phone-context=P.x.test", 1},
+        {"EUM:1234;phone-context=P.x.test", "eum:1234;phone-context=P.x.test", 1},
+        {"eum:1234;phone-context=P.x.test", "eum:1234;phone-context=P.X.TEST", 0},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct umx_text lines = {0};
+        char *have[] = {(char *)(uintptr_t)rows[i].have}, *want[] = {(char *)(uintptr_t)rows[i].want};
+        Umx__MailboxUser user = UMX__MAILBOX_USER__INIT;
+        struct umx_world *there = umx_world_new(1000);
+        user.forest = (char *)(uintptr_t) "x.test";
+        user.dn = (char *)(uintptr_t) "CN=ann,DC=x";
+        user.n_proxy_address = 1;
+        user.proxy_address = have;
+        assert_int_equal(umx_world_add(there, &user.base, NULL), 0);
+        user.proxy_address = want;
+        Umx__PlanStep *step =
+            umx_step_wait(&steps, "sip-addresses", UMX__FOREST__SIDE__EXCHANGE, "x.test", "visible", "um1", 60);
+        umx_step_promise(&steps, step, umx_world_records(there), &user.base);
+        assert_int_equal(umx_records_differences(umx_world_records(there), step->predicted, NULL, &lines),
+                         rows[i].differences);
+        umx_text_free(&lines);
+        umx_world_free(there);
+    }
+}
+
+/* One write that makes a secondary address the primary one, as the fold sees it: the directory compares without case,
+ * takes the old value away and has the new one. */
+static void address_becomes_primary(void **state)
+{
+    char *have[] = {(char *)(uintptr_t) "eum:1234;phone-context=P.x.test", (char *)(uintptr_t) "SMTP:ann@x.test"};
+    Umx__MailboxUser user = UMX__MAILBOX_USER__INIT;
+    (void)state;
+
+    user.forest = (char *)(uintptr_t) "x.test";
+    user.dn = (char *)(uintptr_t) "CN=ann,DC=x";
+    user.n_proxy_address = 2;
+    user.proxy_address = have;
+    assert_int_equal(umx_world_add(world, &user.base, NULL), 0);
+    Umx__PlanStep *step = umx_step_write(&steps, "sip-addresses", UMX__FOREST__SIDE__EXCHANGE, "x.test",
+                                         UMX__CHANGE__KIND__MODIFY, "CN=ann,DC=x", NULL);
+    umx_step_remove_value(&steps, step, "proxyAddresses", "eum:1234;phone-context=P.x.test", false);
+    umx_step_add_value(&steps, step, "proxyAddresses", "EUM:1234;phone-context=P.x.test", false);
+    assert_int_equal(umx_phase_apply(world, step, NULL), 0);
+    const Umx__MailboxUser *now = umx_world_records(world)->mailbox_user[0];
+    assert_int_equal(now->n_proxy_address, 2);
+    assert_string_equal(now->proxy_address[0], "SMTP:ann@x.test");
+    assert_string_equal(now->proxy_address[1], "EUM:1234;phone-context=P.x.test");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +182,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(original_is_as_narrow_as_the_promise, set_up, tear_down),
         cmocka_unit_test_setup_teardown(added_and_removed_records, set_up, tear_down),
         cmocka_unit_test_setup_teardown(items_are_json, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(type_of_an_address_counts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(address_becomes_primary, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -287,6 +287,7 @@ static void test_one_restart_for_all(void **state)
     assert_true(w_follows(&run, restart, w_step(&run, UMX__CHANGE__KIND__ACTION, "enable-certificate", W_MBX)));
     assert_true(w_follows(&run, front_end, w_step(&run, UMX__CHANGE__KIND__ADD, NULL, "CN=1:1")));
     assert_string_equal(restart->phase, "um-servers");
+    assert_non_null(strstr(restart->summary, " (for certificates"));
     w_end(&run);
     umx_world_free(world);
 }

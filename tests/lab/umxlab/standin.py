@@ -8,6 +8,7 @@ was restarted listens as its startup mode in the directory says.
 """
 
 import asyncio
+import base64
 import configparser
 import contextlib
 import json
@@ -37,6 +38,12 @@ def shown(folder):
 UM_SERVICES = {"MSExchangeUM": ("msExchExchangeServer", "umservice.exe"),
                "MSExchangeUMCR": ("msExchProtocolCfgSIPFEServer", "Microsoft.Exchange.UM.CallRouter.exe")}
 MODES = {"0": ("Tcp",), "1": ("Tls",), "2": ("Tcp", "Tls")}
+
+
+def value_of(line):
+    """Name and text of a line of LDIF; what is not ASCII stands there in base64."""
+    name, _, text = line.partition(": ")
+    return (name[:-1], base64.b64decode(text).decode()) if name.endswith(":") else (name, text)
 
 
 class StandIn:
@@ -112,7 +119,7 @@ class StandIn:
                                   timeout=60, env={**os.environ, "KRB5_CLIENT_KTNAME": directory["keytab"],
                                                    "KRB5CCNAME": f"MEMORY:{self.folder.name}"})
             if done.returncode == 0:
-                return dict(line.split(": ", 1) for line in done.stdout.split("\n\n")[0].splitlines() if ": " in line)
+                return dict(value_of(line) for line in done.stdout.split("\n\n")[0].splitlines() if ": " in line)
             print(f"{self.folder.name}: {done.stderr.strip()}", file=sys.stderr)
         return None
 
