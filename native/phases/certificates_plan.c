@@ -136,6 +136,8 @@ static const char *plan_request(struct work *w, const struct umx_um_end *end)
     umx_steps_depend(out, import, sign->id);
     import->summary = umx_steps_copy(out, umx_steps_say(out, "import the certificate on %s", end->fqdn));
     import->undo = umx_steps_copy(out, "removes the certificate from the store, after the old one is bound again");
+    /* Promised by the step that brings it: the undo of the binding must not wait for it to be gone. */
+    promise_certificate(w, import, end, umx_steps_say(out, "@%s.thumbprint", import->id));
     return import->id;
 }
 
@@ -170,8 +172,6 @@ static void plan_binding(struct work *w, const struct umx_cert_use *use, const c
         umx_steps_copy(out, umx_steps_say(out, "assign %s to %s on %s%s%s",
                                           import != NULL ? "the new certificate" : thumbprint, end->certificate_service,
                                           end->fqdn, had ? ", instead of " : "", had ? use->thumbprint : ""));
-    if (import != NULL)
-        promise_certificate(w, step, end, thumbprint);
     promise_binding(w, step, end, thumbprint);
     umx_restart_ask_um(out, SLUG, end->server->forest, end->fqdn, end->service, end->port, step->id);
 }

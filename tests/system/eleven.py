@@ -124,6 +124,14 @@ def test_all_phases_by_one_plan(change):
     print(f"{len(plan['steps'])} steps")
 
 
+def test_every_phase_is_done(change):
+    answer = change.umx(CONTOSO, "status")
+    assert answer.code in (0, 1), answer
+    states = {(p["exchange"], s["slug"]): s["state"] for p in answer.json["pairs"] for s in p["phases"]}
+    assert len(states) == 2 * len(PHASES)
+    assert {k: v for k, v in states.items() if v not in ("done", "not_applicable")} == {}
+
+
 def test_second_plan_has_nothing_to_write(change):
     answer = change.umx(CONTOSO, "plan", "create", "again", *[w for p in PHASES for w in ("--phase", p)], "--input",
                         change.home / "rows.json", "--set", "lync-dial-plans.prefix=+4930123", "--set",

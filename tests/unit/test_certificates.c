@@ -431,6 +431,10 @@ static void test_plan_from_nothing(void **state)
     assert_true(bind->irreversible);
     assert_string_equal(bind->predicted->exchange_server[0]->um_certificate_thumbprint,
                         w_text(reference, sizeof reference, "@%s.thumbprint", import->id));
+    /* The certificate is the import's: an undo of the binding has nothing to take out of the store. */
+    assert_string_equal(import->predicted->certificate[0]->thumbprint, reference);
+    assert_null(import->original);
+    assert_int_equal(bind->predicted->n_certificate, 0);
     assert_true(w_follows(&run, bind, mode) && w_follows(&run, bind, import));
     assert_true(w_follows(&run, import, sign) && w_follows(&run, sign, request));
     assert_int_equal(calls->predicted->um_setting[0]->active_calls, 0);
