@@ -43,7 +43,7 @@ MODES = {"0": ("Tcp",), "1": ("Tls",), "2": ("Tcp", "Tls")}
 def value_of(line):
     """Name and text of a line of LDIF; what is not ASCII stands there in base64."""
     name, _, text = line.partition(": ")
-    return (name[:-1], base64.b64decode(text).decode()) if name.endswith(":") else (name, text)
+    return (name[:-1], base64.b64decode(text).decode(errors="replace")) if name.endswith(":") else (name, text)
 
 
 class StandIn:
