@@ -51,7 +51,10 @@ UMX_COMMAND(docs_tables)
                 tables[i].derived ? " (Derived by the controller.)" : "");
         for (unsigned f = 0; f < record->n_fields; f++) {
             fprintf(cli->out, "| `%s` | %s | ", record->fields[f].name, umx_reflect_column_type(&record->fields[f]));
-            umx_markdown_cell(cli->out, umx_reflect_comment(record->short_name, record->fields[f].name));
+            struct umx_text meaning = {0};
+            umx_column_meaning(&tables[i], &record->fields[f], &meaning);
+            umx_markdown_cell(cli->out, umx_text_string(&meaning));
+            umx_text_free(&meaning);
             fputs(" |\n", cli->out);
         }
         struct umx_added_column added[UMX_ADDED_MAX];

@@ -38,8 +38,10 @@ static int add_columns(struct umx_document *document, const struct umx_table *ta
                                   json_string(umx_reflect_comment(table->record->short_name, NULL)), err);
     for (unsigned i = 0; status == 0 && i < table->record->n_fields; i++) {
         const ProtobufCFieldDescriptor *field = &table->record->fields[i];
-        status = add_column(document, field->name, umx_reflect_column_type(field),
-                            umx_reflect_comment(table->record->short_name, field->name), err);
+        struct umx_text meaning = {0};
+        umx_column_meaning(table, field, &meaning);
+        status = add_column(document, field->name, umx_reflect_column_type(field), umx_text_string(&meaning), err);
+        umx_text_free(&meaning);
     }
     for (size_t i = 0; status == 0 && i < count; i++)
         status = add_column(document, added[i].name, added[i].type, added[i].comment, err);
