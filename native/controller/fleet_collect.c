@@ -136,6 +136,8 @@ static bool is_chosen(const struct choice *choice, const struct fleet_agent *age
 
     if (question == NULL)
         return is_asked(agent, choice->forest, choice->server);
+    if (agent->revoked) /* taken out of the fleet by an operator: nobody waits for it */
+        return false;
     return question->all ||
            (question->server_count > 0 && bsearch(agent->server, question->servers, question->server_count,
                                                   sizeof *question->servers, by_server) != NULL);
@@ -145,6 +147,8 @@ static bool is_chosen(const struct choice *choice, const struct fleet_agent *age
 struct unasked {
     struct umx_fleet_silent *list;
     size_t count;
+    size_t before; /* of these: not asked at all; those behind them did not answer */
+    size_t left_out;
 };
 
 static void remember(struct unasked *unasked, const struct fleet_agent *agent)
@@ -367,6 +371,30 @@ static int by_name(const void *a, const void *b)
     return strcasecmp(x->server, y->server);
 }
 
+static int compare_servers(const void *a, const void *b)
+{
+    return strcasecmp(a, b);
+}
+
+/* A server that was enrolled again has an older identity, which is not missed while the newer one is asked. Sorts the
+ * servers. */
+static void leave_out_older(char (*servers)[UMX_FQDN_MAX], size_t agents, struct unasked *unasked)
+{
+    size_t kept = 0;
+
+    if (agents > 1)
+        qsort(servers, agents, sizeof *servers, compare_servers);
+    for (size_t i = 0; i < unasked->count; i++) {
+        const char *server = unasked->list[i].server;
+        bool asked = i < unasked->before && agents > 0 &&
+                     bsearch(server, servers, agents, sizeof *servers, compare_servers) != NULL;
+        if (!asked)
+            unasked->list[kept++] = unasked->list[i];
+    }
+    unasked->left_out = unasked->count - kept;
+    unasked->count = kept;
+}
+
 /* After the collection is forgotten: agents with an open or failed table, behind those who could not be asked. */
 static int tell(const struct fleet_collection *collection, size_t agents, char (*servers)[UMX_FQDN_MAX],
                 struct unasked *unasked, struct umx_fleet_question *question, struct umx_error *err)
@@ -389,6 +417,7 @@ static int tell(const struct fleet_collection *collection, size_t agents, char (
     for (size_t a = 0; a < agents; a++)
         question->answered -= place[a] != 0;
     free(place);
+    leave_out_older(servers, agents, unasked);
     if (unasked->count > 0)
         qsort(unasked->list, unasked->count, sizeof *unasked->list, by_name);
     return 0;
@@ -459,9 +488,10 @@ int umx_fleet_question(struct umx_fleet *fleet, struct umx_fleet_question *quest
         cancel(&collection);
     }
     pthread_mutex_unlock(&fleet->mutex);
-    question->asked = agents + unasked.count;
+    unasked.before = unasked.count;
     if (status == 0)
         status = tell(&collection, agents, servers, &unasked, question, err);
+    question->asked = agents + unasked.before - unasked.left_out;
     free_collection(&collection);
     free(servers);
     if (status != 0) {
