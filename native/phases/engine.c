@@ -87,22 +87,6 @@ static void drop_repeated(struct umx_findings *out, size_t first)
     out->count = kept;
 }
 
-static void cannot_observe(const struct umx_phase *phase, const struct umx_pair *pair, struct umx_findings *out)
-{
-    const struct umx_phase_check check = {
-        .id = umx_say(out, "%s/observable", phase->slug), .spec = "", .needs = UMX_NEEDS_BOTH};
-    const struct umx_view view = {.pair = pair};
-    struct umx_answer answer = {
-        .status = UMX__FINDING__STATUS__UNKNOWN,
-        .forest = strcmp(phase->sides, "lync") == 0 ? pair->lync : pair->exchange,
-        .target = umx_say(out, "%s:%s", pair->exchange, pair->lync),
-        .expected = phase->title,
-        .actual = "this version cannot observe this phase",
-        .remedy = umx_say(out, "look by hand: %s", phase->documentation[0]),
-    };
-    umx_findings_add(out, &view, &check, &answer);
-}
-
 int umx_phases_check(const Umx__World *world, const struct umx_phase *const *wanted, size_t phase_count,
                      const struct umx_pair *pairs, size_t pair_count, const struct umx_options *options,
                      struct umx_findings *out, struct umx_error *err)
@@ -115,10 +99,7 @@ int umx_phases_check(const Umx__World *world, const struct umx_phase *const *wan
         const struct umx_phase *phase = wanted != NULL ? wanted[p] : &umx_phases()[p];
         for (size_t i = 0; rc == 0 && i < pair_count; i++) {
             size_t first = out->count;
-            if (phase->check == NULL)
-                cannot_observe(phase, &pairs[i], out);
-            else
-                rc = phase->check(world, &pairs[i], options, out, err);
+            rc = phase->check(world, &pairs[i], options, out, err);
             drop_repeated(out, first);
         }
     }
@@ -299,8 +280,6 @@ static int plan_phase(const struct umx_phase *phase, struct umx_world *world, co
     size_t first = out->count;
     int rc = 0;
 
-    if (phase->plan == NULL)
-        return umx_fail(err, UMX_ERR_PHASE_NOT_PLANNABLE, phase->slug, NULL);
     for (size_t i = 0; rc == 0 && i < pair_count; i++) {
         size_t begin = out->count;
         rc = require_read(umx_find_forest(records, pairs[i].exchange), phase->exchange_tables, err);

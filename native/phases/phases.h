@@ -105,10 +105,8 @@ struct umx_phase {
     const char *const *documentation;       /* NULL-terminated: "2013: Title https://..." */
     const struct umx_phase_option *options; /* key NULL ends */
     const struct umx_phase_check *checks;   /* id NULL ends */
-    /* NULL: this version has no checks for the phase; its state is unknown and says so. */
     int (*check)(const Umx__World *world, const struct umx_pair *pair, const struct umx_options *options,
                  struct umx_findings *out, struct umx_error *err);
-    /* NULL: this version cannot plan it (UMX_ERR_PHASE_NOT_PLANNABLE). */
     int (*plan)(const Umx__World *world, const struct umx_pair *pair, const struct umx_options *options,
                 struct umx_steps *out, struct umx_error *err);
     /* What follows once for all pairs after their steps, which begin at out->items[first]: waits and restarts. NULL:
@@ -131,7 +129,7 @@ void umx_phase_info(const struct umx_phase *phase, struct umx_arena *arena, Umx_
 /* Pairs that a world knows: every forest with Exchange x every forest with Lync. In the arena. */
 const struct umx_pair *umx_phase_pairs(const Umx__World *world, struct umx_arena *arena, size_t *count);
 
-/* All checks of the phases (NULL: all) for the pairs; a phase without checks adds one `unknown` finding that says so.
+/* All checks of the phases (NULL: all) for the pairs.
  * A forest whose record carries an error gives `unknown` findings naming it: nothing is left out. */
 int umx_phases_check(const Umx__World *world, const struct umx_phase *const *phases, size_t phase_count,
                      const struct umx_pair *pairs, size_t pair_count, const struct umx_options *options,

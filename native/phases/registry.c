@@ -306,8 +306,7 @@ void umx_phase_info(const struct umx_phase *phase, struct umx_arena *arena, Umx_
     info->slug = umx_arena_string(arena, phase->slug);
     info->title = umx_arena_string(arena, phase->title);
     info->sides = umx_arena_string(arena, phase->sides);
-    info->writes = umx_arena_format(arena, "%s%s", phase->writes,
-                                    phase->check == NULL ? " (this version cannot observe or plan this phase)" : "");
+    info->writes = umx_arena_string(arena, phase->writes);
     info->groups = umx_arena_format(arena, "exchange: %s; lync: %s", phase->groups_exchange, phase->groups_lync);
     while (phase->documentation[documents] != NULL)
         documents++;
