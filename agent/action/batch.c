@@ -7,6 +7,7 @@
 #include "agent/host/shell.h"
 #include "base/action_limit.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 
 enum { LOGGED_MAX = 160 }; /* bytes of an item in the log */
@@ -87,12 +88,15 @@ static int attempt(struct item *item, bool *begun)
 
     if (status == 0)
         status = action->before(item->act, item->text, &before, &item->err);
+    umx_crash_point(UMX_CRASH_AGENT_INTENT_BEFORE, item->batch);
     if (status == 0)
         status = umx_action_journal_add(item->journal, UMX_ACTION_JOURNAL_INTENT, item->batch, item->number,
                                         umx_text_string(&before), &item->err);
     *begun = status == 0;
+    umx_crash_point(UMX_CRASH_AGENT_ACT_BEFORE, item->batch);
     if (status == 0)
         status = action->run(item->act, item->text, umx_text_string(&before), &item->detail, &item->err);
+    umx_crash_point(UMX_CRASH_AGENT_ACT_AFTER, item->batch);
     umx_text_free(&before);
     return status;
 }
@@ -240,7 +244,9 @@ void umx_action_batch(struct umx_host *host, struct umx_action_journal *journal,
         umx_log(status == 0 ? UMX_LOG_INFO : UMX_LOG_WARNING, "action", "batch %s: %s %.*s: %s",
                 usable_id(batch->batch) ? batch->batch : "?", batch->action != NULL ? batch->action : "?", LOGGED_MAX,
                 batch->item[i], status == 0 ? "done" : text);
+        umx_crash_point(UMX_CRASH_AGENT_ANSWER_BEFORE, batch->batch);
         answer(user, &result);
+        umx_crash_point(UMX_CRASH_AGENT_ANSWER_AFTER, batch->batch);
         umx_text_free(&item.detail);
     }
     umx_host_shell_close(act.shell);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "controller/authority.h"
 #include "controller/controller.h"
@@ -179,12 +180,11 @@ int umx_command_issue(int argc, char **argv, struct umx_error *err)
 
 int umx_command_crash_points(int argc, char **argv, struct umx_error *err)
 {
-    const char *const *point = umx_engine_step_crash_points();
-
+    (void)argc;
+    (void)argv;
     (void)err;
-    if (argc > 0 && strcmp(argv[0], "all") == 0)
-        point = umx_engine_crash_points();
-    for (; *point != NULL; point++)
-        puts(*point);
+    for (int i = 0; i < UMX_CRASH_COUNT; i++)
+        printf("%-30s %-10s %s\n", umx_crash_rows[i].name, umx_crash_rows[i].program,
+               umx_crash_rows[i].kinds[0] != '\0' ? umx_crash_rows[i].kinds : "-");
     return 0;
 }

@@ -1,44 +1,42 @@
 /*
- * Every place where a controller can die with something half done: before and after each durable write and each effect.
- * One row each, so that a test can walk through all of them.
+ * The engine's passes of its crash points: before and after each durable write and each effect.
  */
+#include <assert.h>
+
 #include "base/crash.h"
 #include "controller/engine_private.h"
 
-#define PAIR(name) "engine:" name ":before", "engine:" name ":after"
+enum { FIRST = UMX_CRASH_ENGINE_APPLY_BEFORE };
 
-/* The order is that of enum umx_engine_point, then that of Journal.Kind. */
-static const char *const points[] = {
-    PAIR("apply"),        PAIR("act"),
-    PAIR("collect"),
-    PAIR("created"),      PAIR("submitted"),
-    PAIR("approval"),     PAIR("started"),
-    PAIR("intent"),       PAIR("effect"),
-    PAIR("verified"),     PAIR("uncertain"),
-    PAIR("settled"),      PAIR("failed-step"),
-    PAIR("skipped-step"), PAIR("confirmed"),
-    PAIR("suspended"),    PAIR("resumed"),
-    PAIR("cancelled"),    PAIR("failed"),
-    PAIR("completed"),    PAIR("deleted"),
-    PAIR("recovered"),    NULL,
-};
+/* The rows of the table stand in the order of enum umx_engine_point, then of Journal.Kind. */
+#define SAME(place, id) static_assert(FIRST + 2 * (int)(place) == (int)UMX_CRASH_ENGINE_##id##_BEFORE, #id)
+#define SAME_KIND(id) SAME(UMX_POINT_JOURNAL + UMX__JOURNAL__KIND__##id - 1, id)
+SAME(UMX_POINT_ACT, ACT);
+SAME(UMX_POINT_COLLECT, COLLECT);
+SAME_KIND(CREATED);
+SAME_KIND(SUBMITTED);
+SAME_KIND(APPROVAL);
+SAME_KIND(STARTED);
+SAME_KIND(INTENT);
+SAME_KIND(EFFECT);
+SAME_KIND(VERIFIED);
+SAME_KIND(UNCERTAIN);
+SAME_KIND(SETTLED);
+SAME_KIND(STEP_FAILED);
+SAME_KIND(STEP_SKIPPED);
+SAME_KIND(CONFIRMED);
+SAME_KIND(SUSPENDED);
+SAME_KIND(RESUMED);
+SAME_KIND(CANCELLED);
+SAME_KIND(FAILED);
+SAME_KIND(COMPLETED);
+SAME_KIND(DELETED);
+SAME_KIND(RECOVERED);
 
-static const char *const step_points[] = {PAIR("intent"), PAIR("apply"), PAIR("effect"), PAIR("verified"), NULL};
-
-void umx_engine_crash(int point, bool after)
+void umx_engine_crash(int point, bool after, const char *step)
 {
-    size_t index = 2 * (size_t)point + (after ? 1 : 0);
+    int row = FIRST + 2 * point + (after ? 1 : 0);
 
-    if (index < sizeof points / sizeof *points - 1)
-        umx_crash_point(points[index]);
-}
-
-const char *const *umx_engine_crash_points(void)
-{
-    return points;
-}
-
-const char *const *umx_engine_step_crash_points(void)
-{
-    return step_points;
+    if (row <= UMX_CRASH_ENGINE_RECOVERED_AFTER)
+        umx_crash_point((enum umx_crash_point)row, step);
 }

@@ -33,12 +33,12 @@ int umx_engine_append(struct umx_engine *engine, struct umx_plan_state *plan, Um
     umx_text_copy(who, sizeof who, actor != NULL ? actor : engine->options.actor);
     entry->plan = name;
     entry->actor = who;
-    umx_engine_crash(point, false);
+    umx_engine_crash(point, false, entry->step);
     int status = entry->kind == UMX__JOURNAL__KIND__DELETED ? umx_journal_delete_plan(engine->journal, name, entry, err)
                                                             : umx_journal_append(engine->journal, entry, err);
     if (status != 0)
         return status;
-    umx_engine_crash(point, true);
+    umx_engine_crash(point, true, entry->step);
     status = umx_states_fold(engine, entry, err);
     if (engine->ports.grown != NULL)
         engine->ports.grown(engine->ports.user);

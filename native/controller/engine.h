@@ -224,11 +224,4 @@ int umx_engine_undo(struct umx_engine *engine, const Umx__PlanUndoArguments *arg
 int umx_engine_delete(struct umx_engine *engine, const char *name, const struct umx_engine_caller *caller,
                       struct umx_error *err);
 
-/* ---- for tests */
-
-/* Names of all crash points of the engine, NULL-terminated. */
-const char *const *umx_engine_crash_points(void);
-/* Those that every change of a directory passes: pass number N is about the N-th step that got so far. */
-const char *const *umx_engine_step_crash_points(void);
-
 #endif

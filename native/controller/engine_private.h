@@ -140,8 +140,8 @@ enum umx_engine_point {
     UMX_POINT_COLLECT, /* looking at what a step promises */
     UMX_POINT_JOURNAL, /* + kind of entry */
 };
-/* "engine:apply:before" and so on. */
-void umx_engine_crash(int point, bool after);
+/* "engine:apply:before" and so on; step: its id, or NULL where it is about none. */
+void umx_engine_crash(int point, bool after, const char *step);
 
 /* ---- approval.c */
 

@@ -105,10 +105,10 @@ int umx_plans_store(struct umx_engine *engine, const Umx__Plan *plan, bool cover
     entry.plan_hash = hash;
     entry.has_covered = covered;
     entry.covered = covered;
-    umx_engine_crash(point, false);
+    umx_engine_crash(point, false, NULL);
     status = umx_journal_add_plan(engine->journal, name, bytes, length, &entry, err);
     if (status == 0) {
-        umx_engine_crash(point, true);
+        umx_engine_crash(point, true, NULL);
         status = umx_states_create(engine, &entry, bytes, length, err);
         pthread_cond_broadcast(&engine->changed);
     }

@@ -22,9 +22,9 @@ static int send_batch(struct umx_work *w, bool ask)
     batch.message.has_ask = ask;
     batch.message.ask = ask;
     umx_work_unlock(w);
-    umx_engine_crash(UMX_POINT_ACT, false);
+    umx_engine_crash(UMX_POINT_ACT, false, w->id);
     int status = umx_batch_send(w->engine, w->step->change->action->server, &batch, w->arena, &result, w->err);
-    umx_engine_crash(UMX_POINT_ACT, true);
+    umx_engine_crash(UMX_POINT_ACT, true, w->id);
     umx_work_lock(w);
     if (status != 0)
         return status;

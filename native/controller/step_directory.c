@@ -160,9 +160,9 @@ static enum umx_step_result apply(struct umx_work *w, Umx__Intent *intent)
     request.request_case = UMX__WORKER_REQUEST__REQUEST_APPLY;
     request.apply = &message;
     umx_work_unlock(w);
-    umx_engine_crash(UMX_POINT_APPLY, false);
+    umx_engine_crash(UMX_POINT_APPLY, false, w->id);
     int status = umx_engine_call(w->engine, w->step->forest, true, &request, w->arena, &reply, w->err);
-    umx_engine_crash(UMX_POINT_APPLY, true);
+    umx_engine_crash(UMX_POINT_APPLY, true, w->id);
     umx_work_lock(w);
     if (status != 0) {
         struct umx_error why = *w->err;

@@ -39,9 +39,9 @@ static int look(struct umx_work *w, bool believe, bool *kept, char away[UMX_FQDN
     if (status != 0)
         return status;
     umx_work_unlock(w);
-    umx_engine_crash(UMX_POINT_COLLECT, false);
+    umx_engine_crash(UMX_POINT_COLLECT, false, w->id);
     status = umx_promise_read(w->engine, &w->step, 1, w->arena, &reading, w->err);
-    umx_engine_crash(UMX_POINT_COLLECT, true);
+    umx_engine_crash(UMX_POINT_COLLECT, true, w->id);
     umx_work_lock(w);
     if (status == 0)
         status = differences(w, &reading, believe, kept, lines);

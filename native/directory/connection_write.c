@@ -5,7 +5,6 @@
 #include "directory/connection_internal.h"
 
 /* Everything is decided and nothing is sent. */
-#define WRITE_POINT "directory:write"
 
 static const int kinds[] = {
     [UMX_MOD_DELETE] = LDAP_MOD_DELETE, [UMX_MOD_ADD] = LDAP_MOD_ADD, [UMX_MOD_REPLACE] = LDAP_MOD_REPLACE};
@@ -55,6 +54,7 @@ static int finish(struct umx_connection *connection, int code, int id, const cha
         return umx_fail_code(err, UMX_ERR_STEP_UNCERTAIN, why.foreign, dn, "sent to %s, then: %s", connection->host,
                              umx_error_why(&why));
     }
+    umx_crash_point(UMX_CRASH_DIRECTORY_WRITE_AFTER, dn);
     char *text = NULL;
     if (ldap_parse_result(connection->ld, message, &code, NULL, &text, NULL, NULL, 0) != LDAP_SUCCESS) {
         code = LDAP_PROTOCOL_ERROR;
@@ -92,7 +92,7 @@ static int send_mods(struct umx_connection *connection, const char *dn, const st
         return umx_fail(err, UMX_ERR_ARENA_FULL, dn, NULL);
     }
     int id = 0;
-    umx_crash_point(WRITE_POINT);
+    umx_crash_point(UMX_CRASH_DIRECTORY_WRITE_BEFORE, dn);
     int code = add ? ldap_add_ext(connection->ld, dn, made, controls, NULL, &id)
                    : ldap_modify_ext(connection->ld, dn, made, controls, NULL, &id);
     status = finish(connection, code, id, dn, err);
@@ -118,7 +118,7 @@ int umx_connection_delete(struct umx_connection *connection, const char *dn, str
     if (status) {
         return status;
     }
-    umx_crash_point(WRITE_POINT);
+    umx_crash_point(UMX_CRASH_DIRECTORY_WRITE_BEFORE, dn);
     int code = ldap_delete_ext(connection->ld, dn, NULL, NULL, &id);
     return finish(connection, code, id, dn, err);
 }

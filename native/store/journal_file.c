@@ -266,14 +266,14 @@ static int commit(struct umx_journal_file *journal, Umx__Journal *const *entries
     if (status != UMX_OK)
         goto out;
     status = insert_all(journal, entries, count, &tip, also, what, err);
-    umx_crash_point("journal:before-commit");
+    umx_crash_point(UMX_CRASH_JOURNAL_BEFORE_COMMIT, NULL);
     if (status == UMX_OK)
         status = umx_database_run(journal->db, "COMMIT", err);
     if (status != UMX_OK) {
         umx_database_run(journal->db, "ROLLBACK", NULL);
         goto out;
     }
-    umx_crash_point("journal:after-commit");
+    umx_crash_point(UMX_CRASH_JOURNAL_AFTER_COMMIT, NULL);
     for (size_t i = 0; i < count; i++) {
         entries[i]->has_sequence = 1;
         entries[i]->sequence = journal->head.sequence + 1 + (int64_t)i;

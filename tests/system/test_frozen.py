@@ -70,7 +70,7 @@ def test_a_write_in_flight_is_uncertain_and_settled_after_the_thaw(stage, fault)
     plan = create(stage, "cold-write", pair="contoso.test:lync.test")
     approve(stage, "cold-write")
     # The third write is the one: what was done before it must stay as it is.
-    restart(stage, {"UMX_STOP_POINT": "directory:write:3"})
+    restart(stage, {"UMX_STOP_POINT": "directory:write:before:3"})
     start(stage, "cold-write")
     worker = stopped_worker(stage)
     fault("freeze-dc", dc(stage, "contoso.test"))
@@ -108,7 +108,7 @@ def test_a_write_that_was_never_sent_is_sent_again(stage):
     """The worker dies with the write in its hands: the domain controller says that nothing was done, and it is done once."""
     create(stage, "lost-write", pair="contoso.test:lync.test")
     approve(stage, "lost-write")
-    restart(stage, {"UMX_STOP_POINT": "directory:write:2"})
+    restart(stage, {"UMX_STOP_POINT": "directory:write:before:2"})
     start(stage, "lost-write")
     worker = stopped_worker(stage)
     os.kill(worker, signal.SIGKILL)

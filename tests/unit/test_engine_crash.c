@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/crash.h"
 #include "engine_actions.h"
 
 #define STATE(word) UMX__PLAN_SUMMARY__STATE__##word
@@ -248,11 +249,14 @@ static int walk(const enum fake_fault *faults)
     char path[200];
     int kills = 0, reached = 0;
 
-    for (const char *const *point = umx_engine_crash_points(); *point != NULL; point++) {
+    for (int row = 0; row < UMX_CRASH_COUNT; row++) {
+        const char *point = umx_crash_rows[row].name;
+        if (strcmp(umx_crash_rows[row].program, "controller") != 0 || strncmp(point, "engine:", 7) != 0)
+            continue; /* every commit of the journal is one of the engine's points */
         for (int pass = 1; pass <= PASSES_MAX; pass += STRIDE) {
             prepare(path, sizeof path, faults);
-            bool killed = run_child(path, *point, pass);
-            check_after(path, *point, pass, expected);
+            bool killed = run_child(path, point, pass);
+            check_after(path, point, pass, expected);
             if (!killed)
                 break;
             kills++;
