@@ -82,6 +82,8 @@ static int setting(void *user, const char *section, const char *name, const char
         return take_seconds(reading, name, value, 1, &config->report_interval);
     if (strcmp(name, "start_jitter") == 0)
         return take_seconds(reading, name, value, 0, &config->start_jitter);
+    if (strcmp(name, "longest_wait") == 0)
+        return take_seconds(reading, name, value, 1, &config->longest_wait);
     if (strcmp(name, "refused_wait") == 0)
         return take_seconds(reading, name, value, 1, &config->refused_wait);
     snprintf(reading->bad, sizeof reading->bad, "there is no setting `%.64s`", name);
@@ -123,7 +125,9 @@ int umx_agent_config_read_host(const char *path, struct umx_agent_config *out, s
     size_t length = 0;
     int status;
 
-    *out = (struct umx_agent_config){.start_jitter = UMX_AGENT_START_JITTER, .refused_wait = UMX_AGENT_REFUSED_WAIT};
+    *out = (struct umx_agent_config){.start_jitter = UMX_AGENT_START_JITTER,
+                                     .longest_wait = UMX_AGENT_LONGEST_WAIT,
+                                     .refused_wait = UMX_AGENT_REFUSED_WAIT};
     umx_text_copy(out->host, sizeof out->host, "local");
     if (arena == NULL)
         return umx_fail(err, UMX_ERR_MEMORY, path, NULL);

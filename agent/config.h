@@ -11,6 +11,7 @@
  *   shell_password_file = FILE
  *   report_interval = SECONDS     full reports; the controller's value, else 300, when not set
  *   start_jitter    = SECONDS     the first connection waits a random time up to this (30)
+ *   longest_wait    = SECONDS     between two attempts to connect, at most (60)
  *   refused_wait    = SECONDS     before trying again after the controller refused this identity (300)
  *
  * Unknown settings are errors. Secrets stand in the identity file only.
@@ -24,6 +25,7 @@
 enum {
     UMX_AGENT_REPORT_INTERVAL = 300,
     UMX_AGENT_START_JITTER = 30,
+    UMX_AGENT_LONGEST_WAIT = 60,
     UMX_AGENT_REFUSED_WAIT = 300,
 };
 
@@ -36,6 +38,7 @@ struct umx_agent_config {
     char shell_password_file[UMX_AGENT_PATH_MAX];
     int report_interval; /* seconds; 0: not set */
     int start_jitter;
+    int longest_wait;
     int refused_wait;
 };
 

@@ -15,7 +15,6 @@
 #define TICK_BEHIND (20 * UMX_MILLISECOND) /* while the stream is full */
 #define CHANGE_INTERVAL (3 * UMX_SECOND)
 #define FIRST_WAIT UMX_SECOND
-#define LONGEST_WAIT (60 * UMX_SECOND)
 #define WATCH_TURN (60 * UMX_SECOND)
 #define STEADY (30 * UMX_SECOND) /* a stream that lived this long makes the next wait short again */
 
@@ -245,7 +244,8 @@ static void wait_to_connect(struct life *life, const struct umx_error *why)
         wait = config->refused_wait * UMX_SECOND;
     } else {
         wait = life->wait / 2 + random_below(life->wait);
-        life->wait = life->wait * 2 < LONGEST_WAIT ? life->wait * 2 : LONGEST_WAIT;
+        life->wait =
+            2 * life->wait < config->longest_wait * UMX_SECOND ? 2 * life->wait : config->longest_wait * UMX_SECOND;
     }
     life->attached_at = 0;
     life->connect_at = now + wait;

@@ -118,7 +118,7 @@ static int copy_file(const char *data, const char *from, const char *to, struct 
         status = authority_write(data, to, &text, err);
     }
     umx_private_free(bytes);
-    umx_crash_point("ca:copy");
+    umx_crash_point(UMX_CRASH_CA_COPY, NULL);
     return status;
 }
 
@@ -162,13 +162,13 @@ int authority_rotation_finish(const char *data, struct authority_rotation *rotat
         rotation->phase = ROTATION_CLEANING;
         if (status == 0)
             status = rotation_write(data, rotation, err);
-        umx_crash_point("ca:turned");
+        umx_crash_point(UMX_CRASH_CA_TURNED, NULL);
     }
     if (status != 0 || rotation->phase != ROTATION_CLEANING)
         return status;
     for (size_t i = 0; status == 0 && i < sizeof files / sizeof files[0]; i++) {
         status = authority_remove(data, files[i], err);
-        umx_crash_point("ca:clean");
+        umx_crash_point(UMX_CRASH_CA_CLEAN, NULL);
     }
     if (status == 0)
         *rotation = (struct authority_rotation){0};
@@ -212,9 +212,9 @@ static int check_staged(const char *data, bool root, struct umx_error *err)
 /* Changes ca/rotation and reads everything anew; `turning` is held for writing, the deployment is locked. */
 static int move(struct umx_authority *authority, const struct authority_rotation *rotation, struct umx_error *err)
 {
-    umx_crash_point("ca:move:before");
+    umx_crash_point(UMX_CRASH_CA_MOVE_BEFORE, NULL);
     int status = rotation_write(authority->data, rotation, err);
-    umx_crash_point("ca:move:after");
+    umx_crash_point(UMX_CRASH_CA_MOVE_AFTER, NULL);
     return status == 0 ? authority_view_replace(authority, err) : status;
 }
 

@@ -110,7 +110,7 @@ static int stage_below(const char *data, const char *deployment, X509 *root, EVP
         status = authority_make_pair(deployment, "intermediate", 0, life, root, root_key, &key, &certificate, err);
     if (status == 0)
         status = authority_write_key(data, "ca/next/intermediate.key", key, err);
-    umx_crash_point("ca:stage");
+    umx_crash_point(UMX_CRASH_CA_STAGE, NULL);
     if (status == 0)
         status = authority_write_certificate(data, "ca/next/intermediate.pem", certificate, err);
     EVP_PKEY_free(key);

@@ -27,6 +27,7 @@ class Stage:
         self.controller = None
         self.agents = {}
         self.identities = {}
+        self.agent_settings = ""  # lines for every agent's configuration
 
     # ---- making
 
@@ -101,7 +102,7 @@ class Stage:
         state.mkdir(mode=0o700, exist_ok=True)
         config = config or self.home / f"{fqdn}.ini"
         config.write_text(f"[agent]\ncontroller = {AGENTS}\nidentity = {identity}\nhost = recorded:{server['host_dir']}\n"
-                          f"state = {state}\nstart_jitter = 0\n")
+                          f"state = {state}\nstart_jitter = 0\n{self.agent_settings}")
         agent = Daemon(f"umx-agent {fqdn}", self.lab_dir, self.home / f"{fqdn}.log",
                        [self.build / "umx-agent", "--config", config])
         self.agents[fqdn] = agent.start()

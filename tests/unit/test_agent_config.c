@@ -32,10 +32,10 @@ static void a_full_configuration(void **state)
     struct umx_agent_config config;
 
     (void)state;
-    place_write(
-        &place, "agent.ini",
-        "; comment\n[agent]\ncontroller = umx.example.com:7443\nidentity = /etc/umx/agent.pem\n"
-        "host = recorded:/srv/ex1\nstate = /var/lib/umx\nreport_interval = 20\nstart_jitter = 0\nrefused_wait=1\n");
+    place_write(&place, "agent.ini",
+                "; comment\n[agent]\ncontroller = umx.example.com:7443\nidentity = /etc/umx/agent.pem\n"
+                "host = recorded:/srv/ex1\nstate = /var/lib/umx\nreport_interval = 20\nstart_jitter = 0\nlongest_wait "
+                "= 2\nrefused_wait=1\n");
     assert_int_equal(umx_agent_config_read(path, &config, NULL), 0);
     assert_string_equal(config.controller, "umx.example.com:7443");
     assert_string_equal(config.identity, "/etc/umx/agent.pem");
@@ -43,6 +43,7 @@ static void a_full_configuration(void **state)
     assert_string_equal(config.state, "/var/lib/umx");
     assert_int_equal(config.report_interval, 20);
     assert_int_equal(config.start_jitter, 0);
+    assert_int_equal(config.longest_wait, 2);
     assert_int_equal(config.refused_wait, 1);
 }
 
@@ -54,13 +55,14 @@ static void what_is_left_out_has_a_value(void **state)
     place_write(&place, "agent.ini", "[agent]\ncontroller = [::1]:7443\nidentity = /etc/umx/agent.pem\n");
     assert_int_equal(umx_agent_config_read(path, &config, NULL), 0);
     assert_string_equal(config.host, "local");
-    assert_string_equal(config.state, "/etc/umx"); /* beside the identity */
+    assert_string_equal(config.state, "/etc/umx");      /* beside the identity */
     setenv("STATE_DIRECTORY", "/var/lib/umx-agent", 1); /* as systemd does */
     assert_int_equal(umx_agent_config_read(path, &config, NULL), 0);
     unsetenv("STATE_DIRECTORY");
     assert_string_equal(config.state, "/var/lib/umx-agent");
     assert_int_equal(config.report_interval, 0);
     assert_int_equal(config.start_jitter, UMX_AGENT_START_JITTER);
+    assert_int_equal(config.longest_wait, UMX_AGENT_LONGEST_WAIT);
     assert_int_equal(config.refused_wait, UMX_AGENT_REFUSED_WAIT);
 }
 

@@ -282,7 +282,8 @@ static int set_up(void **state)
     peer.count = peer.attached = peer.detached = 0;
     peer.refuse = peer.forget = false;
     peer.server = start_server(0);
-    life.config = (struct umx_agent_config){.report_interval = 300, .start_jitter = 0, .refused_wait = 1};
+    life.config =
+        (struct umx_agent_config){.report_interval = 300, .start_jitter = 0, .longest_wait = 60, .refused_wait = 1};
     snprintf(life.config.controller, sizeof life.config.controller, "127.0.0.1:%d", umx_rpc_server_port(peer.server));
     snprintf(life.config.identity, sizeof life.config.identity, "%s/agent.pem", place.path);
     snprintf(life.config.host, sizeof life.config.host, "recorded:%s", place.path);
