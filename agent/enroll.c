@@ -98,7 +98,7 @@ static int take_key(struct enrolling *enrolling, bool new_key, struct umx_error 
             status = umx_private_file_write(enrolling->pending, enrolling->key, strlen(enrolling->key), err);
         enrolling->is_pending = status == 0;
     }
-    umx_crash_point("enroll:key");
+    umx_crash_point(UMX_CRASH_ENROLL_KEY, NULL);
     if (status == 0 && umx_request_key_hash(enrolling->key, enrolling->pending, enrolling->key_hash, &none) != 0) {
         if (err != NULL)
             *err = none;
@@ -157,11 +157,11 @@ static int ask(struct enrolling *enrolling, struct umx_rpc_channel *channel, str
     size_t length = 0, reply_length = 0;
     int status = pack(enrolling, &request, &length, err);
 
-    umx_crash_point("enroll:ask");
+    umx_crash_point(UMX_CRASH_ENROLL_ASK, NULL);
     if (status == 0)
         status =
             umx_rpc_ask(channel, "/umx.v1.Operators/Issue", request, length, ISSUE_TIMEOUT, &reply, &reply_length, err);
-    umx_crash_point("enroll:answer");
+    umx_crash_point(UMX_CRASH_ENROLL_ANSWER, NULL);
     if (status == 0)
         status = take_reply(enrolling, reply, reply_length, err);
     if (request != NULL)
@@ -241,7 +241,7 @@ static int keep(struct enrolling *enrolling, FILE *out, struct umx_error *err)
         status = umx_enroll_check(&issued, enrolling->fqdn, enrolling->root, err);
     if (status == 0)
         status = umx_private_file_write(enrolling->config->identity, pem.data, pem.length, err);
-    umx_crash_point("enroll:kept");
+    umx_crash_point(UMX_CRASH_ENROLL_KEPT, NULL);
     if (status == 0 && enrolling->is_pending)
         remove(enrolling->pending);
     if (status == 0)

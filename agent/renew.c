@@ -110,10 +110,10 @@ static int keep(const struct umx_renewal *renewal, const char *chain, const char
         status = umx_enroll_check(&issued, renewal->fqdn, renewal->root, err);
     if (status == 0 && strcmp(issued.identity.uri, renewal->uri) != 0)
         status = umx_fail(err, UMX_ERR_ANSWER_INVALID, issued.identity.uri, "it is not the identity that was renewed");
-    umx_crash_point("renew:before");
+    umx_crash_point(UMX_CRASH_RENEW_BEFORE, NULL);
     if (status == 0)
         status = umx_private_file_write(path, pem.data, pem.length, err);
-    umx_crash_point("renew:after");
+    umx_crash_point(UMX_CRASH_RENEW_AFTER, NULL);
     umx_private_free(pem.data);
     umx_identity_file_free(&issued);
     return status;

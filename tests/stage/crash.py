@@ -118,6 +118,8 @@ class Theatre(Stage):
         self.models = {}
         listed = subprocess.run([self.build / "umxd", "crash-points"], capture_output=True, text=True, check=True).stdout
         assert_table_is_known(listed)
+        self.listed = {(kind, point) for point, _, kinds in (line.split(maxsplit=2) for line in listed.splitlines())
+                       for kind in kinds.split() if kind in KINDS}
         self.agent_settings = "longest_wait = 1\n"  # the controller comes back at once, again and again
         self.start_controller()
         self.start_agents(AGENTS)

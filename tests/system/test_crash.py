@@ -7,7 +7,7 @@ import random
 import pytest
 from plans import access_in, entries_of_dacl, predicted
 
-from stage.crash import KINDS, Theatre, chains_of, doubled_and_lost, once_each, table
+from stage.crash import KINDS, Theatre, doubled_and_lost, once_each, table
 
 FOREST = "contoso.test"
 PHASES = ("exchucutil", "dial-plans")  # together they have every kind of step
@@ -29,7 +29,7 @@ def test_every_point_for_every_kind(theatre):
     print(f"seed {seed}")
     cells = [c for phase in PHASES for c in theatre.cells(phase)]
     wanted = once_each(cells, seed)
-    assert {(c.kind, c.point) for c in wanted} == {(k, p) for k in KINDS for chain in chains_of(k) for p in chain}
+    assert {c.kind for c in wanted} == set(KINDS) and {(c.kind, c.point) for c in wanted} >= theatre.listed
     rest = sorted(set(cells) - wanted)
     wanted |= set(random.Random(seed).sample(rest, SAMPLE))
     missed = [c for phase in PHASES for c in theatre.matrix(phase, [w for w in wanted if w.phase == phase])]

@@ -3,7 +3,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <cmocka.h>
 #include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,10 +11,11 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <cmocka.h>
 
 #include "base/clock.h"
 #include "generate.h"
-#include "store/journal_file.h"
+#include "store/journal_chain.h"
 
 static char directory[64];
 static char path[128];
@@ -375,6 +375,72 @@ static void tampering_is_found(void **state)
     }
 }
 
+/* One bit of one cell is the other way round: the entry that it belongs to is the first bad one. */
+static size_t flip_every_bit(sqlite3 *db, const char *table, const char *key, const char *column, const char *where,
+                             int64_t first_bad)
+{
+    sqlite3_stmt *read, *write;
+    char sql[256];
+    uint8_t original[512], flipped[512];
+
+    snprintf(sql, sizeof sql, "SELECT %s, %s, typeof(%s) FROM %s WHERE %s", column, key, column, table, where);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &read, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(read), SQLITE_ROW);
+    const int length = sqlite3_column_bytes(read, 0);
+    const int64_t row = sqlite3_column_int64(read, 1);
+    const bool text = strcmp((const char *)sqlite3_column_text(read, 2), "text") == 0;
+    assert_in_range(length, 1, sizeof original);
+    memcpy(original, sqlite3_column_blob(read, 0), (size_t)length);
+    sqlite3_finalize(read);
+    snprintf(sql, sizeof sql, "UPDATE %s SET %s = ? WHERE %s = ?", table, column, key);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &write, NULL), SQLITE_OK);
+    for (int bit = 0; bit <= 8 * length; bit++) { /* the last round puts the cell back */
+        int64_t entries, bad;
+        memcpy(flipped, original, (size_t)length);
+        if (bit < 8 * length)
+            flipped[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        if (text)
+            sqlite3_bind_text(write, 1, (const char *)flipped, length, SQLITE_STATIC);
+        else
+            sqlite3_bind_blob(write, 1, flipped, length, SQLITE_STATIC);
+        sqlite3_bind_int64(write, 2, row);
+        assert_int_equal(sqlite3_step(write), SQLITE_DONE);
+        sqlite3_reset(write);
+        assert_int_equal(umx_journal_verify(journal, NULL, &entries, &bad, NULL), UMX_OK);
+        if (entries != 6 || bad != (bit < 8 * length ? first_bad : 0))
+            fail_msg("%s.%s where %s, bit %d: %lld entries, first bad %lld", table, column, where, bit,
+                     (long long)entries, (long long)bad);
+    }
+    sqlite3_finalize(write);
+    return 8 * (size_t)length;
+}
+
+static void every_flipped_bit_is_found(void **state)
+{
+    size_t bits = 0;
+
+    (void)state;
+    write_story();
+    sqlite3 *db = journal->db; /* nobody else gets at the file while it is open */
+    assert_int_equal(sqlite3_exec(db, "BEGIN", NULL, NULL, NULL), SQLITE_OK);
+    for (int sequence = 1; sequence <= 6; sequence++) {
+        char where[32];
+        snprintf(where, sizeof where, "sequence = %d", sequence);
+        bits += flip_every_bit(db, "entry", "sequence", "bytes", where, sequence);
+        bits += flip_every_bit(db, "entry", "sequence", "hash", where, sequence);
+        bits += flip_every_bit(db, "entry", "sequence", "plan", where, sequence);
+    }
+    for (int plan = 1; plan <= 2; plan++) {
+        const char *where = plan == 1 ? "name = 'a'" : "name = 'b'";
+        bits += flip_every_bit(db, "plan", "id", "bytes", where, plan);
+        bits += flip_every_bit(db, "plan", "id", "hash", where, plan);
+        bits += flip_every_bit(db, "plan", "id", "name", where, plan);
+    }
+    bits += flip_every_bit(db, "head", "rowid", "hash", "1", 7);
+    assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    print_message("%zu bits\n", bits);
+}
+
 /* Entries and head cut off together: only a head that was kept elsewhere knows. */
 static void a_cut_tail_is_found_by_the_mirror(void **state)
 {
@@ -556,6 +622,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(plans_are_stored_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_plan_and_its_entry_belong_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tampering_is_found, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(every_flipped_bit_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_cut_tail_is_found_by_the_mirror, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_broken_journal_takes_no_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_process_at_a_time, set_up, tear_down),
