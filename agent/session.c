@@ -8,6 +8,7 @@
 #include "agent/head.h"
 #include "agent/renew.h"
 #include "agent/session_internal.h"
+#include "agent/trust.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -37,6 +38,7 @@ struct life {
     bool attach_again; /* with a new identity */
     struct umx_agent_head head;
     struct umx_renewal renewal;
+    struct umx_agent_trust trust;
 };
 
 /* A random time below limit. */
@@ -123,6 +125,44 @@ static void take_head(struct life *life, const Umx__JournalHead *told)
         umx_log_error("agent", &err);
 }
 
+/* Says which trust is kept now. */
+static void answer_trust(struct life *life)
+{
+    Umx__TrustTaken taken = UMX__TRUST_TAKEN__INIT;
+    Umx__ToController message = UMX__TO_CONTROLLER__INIT;
+    struct umx_error err = {0};
+    uint8_t *bytes = NULL;
+    size_t length = 0;
+
+    taken.has_id = 1;
+    taken.id = (ProtobufCBinaryData){.len = sizeof life->trust.trust.id, .data = life->trust.trust.id};
+    message.message_case = UMX__TO_CONTROLLER__MESSAGE_TRUST_TAKEN;
+    message.trust_taken = &taken;
+    if (umx_reflect_pack(&message.base, &bytes, &length, &err) != 0)
+        umx_log_error("agent", &err);
+    else /* a stream that is full says it again when it is told again, at the next attach */
+        umx_rpc_call_send(life->session->call, bytes, length);
+    free(bytes);
+}
+
+/* Kept before it is answered: whoever answered will be met with certificates that only this trust accepts. */
+static void take_trust(struct life *life, const Umx__PeerTrust *told)
+{
+    struct umx_error err = {0};
+    bool changed = false;
+
+    if (umx_agent_trust_keep(life->session->config->state, &life->trust, told->certificates, &changed, &err) != 0) {
+        umx_log_error("agent", &err);
+        return;
+    }
+    if (changed) {
+        life->identity_stamp = 0; /* the next connection is opened with it */
+        umx_log(UMX_LOG_INFO, "agent", "the controller told whom to trust from now on");
+    }
+    if (!told->renew || changed)
+        answer_trust(life);
+}
+
 static void take_welcome(struct life *life, const Umx__Welcome *welcome)
 {
     struct umx_session *session = life->session;
@@ -199,6 +239,8 @@ static int take(struct life *life, const uint8_t *bytes, size_t length, struct u
             take_renewed(life, message->renewed);
         else if (message->message_case == UMX__TO_AGENT__MESSAGE_JOURNAL_HEAD)
             take_head(life, message->journal_head);
+        else if (message->message_case == UMX__TO_AGENT__MESSAGE_TRUST)
+            take_trust(life, message->trust);
         else if (message->message_case == UMX__TO_AGENT__MESSAGE_ACCEPTED) {
             pthread_mutex_lock(&session->mutex);
             umx_spool_accepted(&session->spool, message->accepted);
@@ -301,7 +343,7 @@ static int open_channel(struct life *life, struct umx_error *err)
     umx_rpc_channel_close(life->channel);
     life->channel = NULL;
     life->identity_stamp = stamp;
-    const struct umx_rpc_tls tls = umx_identity_file_tls(&identity);
+    const struct umx_rpc_tls tls = umx_agent_trust_tls(&life->trust, &identity);
     status = umx_rpc_channel_open(session->config->controller, &tls, NULL, UMX_MAX_AGENT_MESSAGE, &life->channel, err);
     umx_identity_file_free(&identity); /* gRPC has its own copy */
     return status;
@@ -334,6 +376,10 @@ static int connect_stream(struct life *life, struct umx_error *err)
         head.sequence = life->head.sequence;
         head.hash = (ProtobufCBinaryData){.len = sizeof life->head.hash, .data = life->head.hash};
         hello.journal_head = &head;
+    }
+    if (life->trust.known) {
+        hello.has_trust = 1;
+        hello.trust = (ProtobufCBinaryData){.len = sizeof life->trust.trust.id, .data = life->trust.trust.id};
     }
     message.message_case = UMX__TO_CONTROLLER__MESSAGE_HELLO;
     message.hello = &hello;
@@ -594,10 +640,13 @@ int umx_session_run(const struct umx_agent_config *config, struct umx_host *host
         };
         if (umx_agent_head_load(config->state, &life.head, &why) != 0)
             umx_log_error("agent", &why);
+        if (umx_agent_trust_load(config->state, &life.trust, &why) != 0)
+            umx_log_error("agent", &why);
         pthread_t watching;
         begin_watch(session, &watching);
         live(&life);
         end_watch(session, watching);
+        umx_agent_trust_free(&life.trust);
     }
     end(session);
     return status;

@@ -123,6 +123,16 @@ static const struct umx_option key_options[] = {
     END,
 };
 
+static const struct umx_option ca_begin_options[] = {
+    {"--root", NULL, false, false, "the staged authority is of a new root"},
+    END,
+};
+
+static const struct umx_option ca_complete_options[] = {
+    {"--leave-behind", "AGENT", true, false, "lose this agent (FQDN or identity): it has to enrol again"},
+    END,
+};
+
 static const struct umx_option login_options[] = {
     {"--forest", "FOREST", false, true, "the forest that vouches for you"},
     {"--certificate", "FILE", false, true, "your certificate of that forest's CA, PEM (SID extension included)"},
@@ -254,6 +264,29 @@ static const struct umx_command commands[] = {
      "Exit code 1 when it is broken.", "umx audit verify", false},
     {"grants show", "FOREST", umx_command_grants_show, "the least rights umx needs, as commands", NULL, NULL,
      "umx grants show exchange.test", false},
+    {"ca status", "", umx_command_ca_status, "the deployment's own certificates, and the state of a rotation", NULL,
+     "Root, intermediates and the controller's certificate: how long they last, and how many agents and operators have "
+     "a "
+     "valid certificate of each. While a rotation is under way: who has not followed, and what is missing.",
+     "umx ca status", false},
+    {"ca rotate begin", "", umx_command_ca_rotate_begin, "begin to use the staged authority beside the old one",
+     ca_begin_options,
+     "The new authority is made on the controller's host first: `umxd ca new-intermediate`, or `umxd ca new-root`. "
+     "From "
+     "now on both are trusted; agents are told, and renew by the new one as soon as they have taken it. After a "
+     "rollback "
+     "it goes forward again.",
+     "umx ca rotate begin", false},
+    {"ca rotate complete", "", umx_command_ca_rotate_complete, "stop trusting the authority that goes",
+     ca_complete_options,
+     "Refused, naming them, while agents with a valid certificate have not followed. Certificates of the old authority "
+     "are refused afterwards: operators log in again.",
+     "umx ca rotate complete --leave-behind old1.exchange.test", false},
+    {"ca rotate rollback", "", umx_command_ca_rotate_rollback, "go back to the authority that was before", NULL,
+     "Possible until the rotation is completed. When agents have renewed by the new authority already they renew by "
+     "the "
+     "old one again, and `umx ca rotate complete` ends the rollback when all have.",
+     "umx ca rotate rollback", false},
     {"login", "", umx_command_login, "get an identity with a forest's certificate", login_options,
      "Makes a new key, proves who you are with your certificate's key, and writes key, certificate and chain to the "
      "identity file, readable by you alone. Your forest's key is used once and not kept.",

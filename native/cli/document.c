@@ -19,7 +19,7 @@ static const struct {
     const char *operation;
     const char *arrays[ARRAYS_MAX];
 } shapes[] = {
-    {"status", {"pairs", "forests", NULL}},
+    {"status", {"pairs", "forests", "certificates", NULL}},
     {"agents", {"agents", NULL}},
     {"agents.watch", {"agents", NULL}},
     {"agents.held", {"held", NULL}},
@@ -48,6 +48,10 @@ static const struct {
     {"audit", {"entries", NULL}},
     {"audit.verify", {"witnesses", NULL}},
     {"grants.show", {"grants", NULL}},
+    {"ca.status", {"certificates", "missing", NULL}},
+    {"ca.rotate.begin", {"missing", NULL}},
+    {"ca.rotate.complete", {"missing", NULL}},
+    {"ca.rotate.rollback", {"missing", NULL}},
     {"phases", {"phases", NULL}},
     {"phase", {"phases", "checks", NULL}},
     {"tables", {"tables", NULL}},

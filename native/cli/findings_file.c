@@ -4,6 +4,7 @@
 
 #include "base/world.h"
 #include "cli/findings.h"
+#include "phases/certificates.h"
 #include "phases/phases.h"
 
 enum { FINDINGS_CAP = 256 * 1024 * 1024 };
@@ -145,6 +146,8 @@ int umx_findings_of_file(struct umx_cli *cli, const char *path, const struct umx
     if (status == 0)
         status = umx_phases_check(umx_world_records(world), selection.phases, selection.phase_count, selection.pairs,
                                   selection.pair_count, &options, &findings, err);
+    if (status == 0 && umx_selects_certificates(selection.phases, selection.phase_count))
+        umx_cert_check_own(umx_world_records(world), &findings);
     if (status == 0 && findings.failed)
         status = umx_fail(err, UMX_ERR_ARENA_FULL, path, NULL);
     if (status == 0)

@@ -59,6 +59,12 @@ static void view_problems(struct umx_cli *cli, const struct umx_document *docume
             if (strcmp(umx_value_string(json_array_get(phases, p), "state"), "drifted") == 0)
                 add_drift(rows, json_array_get(pairs, i), json_array_get(phases, p));
     }
+    const json_t *certificates = umx_document_array(document, "certificates");
+    for (size_t i = 0; i < json_array_size(certificates); i++) {
+        const json_t *one = json_array_get(certificates, i);
+        add_row(rows, umx_value_string(one, "status"), umx_value_string(one, "target"),
+                umx_value_string(one, "actual"));
+    }
     if (silent > 0) {
         struct umx_text what = {0};
         umx_text_addf(&what, "%lld agent%s", silent, silent == 1 ? "" : "s");

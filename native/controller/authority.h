@@ -140,7 +140,8 @@ void umx_authority_agent_forest(struct umx_authority *authority, const char *uri
  * Counts are those of valid certificates in ca/issued.tsv. */
 int umx_authority_certificates(struct umx_authority *authority, struct umx_arena *arena,
                                Umx__AuthorityCertificate ***out, size_t *count, struct umx_error *err);
-/* The valid ones as rows of the table `certificate`, in the store named "umx" of the controller's name. */
+/* The valid ones as rows of the table `certificate`, in the stores umx-root, umx-intermediate and umx-controller
+ * of a server with the controller's name. */
 int umx_authority_add_rows(struct umx_authority *authority, struct umx_world *world, struct umx_error *err);
 
 /* Renews the controller's own certificate when less than a third of its life is left at `now`. *renewed: the listeners

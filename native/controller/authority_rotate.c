@@ -127,12 +127,12 @@ static int turn_files(const char *data, const struct authority_rotation *rotatio
     int status = 0;
 
     /* Once the certificate is copied, what is retired is no longer there to be kept: it was kept before. */
-    if (!authority_there(data, "ca/past/.kept")) {
+    if (!authority_there(data, "ca/next/kept")) {
         struct umx_text mark = {0};
         status = keep_past(data, err);
         umx_text_adds(&mark, "1\n");
         if (status == 0)
-            status = authority_write(data, "ca/past/.kept", &mark, err);
+            status = authority_write(data, "ca/next/kept", &mark, err);
         umx_text_free(&mark);
     }
     if (status == 0)
@@ -153,7 +153,7 @@ int authority_rotation_finish(const char *data, struct authority_rotation *rotat
                                         "ca/next/root.pem",
                                         "ca/next/controller.pem",
                                         "ca/progress.tsv",
-                                        "ca/past/.kept",
+                                        "ca/next/kept",
                                         "ca/rotation"};
     int status = 0;
 

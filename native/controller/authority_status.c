@@ -264,14 +264,14 @@ int umx_authority_certificates(struct umx_authority *authority, struct umx_arena
 
 /* ---- rows */
 
-static int add_row(struct umx_world *world, const char *server, const char *identity, const char *pem,
+static int add_row(struct umx_world *world, const char *server, const char *identity, const char *kind, const char *pem,
                    struct umx_error *err)
 {
     Umx__Certificate row = UMX__CERTIFICATE__INIT;
     struct umx_arena *arena = umx_arena_new(UMX_ARENA_FLOOR);
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned digest_length = 0;
-    char common_name[128] = "", store[] = "umx", key_algorithm[] = "ECDSA", signature[] = "ecdsa-with-SHA256";
+    char common_name[128] = "", store[32], key_algorithm[] = "ECDSA", signature[] = "ecdsa-with-SHA256";
     X509 *one = NULL;
     int status = arena != NULL ? umx_certificate_read(pem, "certificate", &one, err)
                                : umx_fail(err, UMX_ERR_MEMORY, "certificate", NULL);
@@ -279,6 +279,7 @@ static int add_row(struct umx_world *world, const char *server, const char *iden
     if (status == 0 && X509_digest(one, EVP_sha1(), digest, &digest_length) == 1) {
         const ASN1_INTEGER *serial = X509_get0_serialNumber(one);
         X509_NAME_get_text_by_NID(X509_get_subject_name(one), NID_commonName, common_name, sizeof common_name);
+        snprintf(store, sizeof store, "umx-%s", kind);
         row.server = umx_arena_string(arena, server);
         row.store = store;
         row.thumbprint = hex_text(arena, digest, digest_length, true);
@@ -312,12 +313,12 @@ int umx_authority_add_rows(struct umx_authority *authority, struct umx_world *wo
     const struct authority_view *view = authority->view;
     const char *name = view->controller.identity.name;
     const char *identity = view->controller.identity.uri;
-    int status = add_row(world, name, identity, view->controller.chain, err);
+    int status = add_row(world, name, identity, "controller", view->controller.chain, err);
 
     if (status == 0)
-        status = add_row(world, name, identity, view->current.intermediate, err);
+        status = add_row(world, name, identity, "intermediate", view->current.intermediate, err);
     if (status == 0)
-        status = add_row(world, name, identity, view->current.root, err);
+        status = add_row(world, name, identity, "root", view->current.root, err);
     pthread_rwlock_unlock(&authority->turning);
     return status;
 }

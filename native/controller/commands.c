@@ -23,6 +23,7 @@ struct options {
     const char *out;
     const char *days;
     const char *log;
+    const char *root_key;
     const char *names[NAMES_MAX];
     size_t name_count;
     const char *rest[2];
@@ -39,11 +40,9 @@ static int parse(int argc, char **argv, struct options *out, struct umx_error *e
     const struct {
         const char *name;
         const char **value;
-    } known[] = {{"--data", &out->data},
-                 {"--deployment", &out->deployment},
-                 {"--out", &out->out},
-                 {"--days", &out->days},
-                 {"--log", &out->log}};
+    } known[] = {{"--data", &out->data}, {"--deployment", &out->deployment},
+                 {"--out", &out->out},   {"--days", &out->days},
+                 {"--log", &out->log},   {"--root-key", &out->root_key}};
 
     for (int i = 0; i < argc; i++) {
         const char **value = NULL;
@@ -186,5 +185,39 @@ int umx_command_crash_points(int argc, char **argv, struct umx_error *err)
     for (int i = 0; i < UMX_CRASH_COUNT; i++)
         printf("%-30s %-10s %s\n", umx_crash_rows[i].name, umx_crash_rows[i].program,
                umx_crash_rows[i].kinds[0] != '\0' ? umx_crash_rows[i].kinds : "-");
+    return 0;
+}
+
+int umx_command_ca(int argc, char **argv, struct umx_error *err)
+{
+    struct options options = {0};
+    int status = parse(argc, argv, &options, err);
+    const char *verb = options.rest_count == 1 ? options.rest[0] : "";
+    bool discard = strcmp(verb, "discard") == 0, root = strcmp(verb, "new-root") == 0;
+
+    if (status != 0)
+        return status;
+    if (options.data == NULL || (!discard && options.root_key == NULL) ||
+        (!discard && !root && strcmp(verb, "new-intermediate") != 0))
+        return usage(err, "ca",
+                     "write: umxd ca new-intermediate|new-root --data DIR --root-key FILE, or umxd ca discard --data "
+                     "DIR");
+    if (discard)
+        status = umx_authority_discard(options.data, err);
+    else if (root)
+        status = umx_authority_stage_root(options.data, options.root_key, err);
+    else
+        status = umx_authority_stage_intermediate(options.data, options.root_key, err);
+    if (status != 0)
+        return status;
+    if (discard)
+        printf("Nothing is staged any more.\n");
+    else
+        printf("A new %s is staged in %s/ca/next.\n", root ? "root, with an intermediate," : "intermediate",
+               options.data);
+    if (root)
+        printf("  Take %s to a safe now: it is not needed to run.\n", options.root_key);
+    if (!discard)
+        printf("  `umx ca rotate begin%s` begins to use it beside the old one.\n", root ? " --root" : "");
     return 0;
 }

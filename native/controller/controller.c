@@ -12,6 +12,7 @@
 #include "base/reflect.h"
 #include "controller/authority.h"
 #include "controller/control.h"
+#include "controller/ca.h"
 #include "controller/engine.h"
 #include "controller/engine_ports.h"
 #include "controller/enrolment.h"
@@ -143,6 +144,8 @@ static int open_all(struct umx_controller *controller, const char *config_path, 
     if (status == 0)
         status = umx_control_open(controller, &controller->control, err);
     if (status == 0)
+        status = umx_ca_start(controller, &controller->ca, err);
+    if (status == 0)
         status = umx_observer_start(controller->observer, err);
     umx_text_free(&state);
     umx_text_free(&journal);
@@ -167,6 +170,7 @@ static void close_all(struct umx_controller *controller)
     umx_control_close(controller->control);
     umx_forests_hurry(controller->forests, STOP_GRACE);
     umx_fleet_hurry(controller->fleet);
+    umx_ca_stop(controller->ca);
     umx_rpc_server_stop(controller->operators, STOP_GRACE);
     umx_rpc_server_stop(controller->agents, STOP_GRACE);
     umx_engine_close(controller->engine);

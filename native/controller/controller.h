@@ -10,6 +10,7 @@
 
 struct umx_authority;
 struct umx_control;
+struct umx_ca;
 struct umx_engine;
 struct umx_enrolment;
 struct umx_fleet;
@@ -24,6 +25,7 @@ struct umx_controller {
     char deployment[128];
     char identity[256]; /* umx://DEPLOYMENT/controller/NAME */
     struct umx_authority *authority;
+    struct umx_ca *ca;
     struct umx_state *state;
     struct umx_journal_file *journal;
     bool journal_intact; /* at the start; else the mirrored head is evidence and stays as it is */

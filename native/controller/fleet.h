@@ -103,6 +103,9 @@ void umx_fleet_end_expired(struct umx_fleet *fleet, int64_t now);
 /* The answer to a Renew that came with this certificate; chain NULL: why not. */
 void umx_fleet_renewed(struct umx_fleet *fleet, const struct umx_identity *of, const char *chain,
                        const struct umx_error *why);
+/* The authority's trust, or the direction of its rotation, is another now: every connected agent hears what it has to
+ * do about it. Waits for nobody. */
+void umx_fleet_trust_changed(struct umx_fleet *fleet);
 
 /* The journal has grown: its newest head goes to every agent, at most once a second. Waits for nothing. */
 void umx_fleet_journal_grown(struct umx_fleet *fleet);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "controller/fleet.h"
+#include "rpc/trust.h"
 
 enum {
     FLEET_PROTOCOL = 1,
@@ -59,6 +60,8 @@ struct fleet_session {
     struct umx_identity identity;
     char peer[128];
     struct fleet_agent *agent; /* after a good Hello */
+    bool has_trust;            /* it said which trust it keeps */
+    uint8_t trust[UMX_TRUST_ID];
     struct umx_world *rows;    /* the report that is being put together */
     const struct umx_table *table;
     int64_t generation;
@@ -121,6 +124,7 @@ struct umx_fleet {
     int64_t picture;  /* grows when an agent comes, goes or reports */
     int64_t head_due; /* monotonic: the journal's head is told then; 0: nobody needs to hear of it */
     int64_t head_told;
+    int32_t renew_within; /* seconds in which the agents of a rotation renew */
     struct umx_arena *proof_arena;
     Umx__ProofTarget **proofs;
     size_t proof_count;
@@ -165,6 +169,9 @@ void fleet_head_fill(struct umx_fleet *fleet, Umx__JournalHead *head, struct umx
 void fleet_head_heard(struct umx_fleet *fleet, struct fleet_agent *agent, const Umx__JournalHead *head);
 /* Tells every agent when it is time; the monotonic time of the next call, 0: none. */
 int64_t fleet_head_tell(struct umx_fleet *fleet);
+
+/* ---- fleet_trust.c: with the mutex held. id NULL: it keeps none */
+void fleet_trust_heard(struct fleet_session *session, const ProtobufCBinaryData *id);
 
 void *fleet_writer_main(void *fleet);
 

@@ -88,6 +88,7 @@ static int take_hello(struct fleet_session *session, const Umx__Hello *hello, st
         fleet_picture_changed(fleet);
         fleet_head_heard(fleet, agent, hello->journal_head);
         fleet_send_welcome(session);
+        fleet_trust_heard(session, hello->has_trust ? &hello->trust : NULL);
     }
     pthread_mutex_unlock(&fleet->mutex);
     if (status == 0)
@@ -280,6 +281,11 @@ static int take_message(struct fleet_session *session, const Umx__ToController *
         return 0;
     case UMX__TO_CONTROLLER__MESSAGE_RENEW:
         take_renew(session, message->renew);
+        return 0;
+    case UMX__TO_CONTROLLER__MESSAGE_TRUST_TAKEN:
+        pthread_mutex_lock(&session->fleet->mutex);
+        fleet_trust_heard(session, message->trust_taken->has_id ? &message->trust_taken->id : NULL);
+        pthread_mutex_unlock(&session->fleet->mutex);
         return 0;
     default:
         return umx_fail(err, UMX_ERR_PROTOCOL, session->identity.uri, "an unknown message");

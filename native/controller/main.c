@@ -32,6 +32,8 @@ static const struct command {
     {"backup", umx_command_backup, "FILE --data DIR|--config FILE [--without-authority]",
      "write everything that matters to one file, also while the controller runs"},
     {"restore", umx_command_restore, "FILE --data DIR", "put a backup into an empty directory"},
+    {"ca", umx_command_ca, "new-intermediate|new-root --data DIR --root-key FILE, ca discard --data DIR",
+     "stage a new authority for `umx ca rotate`, signed with the root's key from FILE (new-root: its key goes there)"},
     {"crash-points", umx_command_crash_points, "",
      "list where a test can kill a program: the point, the program, the kinds of steps that pass it"},
     {"--worker", run_worker, "", "speak LDAP for one forest; started by the controller alone"},

@@ -42,6 +42,11 @@ static const struct umx_operation_row rows[] = {
     {"plan.delete", ARGUMENTS(plan_arguments), UMX_ACCESS_OPERATOR, true, 30, umx_operation_plan_delete},
     {"audit", ARGUMENTS(audit_arguments), UMX_ACCESS_AUDITOR, false, 60, umx_operation_audit},
     {"audit.verify", ARGUMENTS(no_arguments), UMX_ACCESS_AUDITOR, false, 300, umx_operation_audit_verify},
+    {"ca.status", ARGUMENTS(no_arguments), UMX_ACCESS_VIEWER, false, 30, umx_operation_ca_status},
+    {"ca.rotate.begin", ARGUMENTS(ca_rotate_begin_arguments), UMX_ACCESS_OPERATOR, true, 60, umx_operation_ca_begin},
+    {"ca.rotate.complete", ARGUMENTS(ca_rotate_complete_arguments), UMX_ACCESS_OPERATOR, true, 60,
+     umx_operation_ca_complete},
+    {"ca.rotate.rollback", ARGUMENTS(no_arguments), UMX_ACCESS_OPERATOR, true, 60, umx_operation_ca_rollback},
     {NULL, NULL, UMX_ACCESS_VIEWER, false, 0, NULL},
 };
 

@@ -28,6 +28,11 @@ umx_operation_function umx_operation_agents_accept;
 umx_operation_function umx_operation_agents_reject;
 umx_operation_function umx_operation_agents_revoke;
 umx_operation_function umx_operation_agents_forget;
+/* ca.c */
+umx_operation_function umx_operation_ca_status;
+umx_operation_function umx_operation_ca_begin;
+umx_operation_function umx_operation_ca_complete;
+umx_operation_function umx_operation_ca_rollback;
 
 /* operations_plan.c */
 umx_operation_function umx_operation_plan_create;

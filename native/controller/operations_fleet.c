@@ -10,6 +10,7 @@
 #include "controller/fleet.h"
 #include "controller/grants.h"
 #include "controller/observer.h"
+#include "phases/certificates.h"
 #include "phases/phases.h"
 
 /* Each forest that could not be read is said aloud, by name; the rest of the answer stands. */
@@ -147,6 +148,10 @@ int umx_operation_check(struct umx_operation *operation, struct umx_error *err)
     if (status == 0)
         status = umx_phases_check(umx_world_records(world), selection.phases, selection.phase_count, selection.pairs,
                                   selection.pair_count, &options, &findings, err);
+    if (status == 0 && umx_selects_certificates(selection.phases, selection.phase_count))
+        umx_cert_check_own(umx_world_records(world), &findings);
+    if (status == 0 && findings.failed)
+        status = umx_fail(err, UMX_ERR_ARENA_FULL, "findings", NULL);
     for (size_t i = 0; status == 0 && i < findings.count; i++) {
         if (findings.items[i]->status >= 1 && findings.items[i]->status <= 5)
             counts[findings.items[i]->status]++;
@@ -283,6 +288,11 @@ int umx_operation_status(struct umx_operation *operation, struct umx_error *err)
         status = umx_operation_item(operation, "forests", &records->forest[i]->base, err);
     for (size_t i = 0; status == 0 && i < pairs; i++)
         status = status_pair(operation, &all[i], records, err);
+    struct umx_findings own = {.arena = operation->arena};
+    umx_cert_check_own(records, &own);
+    for (size_t i = 0; status == 0 && i < own.count; i++)
+        if (own.items[i]->status != UMX__FINDING__STATUS__PASS)
+            status = umx_operation_item(operation, "certificates", &own.items[i]->base, err);
     for (size_t i = 0; i < records->n_agent; i++)
         connected += strcmp(records->agent[i]->state, "connected") == 0;
     struct umx_text json = {0};

@@ -46,6 +46,15 @@ const Umx__Certificate *umx_cert_candidate(const struct umx_view *view, const st
 /* Days left at taken_at; negative when it is over. */
 int umx_cert_days(const Umx__World *world, const Umx__Certificate *certificate);
 
+/* The bands of expiry: a verdict, what is wanted, and how it is, in words. */
+Umx__Finding__Status umx_cert_band(int days);
+const char *umx_cert_band_text(struct umx_findings *out);
+const char *umx_cert_band_says(struct umx_findings *out, int days, int64_t until);
+/* Findings `certificates/own` for the deployment's own certificates that the world holds (stores umx-...): they belong
+ * to no pair, and to no phase's state. */
+bool umx_selects_certificates(const struct umx_phase *const *phases, size_t count);
+void umx_cert_check_own(const Umx__World *world, struct umx_findings *out);
+
 typedef void umx_cert_run(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out);
 
 umx_cert_run umx_cert_check_mode, umx_cert_check_bound, umx_cert_check_store, umx_cert_check_chosen,

@@ -324,26 +324,43 @@ static Umx__Finding__Status judge_strength(struct judged *j)
     return rsa && j->certificate->key_bits < 2048 ? UMX__FINDING__STATUS__WARN : UMX__FINDING__STATUS__PASS;
 }
 
+Umx__Finding__Status umx_cert_band(int days)
+{
+    return days < UMX_CERT_FAIL_DAYS    ? UMX__FINDING__STATUS__FAIL
+           : days <= UMX_CERT_WARN_DAYS ? UMX__FINDING__STATUS__WARN
+                                        : UMX__FINDING__STATUS__PASS;
+}
+
+const char *umx_cert_band_text(struct umx_findings *out)
+{
+    return umx_say(out, "more than %d days left; %d is a warning, %d a failure", UMX_CERT_WARN_DAYS, UMX_CERT_NEAR_DAYS,
+                   UMX_CERT_FAIL_DAYS);
+}
+
+const char *umx_cert_band_says(struct umx_findings *out, int days, int64_t until)
+{
+    char to[UMX_CLOCK_TEXT];
+
+    return umx_say(out, "%d days left, until %s%s", days, umx_clock_format(until, to),
+                   days < UMX_CERT_FAIL_DAYS   ? ": replace it today"
+                   : days < UMX_CERT_NEAR_DAYS ? ": replace it now"
+                                               : "");
+}
+
 static Umx__Finding__Status judge_expiry(struct judged *j)
 {
     int days = umx_cert_days(j->view->world, j->certificate);
-    char to[UMX_CLOCK_TEXT];
 
-    j->expected = umx_say(j->out, "more than %d days left; %d is a warning, %d a failure", UMX_CERT_WARN_DAYS,
-                          UMX_CERT_NEAR_DAYS, UMX_CERT_FAIL_DAYS);
+    j->expected = umx_cert_band_text(j->out);
     if (not_issued(j))
         return UMX__FINDING__STATUS__PASS;
     if (!j->certificate->has_not_after_at) {
         j->actual = "its dates could not be read";
         return UMX__FINDING__STATUS__UNKNOWN;
     }
-    j->actual = umx_say(j->out, "%d days left, until %s%s", days, umx_clock_format(j->certificate->not_after_at, to),
-                        days < UMX_CERT_FAIL_DAYS   ? ": replace it today"
-                        : days < UMX_CERT_NEAR_DAYS ? ": replace it now (events 1120, 1643)"
-                                                    : "");
-    return days < UMX_CERT_FAIL_DAYS    ? UMX__FINDING__STATUS__FAIL
-           : days <= UMX_CERT_WARN_DAYS ? UMX__FINDING__STATUS__WARN
-                                        : UMX__FINDING__STATUS__PASS;
+    j->actual = umx_say(j->out, "%s%s", umx_cert_band_says(j->out, days, j->certificate->not_after_at),
+                        days >= UMX_CERT_FAIL_DAYS && days < UMX_CERT_NEAR_DAYS ? " (events 1120, 1643)" : "");
+    return umx_cert_band(days);
 }
 
 static const struct rule {
