@@ -264,12 +264,12 @@ static const struct umx_command commands[] = {
      "Exit code 1 when it is broken.", "umx audit verify", false},
     {"grants show", "FOREST", umx_command_grants_show, "the least rights umx needs, as commands", NULL, NULL,
      "umx grants show exchange.test", false},
-    {"ca status", "", umx_command_ca_status, "the deployment's own certificates, and the state of a rotation", NULL,
+    {"ca status", "", umx_command_ca_status, "the deployment's certificates, and a rotation", NULL,
      "Root, intermediates and the controller's certificate: how long they last, and how many agents and operators have "
      "a "
      "valid certificate of each. While a rotation is under way: who has not followed, and what is missing.",
      "umx ca status", false},
-    {"ca rotate begin", "", umx_command_ca_rotate_begin, "begin to use the staged authority beside the old one",
+    {"ca rotate begin", "", umx_command_ca_rotate_begin, "use the staged authority beside the old one",
      ca_begin_options,
      "The new authority is made on the controller's host first: `umxd ca new-intermediate`, or `umxd ca new-root`. "
      "From "
@@ -277,12 +277,11 @@ static const struct umx_command commands[] = {
      "rollback "
      "it goes forward again.",
      "umx ca rotate begin", false},
-    {"ca rotate complete", "", umx_command_ca_rotate_complete, "stop trusting the authority that goes",
-     ca_complete_options,
+    {"ca rotate complete", "", umx_command_ca_rotate_complete, "stop trusting the old authority", ca_complete_options,
      "Refused, naming them, while agents with a valid certificate have not followed. Certificates of the old authority "
      "are refused afterwards: operators log in again.",
      "umx ca rotate complete --leave-behind old1.exchange.test", false},
-    {"ca rotate rollback", "", umx_command_ca_rotate_rollback, "go back to the authority that was before", NULL,
+    {"ca rotate rollback", "", umx_command_ca_rotate_rollback, "go back to the old authority", NULL,
      "Possible until the rotation is completed. When agents have renewed by the new authority already they renew by "
      "the "
      "old one again, and `umx ca rotate complete` ends the rollback when all have.",

@@ -21,7 +21,8 @@ struct umx_op {
 
 /* ---- start */
 
-static int pack_call(const char *operation, json_t *arguments, uint8_t **bytes, size_t *length, struct umx_error *err)
+static int pack_call(struct umx_session *session, const char *operation, json_t *arguments, uint8_t **bytes,
+                     size_t *length, struct umx_error *err)
 {
     Umx__Call call = UMX__CALL__INIT;
     char *json = arguments != NULL ? json_dumps(arguments, JSON_COMPACT) : strdup("{}");
@@ -30,6 +31,11 @@ static int pack_call(const char *operation, json_t *arguments, uint8_t **bytes, 
 
     call.operation = name;
     call.json = json;
+    if (session->trust_path != NULL) { /* empty: nothing is kept yet */
+        call.has_trust = 1;
+        call.trust =
+            (ProtobufCBinaryData){.len = session->has_trust ? sizeof session->trust : 0, .data = session->trust};
+    }
     *bytes = NULL;
     if (json != NULL && name != NULL) {
         *length = umx__call__get_packed_size(&call);
@@ -60,7 +66,7 @@ static int start(struct umx_op *op, const uint8_t *json, size_t length, struct u
     if (status == 0 && (deadline < 0 || deadline > INT32_MAX))
         status = umx_fail(err, UMX_ERR_JSON_VALUE_INVALID, "deadline_ms", NULL);
     if (status == 0)
-        status = pack_call(operation, arguments, &bytes, &size, err);
+        status = pack_call(op->session, operation, arguments, &bytes, &size, err);
     if (status == 0) {
         umx_text_copy(op->operation, sizeof op->operation, operation);
         status = umx_rpc_call_start(op->session->channel, "/umx.v1.Operators/Run", bytes, size, true,
@@ -133,13 +139,26 @@ static int write_record(const Umx__RunEvent *event, umx_buf *record, struct umx_
     return umx_client_give(&text, record) ? kind : umx_fail(err, UMX_ERR_MEMORY, type, NULL);
 }
 
-/* The kind of the record, or a negative status. */
-static int read_event(const uint8_t *bytes, size_t length, umx_buf *record, struct umx_error *err)
+/* What is for this library and not for its caller. */
+static bool is_trust(const Umx__RunEvent *event)
+{
+    return event != NULL && event->has_kind && event->kind == UMX__RUN_EVENT__KIND__VERBOSE && event->type != NULL &&
+           strcmp(event->type, "trust") == 0;
+}
+
+/* The kind of the record, 0 when there is none to pass on, or a negative status. */
+static int read_event(const struct umx_op *op, const uint8_t *bytes, size_t length, umx_buf *record,
+                      struct umx_error *err)
 {
     struct umx_arena *arena = umx_arena_new(2 * length + ARENA_FLOOR);
     Umx__RunEvent *event = arena != NULL ? umx__run_event__unpack(umx_arena_allocator(arena), length, bytes) : NULL;
-    int kind =
-        event != NULL ? write_record(event, record, err) : umx_fail(err, UMX_ERR_ANSWER_INVALID, "an event", NULL);
+    int kind;
+
+    if (is_trust(event))
+        kind = umx_client_trust_keep(op->session, event->json, err);
+    else
+        kind =
+            event != NULL ? write_record(event, record, err) : umx_fail(err, UMX_ERR_ANSWER_INVALID, "an event", NULL);
 
     umx_arena_free(arena);
     return kind;
@@ -177,10 +196,12 @@ int32_t umx_op_next(umx_op *op, uint32_t timeout_ms, umx_buf *record)
             umx_fail(&failed, UMX_ERR_ANSWER_INVALID, op->operation, "the answer has no end");
         return fail(op, &failed, record);
     }
-    int kind = read_event(bytes, length, record, &failed);
+    int kind = read_event(op, bytes, length, record, &failed);
     free(bytes);
     if (kind < 0)
         return fail(op, &failed, record);
+    if (kind == 0)
+        return umx_op_next(op, timeout_ms, record);
     if (kind == UMX_REC_END)
         op->result = UMX_REC_END;
     return kind;

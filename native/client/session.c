@@ -30,6 +30,7 @@ void umx_client_session_unref(struct umx_session *session)
         return;
     umx_rpc_channel_close(session->channel);
     umx_identity_file_free(&session->identity);
+    free(session->trust_path);
     free(session);
 }
 
@@ -37,6 +38,7 @@ static int open_channel(struct umx_session *session, const char *controller, con
                         const char *server_name, struct umx_error *err)
 {
     struct umx_rpc_tls tls = {0};
+    struct umx_trust trust = {0};
     char *roots = NULL;
     size_t length;
     int status = 0;
@@ -48,6 +50,18 @@ static int open_channel(struct umx_session *session, const char *controller, con
         session->has_identity = status == 0;
         tls = umx_identity_file_tls(&session->identity);
     }
+    if (status == 0 && ca == NULL) {
+        struct umx_text path = {0};
+        umx_text_addf(&path, "%s.trust", identity);
+        session->trust_path = path.data;
+        status = umx_client_trust_load(path.data, &session->identity, &trust, err);
+        session->has_trust = trust.pem != NULL;
+        if (session->has_trust) {
+            tls.roots = trust.roots;
+            tls.issuers = trust.authorities;
+            memcpy(session->trust, trust.id, sizeof session->trust);
+        }
+    }
     if (status == 0 && ca != NULL) {
         status = umx_private_file_read(ca, UMX_IDENTITY_FILE_MAX, &roots, &length, err);
         tls.roots = roots;
@@ -55,6 +69,7 @@ static int open_channel(struct umx_session *session, const char *controller, con
     if (status == 0)
         status = umx_rpc_channel_open(controller, &tls, server_name, UMX_CLIENT_MESSAGE_MAX, &session->channel, err);
     free(roots);
+    umx_trust_free(&trust);
     return status;
 }
 

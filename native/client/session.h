@@ -13,6 +13,7 @@
 #include "client/umx.h"
 #include "rpc/identity_file.h"
 #include "rpc/rpc.h"
+#include "rpc/trust.h"
 
 enum { UMX_CLIENT_JSON_MAX = 16 * 1024 * 1024, UMX_CLIENT_MESSAGE_MAX = 64 * 1024 * 1024 };
 
@@ -21,10 +22,22 @@ struct umx_session {
     struct umx_identity_file identity;
     bool has_identity;
     struct umx_rpc_channel *channel;
+    char *trust_path; /* beside the identity; NULL: somebody said whom to trust, or there is no identity */
+    uint8_t trust[UMX_TRUST_ID];
+    bool has_trust;
 };
 
 void umx_client_session_ref(struct umx_session *session);
 void umx_client_session_unref(struct umx_session *session);
+
+/* ---- learn.c: whom to trust, as the controller says it on calls, kept in IDENTITY.trust */
+
+/* What was kept for this identity, when it is whole and still fits: 0 also when there is nothing. */
+int umx_client_trust_load(const char *path, const struct umx_identity_file *identity, struct umx_trust *out,
+                          struct umx_error *err);
+/* Keeps what an event says: {"certificates": PEM}. A file that cannot be written loses nothing but a later call's
+ * telling. */
+int umx_client_trust_keep(const struct umx_session *session, const char *json, struct umx_error *err);
 
 /* ---- json.c */
 

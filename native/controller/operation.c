@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "controller/access.h"
+#include "controller/authority.h"
 
 static int send_event(struct umx_operation *operation, Umx__RunEvent__Kind kind, const char *type, const char *json,
                       struct umx_error *err)
@@ -134,6 +135,25 @@ static int send_end(struct umx_operation *operation, struct umx_error *err)
     return status;
 }
 
+/* A client that keeps another trust than the one of now hears of it before anything else. */
+static int tell_trust(struct umx_operation *operation, const Umx__Call *call, struct umx_error *err)
+{
+    const struct umx_authority *authority = operation->controller->authority;
+    const struct umx_trust *trust = call->has_trust && authority != NULL ? umx_authority_trust(authority) : NULL;
+    struct umx_text json = {0};
+
+    if (trust == NULL || (call->trust.len == UMX_TRUST_ID && memcmp(call->trust.data, trust->id, UMX_TRUST_ID) == 0))
+        return 0;
+    umx_text_adds(&json, "{\"certificates\":");
+    umx_reflect_json_string(&json, trust->pem);
+    umx_text_adds(&json, "}");
+    int status = json.failed
+                     ? umx_fail(err, UMX_ERR_MEMORY, "trust", NULL)
+                     : send_event(operation, UMX__RUN_EVENT__KIND__VERBOSE, "trust", umx_text_string(&json), err);
+    umx_text_free(&json);
+    return status;
+}
+
 static int run(struct umx_operation *operation, const Umx__Call *call, struct umx_error *err)
 {
     const struct umx_operation_row *row = find(call->operation);
@@ -150,6 +170,8 @@ static int run(struct umx_operation *operation, const Umx__Call *call, struct um
     if (row->mutates)
         umx_log(UMX_LOG_INFO, "operation", "%s by %s from %s", row->name, operation->caller->uri,
                 umx_rpc_call_peer(operation->call));
+    if ((status = tell_trust(operation, call, err)) != 0)
+        return status;
     operation->arguments = arguments;
     operation->until = row->deadline > 0 ? umx_clock_monotonic() + row->deadline * UMX_SECOND : 0;
     status = row->run(operation, err);

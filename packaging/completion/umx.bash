@@ -50,7 +50,7 @@ _umx_value() # OPTION - values of an option; fails when it takes none
     --identity | --snapshot | --certificate | --key | --ca | --out | --input) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     --controller | --pair | --set | --ticket | --comment | --not-before | --not-after | --max-failures | --forest | \
         --value | --file | --expires | --hash | --fingerprint | --name | --timeout | --after | --limit | --where | --description | \
-        --fqdn | --pattern | --uses) ;;
+        --fqdn | --pattern | --uses | --leave-behind) ;;
     *) return 1 ;;
     esac
 }
@@ -74,6 +74,8 @@ _umx_options() # COMMAND - its own options
     "plan export") echo --html --out ;;
     "plan undo") echo --to-phase --name ;;
     audit) echo --plan --after --limit ;;
+    "ca rotate begin") echo --root ;;
+    "ca rotate complete") echo --leave-behind ;;
     login) echo --forest --certificate --key --ca --fingerprint --out ;;
     esac
 }
@@ -89,7 +91,7 @@ _umx()
             skip=0
         elif [[ $word == -* ]]; then
             case $word in
-            --progress | --help | --version | --all | --diff | --break-glass | --html | --watch | --live | --replace) ;;
+            --progress | --help | --version | --all | --diff | --break-glass | --html | --watch | --live | --replace | --root) ;;
             *) skip=1 ;;
             esac
         else
@@ -103,6 +105,7 @@ _umx()
     local command=${plain[0]-}
     case $command in
     plan | snapshot | grants | token) command="$command ${plain[1]-}" ;;
+    ca) command="ca ${plain[1]-}${plain[2]:+ ${plain[2]}}" ;;
     audit) [[ ${plain[1]-} == verify ]] && command="audit verify" ;;
     agents) [[ ${plain[1]-} =~ ^(held|accept|reject|revoke|forget)$ ]] && command="agents ${plain[1]}" ;;
     query) [[ ${plain[1]-} =~ ^(list|run|save|delete)$ ]] && command="query ${plain[1]}" ;;
@@ -112,10 +115,12 @@ _umx()
         return
     fi
     case ${#plain[@]}:${plain[0]-} in
-    0:*) _umx_words status agents token query tables check phases snapshot plan audit grants login help ;;
+    0:*) _umx_words status agents token query tables check phases snapshot plan audit grants ca login help ;;
     1:plan) _umx_words template create list show submit approve deny withdraw start confirm watch suspend resume cancel undo export delete ;;
     1:snapshot) _umx_words save diff ;;
     1:grants) _umx_words show ;;
+    1:ca) _umx_words status rotate ;;
+    2:ca) [[ ${plain[1]} == rotate ]] && _umx_words begin complete rollback ;;
     1:audit) _umx_words verify ;;
     1:agents) _umx_words held accept reject revoke forget ;;
     1:token) _umx_words create list revoke ;;
@@ -123,7 +128,7 @@ _umx()
     2:query) [[ ${plain[1]} == run || ${plain[1]} == delete ]] && _umx_words $(_umx_queries) ;;
     1:tables) _umx_words $(_umx_column tables) ;;
     1:phases) _umx_words $(_umx_column phases) ;;
-    1:help) _umx_words status agents token query tables check phases snapshot plan audit grants login ;;
+    1:help) _umx_words status agents token query tables check phases snapshot plan audit grants ca login ;;
     2:plan) [[ ${plain[1]} == template || ${plain[1]} == create || ${plain[1]} == list ]] || _umx_words $(_umx_plans) ;;
     [23]:snapshot) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     esac
