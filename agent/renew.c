@@ -53,6 +53,21 @@ void umx_renewal_end(struct umx_renewal *renewal)
     *renewal = (struct umx_renewal){0};
 }
 
+void umx_renewal_trust(struct umx_renewal *renewal, const struct umx_trust *trust)
+{
+    renewal->trust = trust;
+}
+
+/* The root that the answer has to be of: the identity's, or, while an authority rotates, another one that is trusted.
+ */
+static const char *root_of(const struct umx_renewal *renewal, const struct umx_identity_file *issued)
+{
+    bool told = renewal->trust != NULL && umx_trust_has_root(renewal->trust, renewal->root) &&
+                umx_trust_has_root(renewal->trust, issued->root);
+
+    return told ? issued->root : renewal->root;
+}
+
 void umx_renewal_hurry(struct umx_renewal *renewal, int within)
 {
     int64_t at = umx_clock_now() + random_below(within * UMX_SECOND);
@@ -107,7 +122,7 @@ static int keep(const struct umx_renewal *renewal, const char *chain, const char
     int status = pem.failed ? umx_fail(err, UMX_ERR_MEMORY, "renewal", NULL)
                             : umx_identity_file_parse(pem.data, pem.length, "the renewed identity", &issued, err);
     if (status == 0)
-        status = umx_enroll_check(&issued, renewal->fqdn, renewal->root, err);
+        status = umx_enroll_check(&issued, renewal->fqdn, root_of(renewal, &issued), err);
     if (status == 0 && strcmp(issued.identity.uri, renewal->uri) != 0)
         status = umx_fail(err, UMX_ERR_ANSWER_INVALID, issued.identity.uri, "it is not the identity that was renewed");
     umx_crash_point(UMX_CRASH_RENEW_BEFORE, NULL);

@@ -13,21 +13,26 @@
 
 #include "base/error.h"
 #include "rpc/identity_file.h"
+#include "rpc/trust.h"
 #include "umx/v1/agent.pb-c.h"
 
 struct umx_renewal {
     char uri[UMX_IDENTITY_MAX];
     char fqdn[UMX_FQDN_MAX];
-    char *root;       /* PEM */
-    int64_t due_at;   /* wall clock */
-    int64_t retry_at; /* monotonic: not before */
-    int64_t asked_at; /* monotonic; 0: nothing is asked */
-    char *key;        /* PEM of what is asked for, a secret */
+    char *root;                    /* PEM */
+    const struct umx_trust *trust; /* what the agent was told; NULL: nothing, and only root counts */
+    int64_t due_at;                /* wall clock */
+    int64_t retry_at;              /* monotonic: not before */
+    int64_t asked_at;              /* monotonic; 0: nothing is asked */
+    char *key;                     /* PEM of what is asked for, a secret */
 };
 
 /* The identity that the next stream uses. A renewal that was under way is forgotten. */
 int umx_renewal_begin(struct umx_renewal *renewal, const struct umx_identity_file *identity, struct umx_error *err);
 void umx_renewal_end(struct umx_renewal *renewal);
+
+/* Roots that the controller told of count too, when the identity's own is among them. Set again after begin. */
+void umx_renewal_trust(struct umx_renewal *renewal, const struct umx_trust *trust);
 
 /* Renews at a random time within these seconds, at the latest. */
 void umx_renewal_hurry(struct umx_renewal *renewal, int within);

@@ -157,10 +157,13 @@ static void take_trust(struct life *life, const Umx__PeerTrust *told)
     }
     if (changed) {
         life->identity_stamp = 0; /* the next connection is opened with it */
+        umx_renewal_trust(&life->renewal, &life->trust.trust);
         umx_log(UMX_LOG_INFO, "agent", "the controller told whom to trust from now on");
     }
     if (!told->renew || changed)
         answer_trust(life);
+    else
+        umx_renewal_hurry(&life->renewal, told->within > 0 && told->within <= 86400 ? told->within : 0);
 }
 
 static void take_welcome(struct life *life, const Umx__Welcome *welcome)
@@ -340,6 +343,7 @@ static int open_channel(struct life *life, struct umx_error *err)
         umx_identity_file_free(&identity);
         return status;
     }
+    umx_renewal_trust(&life->renewal, life->trust.known ? &life->trust.trust : NULL);
     umx_rpc_channel_close(life->channel);
     life->channel = NULL;
     life->identity_stamp = stamp;
