@@ -731,6 +731,8 @@ int main(int argc, char **argv)
     program = "/proc/self/exe";
     if (argc == 6 && strcmp(argv[1], "kill") == 0)
         return run_verb(argv + 2);
+    if (getenv("UMX_ROTATION_AGENTS") != NULL) /* tests/bench/rotation */
+        cmocka_set_test_filter("test_streams_*");
     umx_rpc_begin();
     int failed = cmocka_run_group_tests(tests, begin, tear_down);
     umx_rpc_end();
