@@ -10,15 +10,47 @@
 #include "base/log.h"
 #include "controller/authority.h"
 #include "controller/fleet_internal.h"
+#include "store/state.h"
 
 enum { ASK_TIMEOUT = 30 }; /* seconds */
 
+static size_t hash_of(const char *uri)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+
+    for (; *uri != '\0'; uri++)
+        hash = (hash ^ (unsigned char)*uri) * UINT64_C(1099511628211);
+    return (size_t)(hash ^ hash >> 32);
+}
+
 struct fleet_agent *fleet_agent_by_uri(struct umx_fleet *fleet, const char *uri)
 {
-    for (struct fleet_agent *agent = fleet->agents; agent != NULL; agent = agent->next)
-        if (strcmp(agent->uri, uri) == 0)
-            return agent;
-    return NULL;
+    struct fleet_agent *agent = fleet->slot_count > 0 ? fleet->slots[hash_of(uri) & (fleet->slot_count - 1)] : NULL;
+
+    while (agent != NULL && strcmp(agent->uri, uri) != 0)
+        agent = agent->next_of_slot;
+    return agent;
+}
+
+/* Room for one more: as many slots as agents. */
+static bool grow(struct umx_fleet *fleet)
+{
+    size_t count = fleet->slot_count > 0 ? 2 * fleet->slot_count : 64;
+
+    if (fleet->agent_count < fleet->slot_count)
+        return true;
+    struct fleet_agent **slots = calloc(count, sizeof(struct fleet_agent *));
+    if (slots == NULL)
+        return false;
+    for (struct fleet_agent *agent = fleet->agents; agent != NULL; agent = agent->next) {
+        struct fleet_agent **slot = &slots[hash_of(agent->uri) & (count - 1)];
+        agent->next_of_slot = *slot;
+        *slot = agent;
+    }
+    free(fleet->slots);
+    fleet->slots = slots;
+    fleet->slot_count = count;
+    return true;
 }
 
 /* The configured forest whose DNS name is the longest end of the server's. */
@@ -40,7 +72,7 @@ static void find_forest(const struct umx_config *config, struct fleet_agent *age
 
 struct fleet_agent *fleet_agent_add(struct umx_fleet *fleet, const char *uri, const char *server)
 {
-    struct fleet_agent *agent = calloc(1, sizeof *agent);
+    struct fleet_agent *agent = grow(fleet) ? calloc(1, sizeof *agent) : NULL;
 
     if (agent == NULL)
         return NULL;
@@ -52,6 +84,10 @@ struct fleet_agent *fleet_agent_add(struct umx_fleet *fleet, const char *uri, co
         umx_authority_agent_forest(fleet->controller->authority, uri, agent->forest);
     agent->next = fleet->agents;
     fleet->agents = agent;
+    fleet->agent_count++;
+    struct fleet_agent **slot = &fleet->slots[hash_of(uri) & (fleet->slot_count - 1)];
+    agent->next_of_slot = *slot;
+    *slot = agent;
     return agent;
 }
 
@@ -113,16 +149,44 @@ int fleet_send_welcome(struct fleet_session *session)
     return fleet_send(session, &message);
 }
 
-int fleet_enqueue(struct umx_fleet *fleet, struct fleet_job *job)
+/* The newer report in the older one's place; what had asked for the older one is answered by it too. */
+static void supersede(struct fleet_session *session, struct fleet_job *old, struct fleet_job *job)
 {
+    struct umx_world *rows = old->rows;
+
+    if (old->query != 0)
+        fleet_collection_resent(session, old->table, old->query);
+    session->fleet->job_bytes += job->bytes - old->bytes;
+    old->generation = job->generation;
+    memcpy(old->digest, job->digest, sizeof old->digest);
+    old->rows = job->rows;
+    old->bytes = job->bytes;
+    old->query = job->query;
+    umx_world_free(rows);
+    free(job);
+}
+
+int fleet_enqueue(struct fleet_session *session, struct fleet_job *job, bool *crowded)
+{
+    struct umx_fleet *fleet = session->fleet;
+    struct fleet_table *table = session->agent != NULL ? fleet_agent_table(session->agent, job->table) : NULL;
+
     job->bytes = umx_arena_used(umx_world_arena(job->rows));
-    if (fleet->job_count >= FLEET_QUEUE_MAX || job->bytes > FLEET_QUEUE_BYTES - fleet->job_bytes || fleet->stopping)
+    if (table == NULL || job->bytes > FLEET_QUEUE_BYTES - fleet->job_bytes || fleet->stopping)
         return UMX_E_LIMIT;
-    *fleet->jobs_end = job;
-    fleet->jobs_end = &job->next;
-    fleet->job_count++;
-    fleet->job_bytes += job->bytes;
-    pthread_cond_broadcast(&fleet->changed);
+    if (table->waiting != NULL) {
+        supersede(session, table->waiting, job);
+        session->agent->superseded++;
+    } else {
+        *fleet->jobs_end = job;
+        fleet->jobs_end = &job->next;
+        fleet->job_count++;
+        fleet->job_bytes += job->bytes;
+        table->waiting = job;
+        if (fleet->job_count == 1) /* else the writer has not looked yet, or will when it is done */
+            pthread_cond_broadcast(&fleet->changed);
+    }
+    *crowded = fleet->job_count > FLEET_QUEUE_SOFT || fleet->job_bytes > FLEET_QUEUE_SOFT_BYTES;
     return 0;
 }
 
@@ -146,6 +210,37 @@ static int add_issued(void *user, const struct umx_issued_agent *issued)
     return 0;
 }
 
+static void take_digest(void *user, const char *uri, const char *name, const uint8_t *digest, size_t length)
+{
+    struct umx_fleet *fleet = user;
+    struct fleet_agent *agent = fleet_agent_by_uri(fleet, uri);
+    const struct umx_table *of = umx_reflect_table(name);
+    struct fleet_table *table = agent != NULL && of != NULL ? fleet_agent_table(agent, of) : NULL;
+
+    if (table == NULL || length != FLEET_DIGEST)
+        return;
+    table->known = true;
+    memcpy(table->digest, digest, FLEET_DIGEST);
+}
+
+/* Who is known, and what of each is stored: an agent that comes back after a restart sends what has changed. */
+static int recall(struct umx_fleet *fleet, struct umx_error *err)
+{
+    int status = umx_authority_issued_agents(fleet->controller->authority, add_issued, fleet, err);
+
+    return status == 0 ? umx_state_each_digest(fleet->controller->state, take_digest, fleet, err) : status;
+}
+
+static void free_agents(struct umx_fleet *fleet)
+{
+    while (fleet->agents != NULL) {
+        struct fleet_agent *next = fleet->agents->next;
+        free(fleet->agents);
+        fleet->agents = next;
+    }
+    free(fleet->slots);
+}
+
 int umx_fleet_open(struct umx_controller *controller, struct umx_fleet **out, struct umx_error *err)
 {
     struct umx_fleet *fleet = calloc(1, sizeof *fleet);
@@ -161,13 +256,18 @@ int umx_fleet_open(struct umx_controller *controller, struct umx_fleet **out, st
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&fleet->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    if (pthread_create(&fleet->writer, NULL, fleet_writer_main, fleet) != 0) {
-        pthread_mutex_destroy(&fleet->mutex);
-        free(fleet);
-        return umx_fail(err, UMX_ERR_MEMORY, "fleet", "no thread can be started");
+    int status = recall(fleet, err);
+    if (status == 0 && pthread_create(&fleet->writer, NULL, fleet_writer_main, fleet) != 0)
+        status = umx_fail(err, UMX_ERR_MEMORY, "fleet", "no thread can be started");
+    if (status == 0) {
+        *out = fleet;
+        return 0;
     }
-    *out = fleet;
-    return 0;
+    free_agents(fleet);
+    pthread_cond_destroy(&fleet->changed);
+    pthread_mutex_destroy(&fleet->mutex);
+    free(fleet);
+    return status;
 }
 
 void umx_fleet_close(struct umx_fleet *fleet)
@@ -179,11 +279,7 @@ void umx_fleet_close(struct umx_fleet *fleet)
     pthread_cond_broadcast(&fleet->changed);
     pthread_mutex_unlock(&fleet->mutex);
     pthread_join(fleet->writer, NULL);
-    while (fleet->agents != NULL) {
-        struct fleet_agent *next = fleet->agents->next;
-        free(fleet->agents);
-        fleet->agents = next;
-    }
+    free_agents(fleet);
     umx_arena_free(fleet->proof_arena);
     pthread_cond_destroy(&fleet->changed);
     pthread_mutex_destroy(&fleet->mutex);
@@ -217,6 +313,11 @@ static int add_agent(struct umx_fleet *fleet, struct fleet_agent *agent, struct 
     record.has_recorded = agent->ever;
     record.recorded = agent->recorded;
     record.reason = agent->session == NULL ? agent->reason : NULL;
+    record.has_superseded = record.has_held = agent->ever;
+    record.superseded = agent->superseded;
+    record.held = agent->held;
+    record.has_held_at = agent->held_at != 0;
+    record.held_at = agent->held_at;
     record.key = agent->key[0] != '\0' ? agent->key : NULL;
     record.has_collected_at = 1;
     record.collected_at = umx_clock_now();

@@ -107,7 +107,8 @@ void umx_fleet_renewed(struct umx_fleet *fleet, const struct umx_identity *of, c
  * do about it. Waits for nobody. */
 void umx_fleet_trust_changed(struct umx_fleet *fleet);
 
-/* The journal has grown: its newest head goes to every agent, at most once a second. Waits for nothing. */
+/* The journal has grown: its newest head goes to every agent, at most once a second, and less often the more agents
+ * there are. Waits for nothing. */
 void umx_fleet_journal_grown(struct umx_fleet *fleet);
 
 /* The journal's head as an agent knew it when it attached to this controller. */

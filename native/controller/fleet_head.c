@@ -11,6 +11,7 @@
 #include "controller/fleet_internal.h"
 
 enum { INTERVAL = 1 /* second */ };
+#define EACH UMX_MILLISECOND /* and this for each agent: telling ten thousand takes most of a second */
 
 void fleet_head_fill(struct umx_fleet *fleet, Umx__JournalHead *head, struct umx_journal_head *space)
 {
@@ -76,7 +77,8 @@ void umx_fleet_journal_grown(struct umx_fleet *fleet)
         return;
     pthread_mutex_lock(&fleet->mutex);
     if (fleet->head_due == 0) {
-        int64_t now = umx_clock_monotonic(), next = fleet->head_told + INTERVAL * UMX_SECOND;
+        int64_t now = umx_clock_monotonic(),
+                next = fleet->head_told + INTERVAL * UMX_SECOND + (int64_t)fleet->agent_count * EACH;
         fleet->head_due = fleet->head_told == 0 || next < now ? now : next;
         pthread_cond_broadcast(&fleet->changed);
     }

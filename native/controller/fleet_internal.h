@@ -11,9 +11,14 @@
 
 enum {
     FLEET_PROTOCOL = 1,
-    FLEET_QUEUE_MAX = 4096,                /* reports that wait to be stored; above it the sender's stream ends */
+    FLEET_QUEUE_SOFT = 2048, /* reports that wait to be stored: above it senders are read more slowly */
+    FLEET_QUEUE_SOFT_BYTES = 64 * 1024 * 1024,
     FLEET_REPORT_CAP = 16 * 1024 * 1024,   /* bytes of one table of one agent */
-    FLEET_QUEUE_BYTES = 512 * 1024 * 1024, /* of all reports that wait: few agents must not fill the memory */
+    FLEET_QUEUE_BYTES = 512 * 1024 * 1024, /* of all reports that wait; above it the sender's stream ends */
+    FLEET_BURST = 256, /* messages an agent may send at once, and then each second; no agent has that much to say */
+    FLEET_RATE = 10,
+    FLEET_BURST_BYTES = 64 * 1024 * 1024,
+    FLEET_RATE_BYTES = 1024 * 1024,
     FLEET_DIGEST = 32,
     FLEET_TABLES = 16, /* tables an agent may report */
 };
@@ -24,14 +29,17 @@ struct fleet_table {
     int64_t generation;
     uint8_t digest[FLEET_DIGEST];
     bool known;
-    int64_t confirmed_at; /* rows came, or a digest that is known; 0: not since this controller began */
-    bool failed;          /* the last collection failed: the rows are older */
+    int64_t confirmed_at;      /* rows came, or a digest that is known; 0: not since this controller began */
+    bool failed;               /* the last collection failed: the rows are older */
+    struct fleet_job *waiting; /* its report that waits to be stored: a newer one takes its place */
+    bool storing;              /* one of its reports is being stored: the digest is still the one before */
 };
 
 struct fleet_session;
 
 struct fleet_agent {
     struct fleet_agent *next;
+    struct fleet_agent *next_of_slot;
     char uri[UMX_IDENTITY_MAX];
     char server[UMX_FQDN_MAX];
     char forest[UMX_FQDN_MAX];
@@ -51,6 +59,9 @@ struct fleet_agent {
     bool disagrees; /* the witness is not what the journal had: it is told of no other entry, and keeps what it knows */
     struct fleet_table tables[FLEET_TABLES];
     size_t table_count;
+    int64_t superseded; /* reports that a newer one replaced */
+    int64_t held;       /* pauses for saying too much */
+    int64_t held_at;
 };
 
 /* One stream. Owned by the transport between opened and closed. */
@@ -66,6 +77,9 @@ struct fleet_session {
     const struct umx_table *table;
     int64_t generation;
     int32_t chunks_seen;
+    int64_t budget_at; /* monotonic; only its own thread: what it may still send */
+    int64_t budget;
+    int64_t budget_bytes;
 };
 
 /* One complete report on its way to the store. */
@@ -118,6 +132,9 @@ struct umx_fleet {
     pthread_mutex_t mutex; /* guards everything below */
     pthread_cond_t changed;
     struct fleet_agent *agents;
+    struct fleet_agent **slots; /* by the hash of the URI */
+    size_t slot_count;          /* a power of two */
+    size_t agent_count;
     struct fleet_wait *waits;
     struct fleet_collection *collections;
     int64_t last_query;
@@ -143,7 +160,8 @@ struct fleet_agent *fleet_agent_add(struct umx_fleet *fleet, const char *uri, co
 struct fleet_table *fleet_agent_table(struct fleet_agent *agent, const struct umx_table *table); /* NULL: too many */
 int fleet_send(struct fleet_session *session, const Umx__ToAgent *message);
 int fleet_send_welcome(struct fleet_session *session);
-int fleet_enqueue(struct umx_fleet *fleet, struct fleet_job *job);
+/* Takes the job, or the place of an older one of the same table, whose rows are dropped. *crowded: much waits. */
+int fleet_enqueue(struct fleet_session *session, struct fleet_job *job, bool *crowded);
 /* Counts only for batches that were sent on the same stream: an agent does not answer for another one. */
 void fleet_action_result(struct fleet_session *session, const Umx__ActionResult *result);
 

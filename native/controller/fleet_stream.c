@@ -7,6 +7,8 @@
 #include "controller/enrolment.h"
 #include "controller/fleet_internal.h"
 
+#define CROWDED (200 * UMX_MILLISECOND)
+
 static int opened(void *user, struct umx_rpc_stream *stream, const struct umx_identity *peer, const char *address,
                   void **state, struct umx_error *err)
 {
@@ -26,6 +28,9 @@ static int opened(void *user, struct umx_rpc_stream *stream, const struct umx_id
     session->stream = stream;
     session->identity = *peer;
     umx_text_copy(session->peer, sizeof session->peer, address);
+    session->budget_at = umx_clock_monotonic();
+    session->budget = FLEET_BURST * UMX_SECOND;
+    session->budget_bytes = FLEET_BURST_BYTES;
     *state = session;
     return 0;
 }
@@ -145,6 +150,36 @@ static void drop_rows(struct fleet_session *session)
     session->table = NULL;
 }
 
+/* The controller holds this; with the mutex held. */
+static void confirm(struct fleet_session *session, const struct umx_table *table, int64_t generation, int64_t query)
+{
+    struct fleet_table *known = fleet_agent_table(session->agent, table);
+    Umx__Accepted accepted = UMX__ACCEPTED__INIT;
+    Umx__ToAgent message = UMX__TO_AGENT__INIT;
+    char name[64];
+
+    known->generation = generation;
+    known->failed = false;
+    known->confirmed_at = session->agent->last_report_at = umx_clock_now();
+    umx_text_copy(name, sizeof name, table->name);
+    accepted.table = name;
+    accepted.has_generation = accepted.has_resend = 1;
+    accepted.generation = generation;
+    message.message_case = UMX__TO_AGENT__MESSAGE_ACCEPTED;
+    message.accepted = &accepted;
+    fleet_collection_answered(session, table, query, false);
+    fleet_send(session, &message);
+}
+
+/* Rows that are what is stored are not written again; with the mutex held. */
+static bool is_stored(struct fleet_session *session, const struct fleet_job *job)
+{
+    struct fleet_table *known = session->agent != NULL ? fleet_agent_table(session->agent, job->table) : NULL;
+
+    return known != NULL && known->known && known->waiting == NULL && !known->storing &&
+           memcmp(known->digest, job->digest, FLEET_DIGEST) == 0;
+}
+
 static int complete_report(struct fleet_session *session, const Umx__Report *report, struct umx_error *err)
 {
     struct fleet_job *job = calloc(1, sizeof *job);
@@ -161,10 +196,20 @@ static int complete_report(struct fleet_session *session, const Umx__Report *rep
     session->rows = NULL;
     session->table = NULL;
     pthread_mutex_lock(&session->fleet->mutex);
-    int queued = fleet_enqueue(session->fleet, job);
+    bool crowded = false, stored = is_stored(session, job);
+    int queued = stored ? 0 : fleet_enqueue(session, job, &crowded);
+    if (stored)
+        confirm(session, job->table, job->generation, job->query);
     pthread_mutex_unlock(&session->fleet->mutex);
-    if (queued == 0)
+    if (crowded)
+        umx_rpc_stream_pause(session->stream, CROWDED);
+    if (queued == 0 && !stored)
         return 0;
+    if (stored) {
+        umx_world_free(job->rows);
+        free(job);
+        return 0;
+    }
     umx_world_free(job->rows);
     free(job);
     return umx_fail(err, UMX_ERR_BUSY, session->identity.uri, "too many reports wait to be stored");
@@ -184,17 +229,14 @@ static void take_unchanged(struct fleet_session *session, const struct umx_table
     message.accepted = &accepted;
     pthread_mutex_lock(&session->fleet->mutex);
     struct fleet_table *known = session->agent != NULL ? fleet_agent_table(session->agent, table) : NULL;
-    accepted.resend = known == NULL || !known->known || memcmp(known->digest, report->digest.data, FLEET_DIGEST) != 0;
+    accepted.resend = known == NULL || !known->known || known->waiting != NULL || known->storing ||
+                      memcmp(known->digest, report->digest.data, FLEET_DIGEST) != 0;
     if (!accepted.resend) {
-        known->generation = report->generation;
-        known->failed = false;
-        known->confirmed_at = umx_clock_now();
-        session->agent->last_report_at = umx_clock_now();
-        fleet_collection_answered(session, table, report->query, false);
+        confirm(session, table, report->generation, report->query);
     } else {
         fleet_collection_resent(session, table, report->query);
+        fleet_send(session, &message);
     }
-    fleet_send(session, &message);
     pthread_mutex_unlock(&session->fleet->mutex);
 }
 
@@ -292,6 +334,43 @@ static int take_message(struct fleet_session *session, const Umx__ToController *
     }
 }
 
+/* What an agent may say is far more than it has to say; one that says more is read again when its budget is good for
+ * a second. Others wait for none of it. */
+static void spend(struct fleet_session *session, size_t length)
+{
+    int64_t now = umx_clock_monotonic(), passed = now - session->budget_at;
+    bool first = false;
+    char at[UMX_CLOCK_TEXT];
+
+    if (passed > UMX_MINUTE)
+        passed = UMX_MINUTE;
+    if (passed > UMX_SECOND / 10) {
+        session->budget += FLEET_RATE * passed; /* in messages times a second */
+        session->budget_bytes += FLEET_RATE_BYTES * passed / UMX_SECOND;
+        if (session->budget > FLEET_BURST * UMX_SECOND)
+            session->budget = FLEET_BURST * UMX_SECOND;
+        if (session->budget_bytes > FLEET_BURST_BYTES)
+            session->budget_bytes = FLEET_BURST_BYTES;
+        session->budget_at = now;
+    }
+    session->budget -= UMX_SECOND;
+    session->budget_bytes -= (int64_t)length;
+    if (session->budget >= 0 && session->budget_bytes >= 0)
+        return;
+    umx_rpc_stream_pause(session->stream, UMX_SECOND);
+    pthread_mutex_lock(&session->fleet->mutex);
+    if (session->agent != NULL) {
+        int64_t wall = umx_clock_now();
+        first = wall - session->agent->held_at > UMX_MINUTE;
+        session->agent->held++;
+        session->agent->held_at = wall;
+    }
+    pthread_mutex_unlock(&session->fleet->mutex);
+    if (first)
+        umx_log(UMX_LOG_WARNING, "fleet", "%s says too much (%s): its stream is read slowly", session->identity.fqdn,
+                umx_clock_format(umx_clock_now(), at));
+}
+
 static void message(void *state, const uint8_t *bytes, size_t length)
 {
     struct fleet_session *session = state;
@@ -306,6 +385,8 @@ static void message(void *state, const uint8_t *bytes, size_t length)
         status = take_message(session, (const Umx__ToController *)unpacked, &err);
     if (status != 0)
         refuse(session, &err);
+    else
+        spend(session, length);
     umx_arena_free(arena);
 }
 

@@ -8,7 +8,7 @@
 #include "controller/fleet_internal.h"
 #include "store/state.h"
 
-enum { GROUP_MAX = 256 };
+enum { GROUP_MAX = 512 };
 
 static struct fleet_job *take_group(struct umx_fleet *fleet)
 {
@@ -23,15 +23,21 @@ static struct fleet_job *take_group(struct umx_fleet *fleet)
         end = &job->next;
         fleet->job_count--;
         fleet->job_bytes -= job->bytes;
+        struct fleet_agent *agent = fleet_agent_by_uri(fleet, job->uri);
+        struct fleet_table *table = agent != NULL ? fleet_agent_table(agent, job->table) : NULL;
+        if (table != NULL && table->waiting == job) {
+            table->waiting = NULL;
+            table->storing = true;
+        }
     }
     if (fleet->jobs == NULL)
         fleet->jobs_end = &fleet->jobs;
     return group;
 }
 
-/* Who said it, when and for which forest: the agent chooses none of them. Only where its name is within no configured
- * forest do the rows say theirs. */
-static void stamp(const struct fleet_job *job, ProtobufCMessage *record, char *source, char *forest)
+/* Who said it, of which server, when and for which forest: the agent chooses none of them. Only where its name is
+ * within no configured forest do the rows say theirs. */
+static void stamp(char *server, ProtobufCMessage *record, char *source, char *forest)
 {
     const ProtobufCFieldDescriptor *field =
         protobuf_c_message_descriptor_get_field_by_name(record->descriptor, "source");
@@ -39,9 +45,12 @@ static void stamp(const struct fleet_job *job, ProtobufCMessage *record, char *s
     protobuf_c_boolean yes = 1;
     char *present = NULL;
 
-    (void)job;
     if (field != NULL)
         memcpy((char *)record + field->offset, &source, sizeof source);
+    /* As the certificate spells it: the next report finds these rows by it. */
+    field = protobuf_c_message_descriptor_get_field_by_name(record->descriptor, "server");
+    if (field != NULL)
+        memcpy((char *)record + field->offset, &server, sizeof server);
     field = protobuf_c_message_descriptor_get_field_by_name(record->descriptor, "collected_at");
     if (field != NULL) {
         memcpy((char *)record + field->offset, &now, sizeof now);
@@ -59,12 +68,27 @@ static int store_job(struct umx_fleet *fleet, const struct fleet_job *job, char 
 {
     size_t count;
     ProtobufCMessage **rows = umx_world_table(umx_world_records(job->rows), job->table, &count);
-    char source[UMX_IDENTITY_MAX];
+    char source[UMX_IDENTITY_MAX], server[UMX_FQDN_MAX];
 
     umx_text_copy(source, sizeof source, job->uri);
+    umx_text_copy(server, sizeof server, job->server);
     for (size_t i = 0; i < count; i++)
-        stamp(job, rows[i], source, forest);
-    return umx_state_replace(fleet->controller->state, job->table, "server", job->server, rows, count, err);
+        stamp(server, rows[i], source, forest);
+    int status = umx_state_replace(fleet->controller->state, job->table, "server", job->server, rows, count, err);
+    if (status == 0)
+        status = umx_state_put_digest(fleet->controller->state, job->uri, job->table->name, job->digest,
+                                      sizeof job->digest, err);
+    return status;
+}
+
+/* Whatever became of it, it is not being stored any more. */
+static void stored(struct umx_fleet *fleet, const struct fleet_job *job)
+{
+    struct fleet_agent *agent = fleet_agent_by_uri(fleet, job->uri);
+    struct fleet_table *table = agent != NULL ? fleet_agent_table(agent, job->table) : NULL;
+
+    if (table != NULL)
+        table->storing = false;
 }
 
 static void accept_job(struct umx_fleet *fleet, const struct fleet_job *job)
@@ -127,6 +151,7 @@ static void store_group(struct umx_fleet *fleet, struct fleet_job *group)
     pthread_mutex_lock(&fleet->mutex);
     while (group != NULL) {
         struct fleet_job *next = group->next;
+        stored(fleet, group);
         if (status == 0)
             accept_job(fleet, group);
         umx_world_free(group->rows);

@@ -112,10 +112,14 @@ int64_t umx_rpc_server_refused(const struct umx_rpc_server *server);
  * does not look at umx_rpc_cancelled is waited for. NULL allowed. Not from a handler. */
 void umx_rpc_server_stop(struct umx_rpc_server *server, int64_t grace);
 
-/* Queues a message; UMX_E_LIMIT when the peer does not take them (the stream is then closed), UMX_E_CANCELLED when it
- * is gone, UMX_E_ARGUMENT when it is larger than max_message. Bytes are copied. Any thread, until `closed` returns: a
- * handler shares a lock between its senders and its `closed`. Neither this nor umx_rpc_stream_close calls `closed`. */
+/* Queues a message, which the server's own threads encrypt and write; UMX_E_LIMIT when the peer does not take them (the
+ * stream is then closed), UMX_E_CANCELLED when it is gone, UMX_E_ARGUMENT when it is larger than max_message. Bytes are
+ * copied. Any thread, until `closed` returns: a handler shares a lock between its senders and its `closed`. Neither
+ * this nor umx_rpc_stream_close calls `closed`. */
 int umx_rpc_stream_send(struct umx_rpc_stream *stream, const void *bytes, size_t length);
+/* Only within the handler's message: the peer's next message is not read before this much time (microseconds, at least
+ * a twentieth of a second) has passed. What it sends meanwhile waits with it, behind the stream's window of 64 KiB. */
+void umx_rpc_stream_pause(struct umx_rpc_stream *stream, int64_t duration);
 /* Ends the stream with a status for the peer (NULL: a good end), after what is queued. The first end stands. */
 void umx_rpc_stream_close(struct umx_rpc_stream *stream, const struct umx_error *why);
 

@@ -61,6 +61,36 @@ void umx_rpc_served_push(struct umx_rpc_served *served)
         send_status(served);
 }
 
+static void on_kick(void *owner, bool ok)
+{
+    struct umx_rpc_served *served = owner;
+
+    (void)ok;
+    pthread_mutex_lock(&served->mutex);
+    served->kicked = false;
+    umx_rpc_served_push(served);
+    drop(served);
+}
+
+void umx_rpc_served_kick(struct umx_rpc_served *served)
+{
+    if (served->kicked || served->box.sending || served->over)
+        return; /* whoever sends now goes on with what is queued */
+    /* No operation: the event comes at once, to a thread of the queue. */
+    served->kicked = grpc_call_start_batch(served->call, NULL, 0, &served->on_kick, NULL) == GRPC_CALL_OK;
+    if (served->kicked)
+        served->pending++;
+    else
+        umx_rpc_served_push(served);
+}
+
+void umx_rpc_served_pause(struct umx_rpc_served *served, int64_t duration)
+{
+    umx_rpc_served_hold(served);
+    served->resume_at = umx_clock_monotonic() + duration;
+    umx_rpc_server_pause(served->server, served);
+}
+
 static void on_close(void *owner, bool ok)
 {
     struct umx_rpc_served *served = owner;
@@ -158,6 +188,7 @@ int umx_rpc_served_open(struct umx_rpc_served *served, const struct umx_rpc_serv
     served->on_received = (struct umx_rpc_event){.run = on_received, .owner = served};
     served->on_sent = (struct umx_rpc_event){.run = on_sent, .owner = served};
     served->on_status = (struct umx_rpc_event){.run = on_status, .owner = served};
+    served->on_kick = (struct umx_rpc_event){.run = on_kick, .owner = served};
     pthread_mutex_init(&served->mutex, NULL);
     /* Its events come on the queue whose thread runs this, so nothing of them is seen before we return. */
     if (!start(served, &close, &served->on_close)) {

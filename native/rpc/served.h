@@ -49,6 +49,8 @@ struct umx_rpc_served {
 
     struct umx_rpc_served *next; /* the server's list, under its mutex */
     struct umx_rpc_served *previous;
+    struct umx_rpc_served *next_paused; /* the server's other list, under its mutex */
+    int64_t resume_at;                  /* monotonic */
 
     pthread_mutex_t mutex; /* guards everything below */
     int pending;
@@ -56,6 +58,7 @@ struct umx_rpc_served {
     bool finishing;      /* the end is decided: no more messages are taken */
     bool status_sent;    /* its batch was started */
     bool waiting;        /* a call whose request has not come */
+    bool kicked;         /* a poller will push what is queued */
     int64_t finished_at; /* monotonic, when finishing was set */
     struct umx_error why;
     struct umx_rpc_outbox box;
@@ -66,6 +69,7 @@ struct umx_rpc_served {
     struct umx_rpc_event on_received;
     struct umx_rpc_event on_sent;
     struct umx_rpc_event on_status;
+    struct umx_rpc_event on_kick;
 };
 
 /* Fills the common part, and starts RECV_CLOSE and SEND_INITIAL_METADATA. Not 0: gRPC refuses, nothing is outstanding,
@@ -81,6 +85,11 @@ void umx_rpc_served_finish(struct umx_rpc_served *served, const struct umx_error
 void umx_rpc_served_abort(struct umx_rpc_served *served, const struct umx_error *why);
 /* Starts sending what is queued; the mutex is held. */
 void umx_rpc_served_push(struct umx_rpc_served *served);
+/* As push, by one of the pollers: encrypting and writing takes tens of microseconds, and a caller that has a message
+ * for ten thousand streams, perhaps with a lock held, does not do that itself. The mutex is held. */
+void umx_rpc_served_kick(struct umx_rpc_served *served);
+/* The next message is waited for at that time; instead of umx_rpc_served_receive. */
+void umx_rpc_served_pause(struct umx_rpc_served *served, int64_t duration);
 /* One more and one less reason to stay. */
 void umx_rpc_served_hold(struct umx_rpc_served *served);
 void umx_rpc_served_release(struct umx_rpc_served *served);

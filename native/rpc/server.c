@@ -18,6 +18,8 @@ enum {
 /* A call that runs may be the one that retired its own caller's issuer, and has an answer to give. */
 #define RETIRED_CALLS (30 * UMX_SECOND)
 
+#define RESUME (50 * UMX_MILLISECOND)
+
 /* ---- pollers */
 
 /* Ends what came with a certificate of an issuer that is no longer taken; the mutex is held. */
@@ -55,14 +57,52 @@ static void tick(struct umx_rpc_server *server)
     pthread_mutex_unlock(&server->mutex);
 }
 
+void umx_rpc_server_pause(struct umx_rpc_server *server, struct umx_rpc_served *served)
+{
+    pthread_mutex_lock(&server->mutex);
+    served->next_paused = server->paused;
+    server->paused = served;
+    atomic_store(&server->some_paused, true);
+    pthread_mutex_unlock(&server->mutex);
+}
+
+/* Those whose pause is over are read again; all of them when the server ends. */
+static void resume(struct umx_rpc_server *server)
+{
+    struct umx_rpc_served *due = NULL;
+    int64_t now = umx_clock_monotonic();
+
+    pthread_mutex_lock(&server->mutex);
+    for (struct umx_rpc_served **link = &server->paused; *link != NULL;) {
+        struct umx_rpc_served *served = *link;
+        if (served->resume_at > now && !server->stopping) {
+            link = &served->next_paused;
+            continue;
+        }
+        *link = served->next_paused;
+        served->next_paused = due;
+        due = served;
+    }
+    atomic_store(&server->some_paused, server->paused != NULL);
+    pthread_mutex_unlock(&server->mutex);
+    while (due != NULL) {
+        struct umx_rpc_served *next = due->next_paused;
+        umx_rpc_served_receive(due);
+        umx_rpc_served_release(due);
+        due = next;
+    }
+}
+
 static void *poll(void *user)
 {
     struct umx_rpc_poller *poller = user;
     int64_t next_tick = umx_clock_monotonic() + UMX_SECOND;
+    int64_t next_resume = 0;
 
     for (;;) {
+        int64_t wait = atomic_load(&poller->server->some_paused) ? RESUME : UMX_SECOND;
         gpr_timespec until = poller->ticks
-                                 ? gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_seconds(1, GPR_TIMESPAN))
+                                 ? gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_micros(wait, GPR_TIMESPAN))
                                  : gpr_inf_future(GPR_CLOCK_MONOTONIC);
         grpc_event got = grpc_completion_queue_next(poller->queue, until, NULL);
         if (got.type == GRPC_QUEUE_SHUTDOWN)
@@ -70,6 +110,10 @@ static void *poll(void *user)
         if (got.type == GRPC_OP_COMPLETE) {
             struct umx_rpc_event *event = got.tag;
             event->run(event->owner, got.success != 0);
+        }
+        if (poller->ticks && atomic_load(&poller->server->some_paused) && umx_clock_monotonic() >= next_resume) {
+            resume(poller->server);
+            next_resume = umx_clock_monotonic() + RESUME;
         }
         if (poller->ticks && umx_clock_monotonic() >= next_tick) {
             tick(poller->server);

@@ -6,6 +6,7 @@
 
 #include <grpc/grpc.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "rpc/pool.h"
 #include "rpc/rpc.h"
@@ -51,9 +52,11 @@ struct umx_rpc_server {
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t changed;
     struct umx_rpc_served *served;
-    size_t count;     /* of served */
-    size_t calls;     /* of them that are calls */
-    size_t anonymous; /* calls of peers without certificate */
+    struct umx_rpc_served *paused;
+    atomic_bool some_paused; /* read without the mutex */
+    size_t count;            /* of served */
+    size_t calls;            /* of them that are calls */
+    size_t anonymous;        /* calls of peers without certificate */
     size_t max_calls;
     int64_t retire_at; /* monotonic: calls of issuers that are no longer taken end; 0: nothing to do */
     bool stopping;
@@ -64,6 +67,8 @@ struct umx_rpc_server {
 void umx_rpc_server_remember(struct umx_rpc_server *server, struct umx_rpc_served *served);
 void umx_rpc_server_forget(struct umx_rpc_server *server, struct umx_rpc_served *served);
 void umx_rpc_server_gone(struct umx_rpc_server *server);
+/* Remembers it until its resume_at; it must be held. */
+void umx_rpc_server_pause(struct umx_rpc_server *server, struct umx_rpc_served *served);
 
 /* accept.c: posts the slots of a queue; an RPC that comes is handed to a kind. */
 int umx_rpc_accept(struct umx_rpc_server *server, grpc_completion_queue *queue);

@@ -11,6 +11,7 @@ struct umx_rpc_stream {
     struct umx_rpc_stream_handler handler;
     void *state;
     bool opened;
+    int64_t pause; /* wanted by the handler of the message that is being served; 0: none */
 };
 
 static struct umx_rpc_stream *stream_of(struct umx_rpc_served *served)
@@ -22,8 +23,12 @@ static bool received(struct umx_rpc_served *served, uint8_t *bytes, size_t lengt
 {
     struct umx_rpc_stream *stream = stream_of(served);
 
+    stream->pause = 0;
     stream->handler.message(stream->state, bytes, length);
-    return true;
+    if (stream->pause == 0)
+        return true;
+    umx_rpc_served_pause(served, stream->pause);
+    return false;
 }
 
 static void half_closed(struct umx_rpc_served *served)
@@ -89,10 +94,16 @@ int umx_rpc_stream_send(struct umx_rpc_stream *stream, const void *bytes, size_t
     } else if (!umx_rpc_outbox_add(box, bytes, length)) {
         status = UMX_E_MEMORY;
     } else {
-        umx_rpc_served_push(served);
+        umx_rpc_served_kick(served);
     }
     pthread_mutex_unlock(&served->mutex);
     return status;
+}
+
+void umx_rpc_stream_pause(struct umx_rpc_stream *stream, int64_t duration)
+{
+    if (duration > stream->pause)
+        stream->pause = duration;
 }
 
 void umx_rpc_stream_close(struct umx_rpc_stream *stream, const struct umx_error *why)

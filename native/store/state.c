@@ -15,10 +15,13 @@
  * than bytes. */
 enum { ARENA_FACTOR = 64, ARENA_FLOOR = 256 * 1024 };
 
+enum { COMPACT_PAGES = 4096 }; /* 16 MiB */
+
 static const struct umx_database_kind kind = {
     .application_id = 0x756d7873,
     .version = 1,
-    .pragmas = "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA busy_timeout=5000",
+    .pragmas = "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA busy_timeout=5000;"
+               "PRAGMA journal_size_limit=67108864",
     .schema = "CREATE TABLE _identity(agent TEXT PRIMARY KEY, server TEXT, forest TEXT, serial TEXT, issued_at INTEGER,"
               " expires_at INTEGER, revoked_at INTEGER) WITHOUT ROWID;"
               "CREATE TABLE _setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -41,6 +44,19 @@ static int take_lock(struct umx_state *state, struct umx_error *err)
     return status;
 }
 
+/* The file does not shrink by itself when servers go: at the start, when nobody waits for it, what is mostly empty is
+ * written anew. A full disk only means that it stays as it is. */
+static void compact(struct umx_state *state)
+{
+    int64_t pages = 0, unused = 0;
+
+    if (umx_database_integer(state->db, "PRAGMA page_count", &pages, NULL) != UMX_OK ||
+        umx_database_integer(state->db, "PRAGMA freelist_count", &unused, NULL) != UMX_OK || unused < COMPACT_PAGES ||
+        unused < pages / 2)
+        return;
+    umx_database_run(state->db, "VACUUM", NULL);
+}
+
 int umx_state_open(const char *path, struct umx_state **out, struct umx_error *err)
 {
     struct umx_state *state = calloc(1, sizeof *state);
@@ -61,6 +77,8 @@ int umx_state_open(const char *path, struct umx_state **out, struct umx_error *e
         status = umx_database_open(path, &kind, &state->db, err);
     if (status == UMX_OK)
         status = umx_state_settle(state, err);
+    if (status == UMX_OK)
+        compact(state);
     if (status != UMX_OK) {
         umx_state_close(state);
         return status;
@@ -78,7 +96,11 @@ void umx_state_close(struct umx_state *state)
     umx_reflect_tables(&count);
     for (size_t t = 0; state->insert != NULL && t < count; t++)
         sqlite3_finalize(state->insert[t]);
+    for (size_t t = 0; state->remove != NULL && t < count; t++)
+        sqlite3_finalize(state->remove[t]);
+    sqlite3_finalize(state->digest);
     free(state->insert);
+    free(state->remove);
     sqlite3_close(state->db);
     if (state->lock >= 0)
         close(state->lock);
@@ -171,8 +193,11 @@ int umx_state_insert(struct umx_state *state, const struct umx_table *table, con
 static int delete_rows(struct umx_state *state, const struct umx_table *table, const char *column, const char *value,
                        struct umx_error *err)
 {
+    /* Every report replaces the rows of a server: that statement is kept. */
+    bool kept = column != NULL && strcmp(column, "server") == 0;
+    sqlite3_stmt **place = &state->remove[table - umx_reflect_tables(&(size_t){0})];
     struct umx_text sql = {0};
-    sqlite3_stmt *statement = NULL;
+    sqlite3_stmt *statement = kept ? *place : NULL;
     int status;
 
     if (column != NULL && protobuf_c_message_descriptor_get_field_by_name(table->record, column) == NULL)
@@ -180,14 +205,18 @@ static int delete_rows(struct umx_state *state, const struct umx_table *table, c
     umx_text_addf(&sql, "DELETE FROM _%s", table->name);
     if (column != NULL)
         umx_text_addf(&sql, " WHERE %s IS ?", column);
-    status = sql.failed ? umx_fail(err, UMX_ERR_MEMORY, "state", NULL)
-                        : umx_database_prepare(state->db, umx_text_string(&sql), &statement, err);
+    status = sql.failed          ? umx_fail(err, UMX_ERR_MEMORY, "state", NULL)
+             : statement != NULL ? UMX_OK
+                                 : umx_database_prepare(state->db, umx_text_string(&sql), &statement, err);
     if (status == UMX_OK) {
         if (column != NULL)
             sqlite3_bind_text(statement, 1, value, -1, SQLITE_STATIC);
         status = umx_database_finish(state->db, statement, err);
     }
-    sqlite3_finalize(statement);
+    if (kept)
+        *place = statement;
+    else
+        sqlite3_finalize(statement);
     umx_text_free(&sql);
     return status;
 }
@@ -249,7 +278,7 @@ int umx_state_load_of(struct umx_state *state, const struct umx_table *table, co
         return umx_fail(err, UMX_ERR_INTERNAL, table->name, "it has no column %s", key_column);
     umx_text_addf(&sql, "SELECT _record FROM _%s", table->name);
     if (key_column != NULL)
-        umx_text_addf(&sql, " WHERE %s = ? COLLATE NOCASE", key_column);
+        umx_text_addf(&sql, " WHERE %s = ?", key_column);
     umx_text_adds(&sql, " ORDER BY rowid");
     pthread_mutex_lock(&state->mutex);
     int status = sql.failed ? umx_fail(err, UMX_ERR_MEMORY, "state", NULL)

@@ -39,11 +39,21 @@ void umx_state_rollback(struct umx_state *state);
 int umx_state_replace(struct umx_state *state, const struct umx_table *table, const char *key_column,
                       const char *key_value, ProtobufCMessage *const *records, size_t count, struct umx_error *err);
 
+/* The digest of what an agent last said of a table, beside its rows: known after a restart, an agent need not send them
+ * again. In the thread's transaction, or in one of its own. A table that is built anew loses its digests. */
+int umx_state_put_digest(struct umx_state *state, const char *agent, const char *table, const uint8_t *digest,
+                         size_t length, struct umx_error *err);
+/* Calls back with each; the callback must not use this state. */
+int umx_state_each_digest(struct umx_state *state,
+                          void (*each)(void *user, const char *agent, const char *table, const uint8_t *digest,
+                                       size_t length),
+                          void *user, struct umx_error *err);
+
 /* Adds the stored records of a table to a world, in the order in which they were stored. */
 int umx_state_load(struct umx_state *state, const struct umx_table *table, struct umx_world *world,
                    struct umx_error *err);
 
-/* Only those whose column key_column (for example server) is key_value, without regard to case. */
+/* Only those whose column key_column (for example server) is key_value. */
 int umx_state_load_of(struct umx_state *state, const struct umx_table *table, const char *key_column,
                       const char *key_value, struct umx_world *world, struct umx_error *err);
 

@@ -12,6 +12,8 @@ struct umx_state {
     bool in_transaction;
     sqlite3 *db;
     sqlite3_stmt **insert; /* one per table of umx_reflect_tables */
+    sqlite3_stmt **remove; /* likewise: the rows of a server; NULL until it is needed */
+    sqlite3_stmt *digest;  /* likewise */
     struct umx_text scratch;
     int lock; /* descriptor of PATH.lock */
     char *path;

@@ -100,10 +100,11 @@ static int rebuild(struct umx_state *state, const struct umx_table *table, struc
     struct umx_text sql = {0};
     sqlite3_stmt **insert = &state->insert[table - umx_reflect_tables(&(size_t){0})];
 
+    /* What the records could not say before is asked for again: no digest is known any more. */
     umx_text_addf(&sql,
                   "DROP VIEW IF EXISTS %s;DROP INDEX IF EXISTS _%s_server;DROP INDEX IF EXISTS _%s_forest;"
-                  "ALTER TABLE _%s RENAME TO _old",
-                  table->name, table->name, table->name, table->name);
+                  "DELETE FROM _digest WHERE name = '%s';ALTER TABLE _%s RENAME TO _old",
+                  table->name, table->name, table->name, table->name, table->name);
     int status = run_text(state->db, &sql, err);
     if (status == UMX_OK)
         status = create(state->db, table, err);
@@ -138,9 +139,15 @@ int umx_state_settle(struct umx_state *state, struct umx_error *err)
     const struct umx_table *tables = umx_reflect_tables(&count);
 
     state->insert = calloc(count, sizeof *state->insert);
-    if (state->insert == NULL)
+    state->remove = calloc(count, sizeof *state->remove);
+    if (state->insert == NULL || state->remove == NULL)
         return umx_fail(err, UMX_ERR_MEMORY, state->path, NULL);
     int status = umx_state_begin(state, err);
+    if (status == UMX_OK)
+        status = umx_database_run(state->db,
+                                  "CREATE TABLE IF NOT EXISTS _digest(agent TEXT, name TEXT, digest BLOB,"
+                                  " PRIMARY KEY(agent, name)) WITHOUT ROWID",
+                                  err);
     for (size_t t = 0; status == UMX_OK && t < count && !tables[t].derived; t++)
         status = settle_table(state, &tables[t], err);
     if (status == UMX_OK)

@@ -1,4 +1,4 @@
-/* What state.db keeps beside records: issued agent identities and settings. */
+/* What state.db keeps beside records: digests of reports, issued agent identities and settings. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +6,44 @@
 #include "store/state_internal.h"
 
 static const char head_name[] = "journal.head";
+
+int umx_state_put_digest(struct umx_state *state, const char *agent, const char *table, const uint8_t *digest,
+                         size_t length, struct umx_error *err)
+{
+    int status = UMX_OK;
+
+    pthread_mutex_lock(&state->mutex);
+    if (state->digest == NULL)
+        status = umx_database_prepare(state->db, "INSERT OR REPLACE INTO _digest VALUES(?, ?, ?)", &state->digest, err);
+    if (status == UMX_OK) {
+        sqlite3_bind_text(state->digest, 1, agent, -1, SQLITE_STATIC);
+        sqlite3_bind_text(state->digest, 2, table, -1, SQLITE_STATIC);
+        sqlite3_bind_blob64(state->digest, 3, digest, length, SQLITE_STATIC);
+        status = umx_database_finish(state->db, state->digest, err);
+    }
+    pthread_mutex_unlock(&state->mutex);
+    return status;
+}
+
+int umx_state_each_digest(struct umx_state *state,
+                          void (*each)(void *user, const char *agent, const char *table, const uint8_t *digest,
+                                       size_t length),
+                          void *user, struct umx_error *err)
+{
+    sqlite3_stmt *row = NULL;
+    int rc = SQLITE_DONE;
+
+    pthread_mutex_lock(&state->mutex);
+    int status = umx_database_prepare(state->db, "SELECT agent, name, digest FROM _digest", &row, err);
+    while (status == UMX_OK && (rc = sqlite3_step(row)) == SQLITE_ROW)
+        each(user, (const char *)sqlite3_column_text(row, 0), (const char *)sqlite3_column_text(row, 1),
+             sqlite3_column_blob(row, 2), (size_t)sqlite3_column_bytes(row, 2));
+    if (status == UMX_OK && rc != SQLITE_DONE)
+        status = umx_database_fail(state->db, rc, UMX_ERR_STORE_OPEN, err);
+    sqlite3_finalize(row);
+    pthread_mutex_unlock(&state->mutex);
+    return status;
+}
 
 int umx_state_put_agent(struct umx_state *state, const struct umx_state_agent *agent, struct umx_error *err)
 {
