@@ -70,7 +70,7 @@ static void find_forest(const struct umx_config *config, struct fleet_agent *age
     }
 }
 
-struct fleet_agent *fleet_agent_add(struct umx_fleet *fleet, const char *uri, const char *server)
+struct fleet_agent *fleet_agent_add(struct umx_fleet *fleet, const char *uri, const char *server, const char *forest)
 {
     struct fleet_agent *agent = grow(fleet) ? calloc(1, sizeof *agent) : NULL;
 
@@ -80,8 +80,8 @@ struct fleet_agent *fleet_agent_add(struct umx_fleet *fleet, const char *uri, co
     umx_text_copy(agent->server, sizeof agent->server, server);
     find_forest(fleet->controller->config, agent);
     /* A name outside the forests' own domains is where its token says. */
-    if (agent->forest[0] == '\0' && fleet->controller->authority != NULL)
-        umx_authority_agent_forest(fleet->controller->authority, uri, agent->forest);
+    if (agent->forest[0] == '\0' && forest != NULL)
+        umx_text_copy(agent->forest, sizeof agent->forest, forest);
     agent->next = fleet->agents;
     fleet->agents = agent;
     fleet->agent_count++;
@@ -89,6 +89,21 @@ struct fleet_agent *fleet_agent_add(struct umx_fleet *fleet, const char *uri, co
     agent->next_of_slot = *slot;
     *slot = agent;
     return agent;
+}
+
+void fleet_agent_remove(struct umx_fleet *fleet, struct fleet_agent *agent)
+{
+    struct fleet_agent **link = &fleet->agents;
+    struct fleet_agent **slot = &fleet->slots[hash_of(agent->uri) & (fleet->slot_count - 1)];
+
+    while (*link != agent)
+        link = &(*link)->next;
+    *link = agent->next;
+    while (*slot != agent)
+        slot = &(*slot)->next_of_slot;
+    *slot = agent->next_of_slot;
+    fleet->agent_count--;
+    free(agent);
 }
 
 struct fleet_table *fleet_agent_table(struct fleet_agent *agent, const struct umx_table *table)
@@ -200,7 +215,7 @@ static int add_issued(void *user, const struct umx_issued_agent *issued)
     if (issued->forgotten)
         return 0;
     if (agent == NULL)
-        agent = fleet_agent_add(fleet, issued->uri, issued->fqdn);
+        agent = fleet_agent_add(fleet, issued->uri, issued->fqdn, issued->forest);
     if (agent == NULL)
         return UMX_E_MEMORY;
     if (issued->expires_at > agent->expires_at)

@@ -21,6 +21,8 @@ static void drop_rows(struct umx_fleet *fleet, const char *server)
         if (fleet_reported_table(all[t].name) != NULL)
             status = umx_state_replace(state, &all[t], "server", server, NULL, 0, &err);
     if (status == 0)
+        status = umx_state_drop_digests(state, server, &err);
+    if (status == 0)
         status = umx_state_commit(state, &err);
     else
         umx_state_rollback(state);
@@ -28,14 +30,13 @@ static void drop_rows(struct umx_fleet *fleet, const char *server)
         umx_log_error("fleet", &err);
 }
 
-static void remove_agent(struct umx_fleet *fleet, struct fleet_agent *agent)
+/* The rows of a server are gone: whichever agent speaks for it now sends them again, whatever it is asked. The mutex is
+ * held. */
+static void forget_digests(struct umx_fleet *fleet, const char *server)
 {
-    struct fleet_agent **link = &fleet->agents;
-
-    while (*link != agent)
-        link = &(*link)->next;
-    *link = agent->next;
-    free(agent);
+    for (struct fleet_agent *agent = fleet->agents; agent != NULL; agent = agent->next)
+        for (size_t t = 0; t < agent->table_count && umx_text_equal(agent->server, server); t++)
+            agent->tables[t].known = false;
 }
 
 void umx_fleet_end(struct umx_fleet *fleet, const char *uri, const struct umx_error *why, bool forget)
@@ -58,12 +59,17 @@ void umx_fleet_end(struct umx_fleet *fleet, const char *uri, const struct umx_er
             umx_rpc_stream_close(session->stream, why);
         }
         fleet_picture_changed(fleet);
-        if (forget)
-            remove_agent(fleet, agent);
     }
     pthread_mutex_unlock(&fleet->mutex);
-    if (forget && server[0] != '\0')
-        drop_rows(fleet, server);
+    if (!forget || server[0] == '\0')
+        return;
+    drop_rows(fleet, server);
+    pthread_mutex_lock(&fleet->mutex);
+    forget_digests(fleet, server);
+    agent = fleet_agent_by_uri(fleet, uri);
+    if (agent != NULL)
+        fleet_agent_remove(fleet, agent);
+    pthread_mutex_unlock(&fleet->mutex);
 }
 
 void umx_fleet_end_expired(struct umx_fleet *fleet, int64_t now)

@@ -156,7 +156,8 @@ struct umx_fleet {
 
 /* All with the mutex held. */
 struct fleet_agent *fleet_agent_by_uri(struct umx_fleet *fleet, const char *uri);
-struct fleet_agent *fleet_agent_add(struct umx_fleet *fleet, const char *uri, const char *server);
+struct fleet_agent *fleet_agent_add(struct umx_fleet *fleet, const char *uri, const char *server, const char *forest);
+void fleet_agent_remove(struct umx_fleet *fleet, struct fleet_agent *agent);                     /* it has no session */
 struct fleet_table *fleet_agent_table(struct fleet_agent *agent, const struct umx_table *table); /* NULL: too many */
 int fleet_send(struct fleet_session *session, const Umx__ToAgent *message);
 int fleet_send_welcome(struct fleet_session *session);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "controller/authority.h"
 #include "controller/enrolment.h"
 #include "controller/fleet_internal.h"
 
@@ -66,8 +67,11 @@ static int take_hello(struct fleet_session *session, const Umx__Hello *hello, st
                         hello->protocol, FLEET_PROTOCOL);
     pthread_mutex_lock(&fleet->mutex);
     struct fleet_agent *agent = fleet_agent_by_uri(fleet, session->identity.uri);
-    if (agent == NULL)
-        agent = fleet_agent_add(fleet, session->identity.uri, session->identity.fqdn);
+    if (agent == NULL) {
+        char forest[UMX_FQDN_MAX] = "";
+        umx_authority_agent_forest(fleet->controller->authority, session->identity.uri, forest);
+        agent = fleet_agent_add(fleet, session->identity.uri, session->identity.fqdn, forest);
+    }
     if (agent == NULL) {
         status = umx_fail(err, UMX_ERR_MEMORY, session->identity.uri, NULL);
     } else if ((status = umx_enrolment_check(fleet->controller->enrolment, &session->identity, err)) == 0) {

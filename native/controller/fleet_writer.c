@@ -76,7 +76,7 @@ static int store_job(struct umx_fleet *fleet, const struct fleet_job *job, char 
         stamp(server, rows[i], source, forest);
     int status = umx_state_replace(fleet->controller->state, job->table, "server", job->server, rows, count, err);
     if (status == 0)
-        status = umx_state_put_digest(fleet->controller->state, job->uri, job->table->name, job->digest,
+        status = umx_state_put_digest(fleet->controller->state, job->uri, job->server, job->table->name, job->digest,
                                       sizeof job->digest, err);
     return status;
 }

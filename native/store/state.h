@@ -41,8 +41,10 @@ int umx_state_replace(struct umx_state *state, const struct umx_table *table, co
 
 /* The digest of what an agent last said of a table, beside its rows: known after a restart, an agent need not send them
  * again. In the thread's transaction, or in one of its own. A table that is built anew loses its digests. */
-int umx_state_put_digest(struct umx_state *state, const char *agent, const char *table, const uint8_t *digest,
-                         size_t length, struct umx_error *err);
+int umx_state_put_digest(struct umx_state *state, const char *agent, const char *server, const char *table,
+                         const uint8_t *digest, size_t length, struct umx_error *err);
+/* Those of all agents of a server. */
+int umx_state_drop_digests(struct umx_state *state, const char *server, struct umx_error *err);
 /* Calls back with each; the callback must not use this state. */
 int umx_state_each_digest(struct umx_state *state,
                           void (*each)(void *user, const char *agent, const char *table, const uint8_t *digest,

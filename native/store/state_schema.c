@@ -145,7 +145,7 @@ int umx_state_settle(struct umx_state *state, struct umx_error *err)
     int status = umx_state_begin(state, err);
     if (status == UMX_OK)
         status = umx_database_run(state->db,
-                                  "CREATE TABLE IF NOT EXISTS _digest(agent TEXT, name TEXT, digest BLOB,"
+                                  "CREATE TABLE IF NOT EXISTS _digest(agent TEXT, name TEXT, server TEXT, digest BLOB,"
                                   " PRIMARY KEY(agent, name)) WITHOUT ROWID",
                                   err);
     for (size_t t = 0; status == UMX_OK && t < count && !tables[t].derived; t++)

@@ -7,20 +7,37 @@
 
 static const char head_name[] = "journal.head";
 
-int umx_state_put_digest(struct umx_state *state, const char *agent, const char *table, const uint8_t *digest,
-                         size_t length, struct umx_error *err)
+int umx_state_put_digest(struct umx_state *state, const char *agent, const char *server, const char *table,
+                         const uint8_t *digest, size_t length, struct umx_error *err)
 {
     int status = UMX_OK;
 
     pthread_mutex_lock(&state->mutex);
     if (state->digest == NULL)
-        status = umx_database_prepare(state->db, "INSERT OR REPLACE INTO _digest VALUES(?, ?, ?)", &state->digest, err);
+        status =
+            umx_database_prepare(state->db, "INSERT OR REPLACE INTO _digest VALUES(?, ?, ?, ?)", &state->digest, err);
     if (status == UMX_OK) {
         sqlite3_bind_text(state->digest, 1, agent, -1, SQLITE_STATIC);
         sqlite3_bind_text(state->digest, 2, table, -1, SQLITE_STATIC);
-        sqlite3_bind_blob64(state->digest, 3, digest, length, SQLITE_STATIC);
+        sqlite3_bind_text(state->digest, 3, server, -1, SQLITE_STATIC);
+        sqlite3_bind_blob64(state->digest, 4, digest, length, SQLITE_STATIC);
         status = umx_database_finish(state->db, state->digest, err);
     }
+    pthread_mutex_unlock(&state->mutex);
+    return status;
+}
+
+int umx_state_drop_digests(struct umx_state *state, const char *server, struct umx_error *err)
+{
+    sqlite3_stmt *drop = NULL;
+
+    pthread_mutex_lock(&state->mutex);
+    int status = umx_database_prepare(state->db, "DELETE FROM _digest WHERE server = ?", &drop, err);
+    if (status == UMX_OK) {
+        sqlite3_bind_text(drop, 1, server, -1, SQLITE_STATIC);
+        status = umx_database_finish(state->db, drop, err);
+    }
+    sqlite3_finalize(drop);
     pthread_mutex_unlock(&state->mutex);
     return status;
 }
