@@ -40,10 +40,14 @@ UM_SERVICES = {"MSExchangeUM": ("msExchExchangeServer", "umservice.exe"),
 MODES = {"0": ("Tcp",), "1": ("Tls",), "2": ("Tcp", "Tls")}
 
 
+# No attribute that may hold binary values.
+WANTED = ("serialNumber", "msExchUMStartupMode", "msExchUMTcpListeningPort", "msExchUMTlsListeningPort")
+
+
 def value_of(line):
-    """Name and text of a line of LDIF; what is not ASCII stands there in base64."""
+    """Name and text of a line of LDIF; a DN that is not ASCII stands there in base64."""
     name, _, text = line.partition(": ")
-    return (name[:-1], base64.b64decode(text).decode(errors="replace")) if name.endswith(":") else (name, text)
+    return (name[:-1], base64.b64decode(text).decode()) if name.endswith(":") else (name, text)
 
 
 class StandIn:
@@ -115,9 +119,9 @@ class StandIn:
         directory = self.host["directory"]
         for controller in directory["domain_controllers"].split():
             done = subprocess.run(["ldapsearch", "-LLL", "-Q", "-Y", "GSSAPI", "-o", "ldif-wrap=no", "-H",
-                                   f"ldap://{controller}", "-b", base, condition], text=True, capture_output=True, check=False,
-                                  timeout=60, env={**os.environ, "KRB5_CLIENT_KTNAME": directory["keytab"],
-                                                   "KRB5CCNAME": f"MEMORY:{self.folder.name}"})
+                                   f"ldap://{controller}", "-b", base, condition, *WANTED], text=True, capture_output=True,
+                                  check=False, timeout=60, env={**os.environ, "KRB5_CLIENT_KTNAME": directory["keytab"],
+                                                                       "KRB5CCNAME": f"MEMORY:{self.folder.name}"})
             if done.returncode == 0:
                 return dict(value_of(line) for line in done.stdout.split("\n\n")[0].splitlines() if ": " in line)
             print(f"{self.folder.name}: {done.stderr.strip()}", file=sys.stderr)
