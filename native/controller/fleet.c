@@ -218,7 +218,8 @@ static int add_issued(void *user, const struct umx_issued_agent *issued)
         agent = fleet_agent_add(fleet, issued->uri, issued->fqdn, issued->forest);
     if (agent == NULL)
         return UMX_E_MEMORY;
-    if (issued->expires_at > agent->expires_at)
+    /* Of one that was seen, the certificate it came with: a renewed one may end before the one it replaces. */
+    if (!agent->ever && issued->expires_at > agent->expires_at)
         agent->expires_at = issued->expires_at;
     agent->revoked = issued->revoked;
     umx_text_copy(agent->key, sizeof agent->key, issued->key);

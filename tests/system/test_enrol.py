@@ -187,7 +187,7 @@ def issue_in_the_past(server, days):
 
 @pytest.mark.parametrize("point", [None, "before", "after"])
 def test_renewal_on_the_stream(stage, point):
-    server = Server(stage, 3, "-renewal")
+    server = Server(stage, 3, f"-renewal-{point}")
     issue_in_the_past(server, 300)
     old = server.identity.read_text()
     daemon = server.start({"UMX_CRASH_POINT": f"renew:{point}:1"} if point else None)
