@@ -96,18 +96,20 @@ static void serve(struct umx_rpc_server *server, const struct umx_rpc_served_met
     struct umx_identity peer;
     struct umx_error err = {0};
     char address[128];
-    int status =
-        served != NULL ? identify(server, call, &peer, &err) : umx_fail(&err, UMX_ERR_OPERATION_UNKNOWN, NULL, NULL);
+    int status = identify(server, call, &peer, &err);
 
     read_address(call, address, sizeof address);
+    if (status == 0 && served == NULL)
+        status = umx_fail(&err, UMX_ERR_OPERATION_UNKNOWN, "a method", "nobody serves its path");
     if (status == 0 && served->method.authenticated && peer.role == UMX_ROLE_NONE)
         status = umx_fail(&err, UMX_ERR_PEER_UNAUTHENTICATED, served->method.path, NULL);
     if (status == 0)
         status = admit(server, served->method.stream.opened == NULL, peer.role == UMX_ROLE_NONE, &err);
-    if (status != 0)
+    if (status != 0) {
+        umx_rpc_server_tell(server, &peer, address, served != NULL ? served->method.path : "(unknown)", &err);
         umx_rpc_refuse(server, call, &err);
-    else if (served->method.stream.opened != NULL)
-        umx_rpc_stream_accept(server, &served->method.stream, call, &peer, address);
+    } else if (served->method.stream.opened != NULL)
+        umx_rpc_stream_accept(server, &served->method, call, &peer, address);
     else
         umx_rpc_call_accept(server, &served->method, call, &peer, address);
 }

@@ -4,6 +4,8 @@
 #include <grpc/support/alloc.h>
 #include <limits.h>
 
+enum { HANDSHAKE_SECONDS = 60 }; /* a storm of thousands at once needs it */
+
 /* Arguments are not const in gRPC's structure, though it only copies them. */
 union text {
     const char *constant;
@@ -37,7 +39,6 @@ static const struct integer both[] = {
 
 static const struct integer server[] = {
     {GRPC_ARG_ALLOW_REUSEPORT, 0}, /* a taken port is an error */
-    {GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 60000},
     {GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 15000},
     {GRPC_ARG_MAX_CONNECTION_IDLE_MS, 60000},
     {GRPC_ARG_MAX_CONNECTION_AGE_MS, 12 * 3600 * 1000}, /* everybody shows the certificate again */
@@ -84,12 +85,14 @@ static void start(struct umx_rpc_arguments *out, size_t max_message)
     add_integer(out, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, max_message < INT_MAX ? (int)max_message : INT_MAX);
 }
 
-void umx_rpc_arguments_server(struct umx_rpc_arguments *out, size_t max_message, bool streams,
+void umx_rpc_arguments_server(struct umx_rpc_arguments *out, size_t max_message, bool streams, int handshake_timeout,
                               grpc_resource_quota *quota)
 {
     start(out, max_message);
     add_integers(out, server, sizeof server / sizeof server[0]);
     add_integer(out, GRPC_ARG_MAX_CONCURRENT_STREAMS, streams ? 4 : 64);
+    add_integer(out, GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                1000 * (handshake_timeout > 0 ? handshake_timeout : HANDSHAKE_SECONDS));
     if (quota != NULL)
         add(out, (grpc_arg){.type = GRPC_ARG_POINTER,
                             .key = unconst(GRPC_ARG_RESOURCE_QUOTA),

@@ -16,8 +16,9 @@ struct umx_rpc_arguments {
     grpc_channel_args args; /* points into list */
 };
 
-/* streams: the server's methods are long streams, one or two a connection; otherwise calls, many a connection. */
-void umx_rpc_arguments_server(struct umx_rpc_arguments *out, size_t max_message, bool streams,
+/* streams: the server's methods are long streams, one or two a connection; otherwise calls, many a connection.
+ * handshake_timeout in seconds, 0: 60. */
+void umx_rpc_arguments_server(struct umx_rpc_arguments *out, size_t max_message, bool streams, int handshake_timeout,
                               grpc_resource_quota *quota);
 /* server_name may be NULL; cache may be NULL. connect_timeout in milliseconds. */
 void umx_rpc_arguments_client(struct umx_rpc_arguments *out, size_t max_message, const char *server_name,

@@ -112,7 +112,8 @@ void umx_rpc_call_accept(struct umx_rpc_server *server, const struct umx_rpc_met
         return;
     }
     call->handler = method->call;
-    call->served.max_request = method->max_request;
+    call->served.path = method->path;
+    call->served.max_request = method->max_request > 0 ? method->max_request : server->max_message;
     call->served.waiting = true;
     umx_rpc_cond_init(&call->progress);
     if (umx_rpc_served_open(&call->served, &kind, server, core, peer, address) == 0) {

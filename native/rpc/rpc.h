@@ -97,6 +97,12 @@ struct umx_rpc_server_options {
     size_t threads; /* for calls; simultaneous calls above it are refused with BUSY */
     const struct umx_rpc_method *methods;
     size_t method_count;
+    int handshake_timeout; /* seconds; 0: 60 */
+    /* Hears of every peer that was refused before a handler served it: of streams that `opened` refused too. On a poller
+     * thread: it must not block. May be NULL. */
+    void (*refused)(void *user, const struct umx_identity *peer, const char *address, const char *path,
+                    const struct umx_error *why);
+    void *refused_user;
 };
 
 int umx_rpc_server_start(const struct umx_rpc_server_options *options, struct umx_rpc_server **out,
@@ -108,6 +114,10 @@ int umx_rpc_server_reload(struct umx_rpc_server *server, const struct umx_rpc_tl
 /* TLS handshakes refused since the start, as far as gRPC reports them: it does not say by which server of the process.
  */
 int64_t umx_rpc_server_refused(const struct umx_rpc_server *server);
+/* Connections that one address may have at a time, for all servers of the process; 0 (at the start): any number. Those
+ * above it are closed at once. Only where the system lets us; and how many were closed. */
+void umx_rpc_limit_connections(int per_address);
+int64_t umx_rpc_connections_refused(void);
 /* Ends streams, waits for calls up to the grace (microseconds), then cancels them; frees everything. A handler that
  * does not look at umx_rpc_cancelled is waited for. NULL allowed. Not from a handler. */
 void umx_rpc_server_stop(struct umx_rpc_server *server, int64_t grace);

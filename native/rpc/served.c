@@ -147,6 +147,7 @@ static void on_received(void *owner, bool ok)
     grpc_byte_buffer_destroy(buffer);
     if (large) {
         umx_fail(&why, UMX_ERR_FRAME_TOO_LARGE, "the request", "at most %zu bytes", served->max_request);
+        umx_rpc_server_tell(served->server, &served->peer, served->address, served->path, &why);
         umx_rpc_served_finish(served, &why);
     } else if (bytes != NULL) {
         more = served->kind->received(served, bytes, length);

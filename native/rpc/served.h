@@ -45,7 +45,8 @@ struct umx_rpc_served {
     struct umx_identity peer;
     char address[128];
     int64_t started_at; /* monotonic */
-    size_t max_request; /* of a call; 0: only the server's maximum */
+    size_t max_request; /* bytes of a message; 0: nothing is read */
+    const char *path;   /* of the method; NULL for one that is only refused */
 
     struct umx_rpc_served *next; /* the server's list, under its mutex */
     struct umx_rpc_served *previous;

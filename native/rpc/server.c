@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "rpc/arguments.h"
 #include "rpc/begin.h"
+#include "rpc/peers.h"
 #include "rpc/platform.h"
 
 enum {
@@ -195,7 +196,8 @@ static int listen_on(struct umx_rpc_server *server, const struct umx_rpc_server_
 
     server->quota = grpc_resource_quota_create("umx");
     grpc_resource_quota_resize(server->quota, memory_limit(options));
-    umx_rpc_arguments_server(&arguments, options->max_message, !calls, server->quota);
+    umx_rpc_arguments_server(&arguments, UMX_RPC_READ_FACTOR * options->max_message, !calls, options->handshake_timeout,
+                             server->quota);
     server->server = grpc_server_create(&arguments.args, NULL);
     for (size_t i = 0; i < server->poller_count; i++) {
         server->pollers[i].queue = grpc_completion_queue_create_for_next(NULL);
@@ -258,6 +260,8 @@ int umx_rpc_server_start(const struct umx_rpc_server_options *options, struct um
     pthread_mutex_init(&server->mutex, NULL);
     umx_rpc_cond_init(&server->changed);
     server->max_message = options->max_message;
+    server->refused = options->refused;
+    server->refused_user = options->refused_user;
     server->max_calls = 8 * options->threads + 64;
     server->refused_before = umx_rpc_refusals();
     server->poller_count = poller_count();
@@ -295,6 +299,23 @@ int umx_rpc_server_reload(struct umx_rpc_server *server, const struct umx_rpc_tl
 int64_t umx_rpc_server_refused(const struct umx_rpc_server *server)
 {
     return umx_rpc_refusals() - server->refused_before;
+}
+
+void umx_rpc_limit_connections(int per_address)
+{
+    umx_rpc_peers_limit(per_address);
+}
+
+int64_t umx_rpc_connections_refused(void)
+{
+    return umx_rpc_peers_refused();
+}
+
+void umx_rpc_server_tell(struct umx_rpc_server *server, const struct umx_identity *peer, const char *address,
+                         const char *path, const struct umx_error *why)
+{
+    if (server->refused != NULL && why->status != UMX_E_UNREACHABLE) /* nobody is refused by a server that stops */
+        server->refused(server->refused_user, peer, address, path, why);
 }
 
 /* ---- stop */

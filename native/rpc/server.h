@@ -17,6 +17,7 @@ enum {
     UMX_RPC_POLLERS_MAX = 8,
     UMX_RPC_SLOTS = 32,     /* calls of one method that one queue accepts ahead */
     UMX_RPC_ANONYMOUS = 16, /* calls of peers without certificate at a time: gRPC holds a whole request of each */
+    UMX_RPC_READ_FACTOR = 2, /* gRPC ends a call for a message above this silently; up to it we refuse it by name */
     UMX_RPC_STREAM_MESSAGES = 64,
     UMX_RPC_STREAM_BYTES = 256 * 1024,
 };
@@ -41,6 +42,9 @@ struct umx_rpc_server {
     int port;
     size_t max_message;
     int64_t refused_before;
+    void (*refused)(void *user, const struct umx_identity *peer, const char *address, const char *path,
+                    const struct umx_error *why);
+    void *refused_user;
     struct umx_rpc_tls_store tls;
     struct umx_rpc_served_method *methods;
     size_t method_count;
@@ -70,11 +74,15 @@ void umx_rpc_server_gone(struct umx_rpc_server *server);
 /* Remembers it until its resume_at; it must be held. */
 void umx_rpc_server_pause(struct umx_rpc_server *server, struct umx_rpc_served *served);
 
+/* Somebody was refused: tells whoever wants to hear of it. */
+void umx_rpc_server_tell(struct umx_rpc_server *server, const struct umx_identity *peer, const char *address,
+                         const char *path, const struct umx_error *why);
+
 /* accept.c: posts the slots of a queue; an RPC that comes is handed to a kind. */
 int umx_rpc_accept(struct umx_rpc_server *server, grpc_completion_queue *queue);
 
 /* The two kinds: they own the call from here on. */
-void umx_rpc_stream_accept(struct umx_rpc_server *server, const struct umx_rpc_stream_handler *handler, grpc_call *call,
+void umx_rpc_stream_accept(struct umx_rpc_server *server, const struct umx_rpc_method *method, grpc_call *call,
                            const struct umx_identity *peer, const char *address);
 void umx_rpc_call_accept(struct umx_rpc_server *server, const struct umx_rpc_method *method, grpc_call *call,
                          const struct umx_identity *peer, const char *address);

@@ -54,9 +54,10 @@ static void ended(struct umx_rpc_served *served)
 static const struct umx_rpc_served_kind kind = {
     .received = received, .half_closed = half_closed, .progress = progress, .ended = ended};
 
-void umx_rpc_stream_accept(struct umx_rpc_server *server, const struct umx_rpc_stream_handler *handler, grpc_call *call,
+void umx_rpc_stream_accept(struct umx_rpc_server *server, const struct umx_rpc_method *method, grpc_call *call,
                            const struct umx_identity *peer, const char *address)
 {
+    const struct umx_rpc_stream_handler *handler = &method->stream;
     struct umx_rpc_stream *stream = calloc(1, sizeof *stream);
     struct umx_error err = {0};
 
@@ -66,8 +67,11 @@ void umx_rpc_stream_accept(struct umx_rpc_server *server, const struct umx_rpc_s
         return;
     }
     stream->handler = *handler;
+    stream->served.path = method->path;
+    stream->served.max_request = server->max_message;
     if (handler->opened(handler->user, stream, &stream->served.peer, stream->served.address, &stream->state, &err) !=
         0) {
+        umx_rpc_server_tell(server, peer, address, method->path, &err);
         umx_rpc_served_finish(&stream->served, &err);
         return;
     }
