@@ -40,6 +40,28 @@ static int add_line(struct umx_text *out, const char *name, const char *value, s
     return 0;
 }
 
+static int add_lines(struct umx_text *out, const char *const (*lines)[2], size_t count, struct umx_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        int status = add_line(out, lines[i][0], lines[i][1], err);
+        if (status != 0)
+            return status;
+    }
+    return out->failed ? umx_fail(err, UMX_ERR_MEMORY, "statement", NULL) : 0;
+}
+
+int umx_login_statement_write(const struct umx_login_statement *statement, struct umx_text *out, struct umx_error *err)
+{
+    const char *const lines[][2] = {
+        {"version", "umx-login-1"},
+        {"forest", statement->forest},
+        {"request", statement->request_hash},
+        {"root", statement->root_hash},
+    };
+
+    return add_lines(out, lines, sizeof lines / sizeof *lines, err);
+}
+
 int umx_statement_write(const struct umx_statement *statement, struct umx_text *out, struct umx_error *err)
 {
     char when[UMX_CLOCK_TEXT] = "";
@@ -58,10 +80,5 @@ int umx_statement_write(const struct umx_statement *statement, struct umx_text *
         {"ticket", statement->ticket},
         {"comment", statement->comment},
     };
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        int status = add_line(out, lines[i][0], lines[i][1], err);
-        if (status != 0)
-            return status;
-    }
-    return out->failed ? umx_fail(err, UMX_ERR_MEMORY, "statement", NULL) : 0;
+    return add_lines(out, lines, sizeof lines / sizeof *lines, err);
 }

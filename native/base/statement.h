@@ -1,5 +1,5 @@
 /*
- * The text that an approver signs (docs/protocol.md). One place for those who sign and those who verify.
+ * The texts that an approver and a person who logs in sign (docs/protocol.md). One place for those who sign and those who verify.
  */
 #ifndef UMX_BASE_STATEMENT_H
 #define UMX_BASE_STATEMENT_H
@@ -25,5 +25,15 @@ struct umx_statement {
 /* Appends eight lines. UMX_E_ARGUMENT when a text is not UTF-8 or holds a control character (a line end could pretend
  * to be another field), UMX_E_LIMIT above UMX_STATEMENT_MAX. */
 int umx_statement_write(const struct umx_statement *statement, struct umx_text *out, struct umx_error *err);
+
+/* What a login by Kerberos binds the ticket to; 64 lower-case hex digits each. */
+struct umx_login_statement {
+    const char *forest;
+    const char *request_hash; /* SHA-256 of the PKCS#10 request, DER */
+    const char *root_hash;    /* SHA-256 of the root certificate, DER, that the controller was authenticated by */
+};
+
+/* Appends four lines. Errors as above. */
+int umx_login_statement_write(const struct umx_login_statement *statement, struct umx_text *out, struct umx_error *err);
 
 #endif

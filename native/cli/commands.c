@@ -134,9 +134,10 @@ static const struct umx_option ca_complete_options[] = {
 };
 
 static const struct umx_option login_options[] = {
-    {"--forest", "FOREST", false, true, "the forest that vouches for you"},
-    {"--certificate", "FILE", false, true, "your certificate of that forest's CA, PEM (SID extension included)"},
-    {"--key", "FILE", false, true, "its private key, PEM"},
+    {"--forest", "FOREST", false, false, "the forest that vouches for you (default: the realm of your ticket)"},
+    {"--service", "umx/HOST", false, false, "the controller's service principal (default: its host in --controller)"},
+    {"--certificate", "FILE", false, false, "instead of a ticket: your certificate of the forest's CA, PEM"},
+    {"--key", "FILE", false, false, "its private key, PEM"},
     {"--ca", "FILE", false, false, "the deployment's root certificate, PEM: who the controller has to be"},
     {"--fingerprint", "HEX", false, false, "instead of --ca: SHA-256 of the root certificate"},
     {"--out", "FILE", false, false, "the identity file to write (default: the one of --identity)"},
@@ -286,10 +287,16 @@ static const struct umx_command commands[] = {
      "the "
      "old one again, and `umx ca rotate complete` ends the rollback when all have.",
      "umx ca rotate rollback", false},
-    {"login", "", umx_command_login, "get an identity with a forest's certificate", login_options,
-     "Makes a new key, proves who you are with your certificate's key, and writes key, certificate and chain to the "
-     "identity file, readable by you alone. Your forest's key is used once and not kept.",
-     "umx login --forest exchange.test --certificate me.pem --key me.key --ca root.pem", false},
+    {"login", "", umx_command_login, "get an identity with your Kerberos ticket", login_options,
+     "Makes a new key, proves who you are with the ticket of your own forest (`kinit`), or with --certificate and "
+     "--key "
+     "of the CA that the controller knows for it, and writes key, certificate and chain to the identity file, readable "
+     "by you alone. The certificate lives for hours; after the first time `umx login` alone is enough.",
+     "umx login --controller umx.exchange.test:7444 --ca root.pem", false},
+    {"logout", "", umx_command_logout, "remove your identity from this machine", NULL,
+     "The key is gone then; `umx login` makes another one.", "umx logout", false},
+    {"whoami", "", umx_command_whoami, "who you are to the controller, and what you may do", NULL,
+     "As the directory knows you now: your name, and the roles that your groups give.", "umx whoami", false},
     {"help", "[COMMAND...]", umx_command_help, "this overview, or help for a command", NULL, NULL,
      "umx help plan approve", false},
     {"docs checks", "", umx_command_docs_checks, "docs/checks.md", NULL, NULL, "umx docs checks > docs/checks.md",

@@ -54,6 +54,8 @@ UMX_COMMAND(ca_rotate_complete);
 UMX_COMMAND(ca_rotate_rollback);
 UMX_COMMAND(phases);
 UMX_COMMAND(login);
+UMX_COMMAND(logout);
+UMX_COMMAND(whoami);
 UMX_COMMAND(help);
 UMX_COMMAND(docs_checks);
 UMX_COMMAND(docs_errors);

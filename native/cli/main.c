@@ -19,7 +19,11 @@ int main(int argc, char **argv)
     /* Only for the widths of characters: numbers and times do not know any locale here. */
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
         setlocale(LC_CTYPE, "");
-    umx_text_addf(&identity, "%s/.config/umx/identity.pem", environment("HOME", ""));
+    const char *config = environment("XDG_CONFIG_HOME", NULL);
+    if (config != NULL && config[0] == '/')
+        umx_text_addf(&identity, "%s/umx/identity.pem", config);
+    else
+        umx_text_addf(&identity, "%s/.config/umx/identity.pem", environment("HOME", ""));
     umx_terminal_keep_pipes();
     struct umx_cli cli = {
         .controller = environment("UMX_CONTROLLER", "127.0.0.1:7444"),

@@ -247,6 +247,13 @@ void umx_status_view(struct umx_cli *cli, const struct umx_document *document)
     }
     fprintf(cli->out, "\nagents: %lld connected, %lld silent\n", umx_value_integer(agents, "connected"),
             umx_value_integer(agents, "silent"));
+    const json_t *refused = json_object_get(document->root, "refused");
+    if (umx_value_integer(refused, "handshakes") + umx_value_integer(refused, "connections") +
+            umx_value_integer(refused, "requests") >
+        0)
+        fprintf(cli->out, "refused since the start: %lld TLS handshakes, %lld connections, %lld requests (`umx audit`)\n",
+                umx_value_integer(refused, "handshakes"), umx_value_integer(refused, "connections"),
+                umx_value_integer(refused, "requests"));
 }
 
 UMX_COMMAND(status)

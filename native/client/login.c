@@ -1,18 +1,22 @@
 /*
- * From a certificate of the forest's operator CA to an identity of this deployment (design 7). The key of the identity
- * is made here and never leaves this machine; the forest's key only signs the request.
+ * From a Kerberos ticket, or a certificate of the forest's operator CA, to an identity of this deployment (design 7).
+ * The key of the identity is made here and never leaves this machine; the ticket or the forest's key only signs for it.
  */
+#include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/statement.h"
 #include "client/session.h"
+#include "client/ticket.h"
 #include "rpc/pin.h"
 #include "rpc/signature.h"
 #include "umx/v1/operator.pb-c.h"
 
-enum { REPLY_MAX = 256 * 1024 };
+enum { REPLY_MAX = 256 * 1024, HEX = 65 };
 
 #define LOGIN_TIMEOUT (60 * UMX_SECOND)
 
@@ -25,6 +29,9 @@ struct login {
     const char *ca_file;
     const char *fingerprint;
     const char *server_name;
+    const char *service;
+    char realm[UMX_FQDN_MAX]; /* the forest, when none was named */
+    struct umx_client_ticket ticket;
     char *roots;
     char *key; /* of the new identity */
     uint8_t *request;
@@ -37,6 +44,7 @@ struct login {
 
 static void free_login(struct login *login)
 {
+    umx_client_ticket_free(&login->ticket);
     free(login->roots);
     umx_private_free(login->key);
     free(login->request);
@@ -46,10 +54,21 @@ static void free_login(struct login *login)
 
 static int load_roots(struct login *login, struct umx_error *err)
 {
+    struct umx_identity_file before = {0};
     size_t length;
 
-    if ((login->ca_file != NULL) == (login->fingerprint != NULL))
-        return umx_fail(err, UMX_ERR_JSON_VALUE_INVALID, "ca", "exactly one of ca and fingerprint says whom to trust");
+    if (login->ca_file != NULL && login->fingerprint != NULL)
+        return umx_fail(err, UMX_ERR_JSON_VALUE_INVALID, "ca", "one of ca and fingerprint says whom to trust");
+    /* Whoever has logged in before trusts whom he trusted then. */
+    if (login->ca_file == NULL && login->fingerprint == NULL) {
+        if (umx_identity_file_load(login->out_file, &before, NULL) == 0)
+            login->roots = strdup(before.root);
+        umx_identity_file_free(&before);
+        if (login->roots == NULL)
+            return umx_fail(err, UMX_ERR_JSON_VALUE_INVALID, "ca",
+                            "ca or fingerprint says whom to trust, and no earlier identity is in %s", login->out_file);
+        return 0;
+    }
     if (login->ca_file != NULL)
         return umx_private_file_read(login->ca_file, UMX_IDENTITY_FILE_MAX, &login->roots, &length, err);
     return umx_rpc_fetch_root(login->controller, login->fingerprint, &login->roots, err);
@@ -82,12 +101,98 @@ static int load_proof(struct login *login, struct umx_error *err)
     return status;
 }
 
+static int hash(const void *bytes, size_t length, char out[HEX], struct umx_error *err)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    struct umx_text hex = {0};
+
+    if (EVP_Digest(bytes, length, digest, &size, EVP_sha256(), NULL) == 1)
+        umx_text_add_hex(&hex, digest, size);
+    bool good = !hex.failed && hex.length == HEX - 1;
+    umx_text_copy(out, HEX, good ? umx_text_string(&hex) : "");
+    umx_text_free(&hex);
+    return good ? 0 : umx_fail(err, UMX_ERR_INTERNAL, "a digest", NULL);
+}
+
+/* umx/HOST@REALM: the controller's host as it was named, in the forest that vouches. */
+static int name_service(const struct login *login, char *out, size_t size, struct umx_error *err)
+{
+    const char *host = login->server_name != NULL ? login->server_name : login->controller;
+    size_t length = login->server_name != NULL ? strlen(host) : strcspn(host, ":");
+    int used;
+
+    if (login->service == NULL && (length == 0 || host[0] == '[' || strspn(host, "0123456789.") >= length))
+        return umx_fail(err, UMX_ERR_TICKET, login->controller,
+                        "an address has no service principal: name the controller by its host name, or the principal "
+                        "with --service");
+    if (login->service != NULL)
+        used = snprintf(out, size, "%s@", login->service);
+    else
+        used = snprintf(out, size, "umx/%.*s@", (int)length, host);
+    for (const char *p = login->forest; used > 0 && (size_t)used < size && *p != '\0'; p++, used++)
+        out[used] = (char)(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
+    if (used <= 0 || (size_t)used >= size)
+        return umx_fail(err, UMX_ERR_TICKET, login->forest, "the service principal is too long");
+    out[used] = '\0';
+    return 0;
+}
+
+/* The ticket signs for the very request, and for the root that the controller is known by: whoever gets hold of it can
+ * do nothing with it but what we asked for. */
+static int make_ticket(struct login *login, struct umx_error *err)
+{
+    char principal[512], request_hash[HEX], root_hash[HEX];
+    struct umx_text statement = {0};
+    uint8_t *root = NULL;
+    size_t root_length = 0;
+    int status = name_service(login, principal, sizeof principal, err);
+
+    if (status == 0)
+        status = umx_client_request(&login->key, &login->request, &login->request_length, err);
+    if (status == 0 && umx_identity_certificate(login->roots, strlen(login->roots), &root, &root_length) != 0)
+        status = umx_fail(err, UMX_ERR_IDENTITY_FILE_INVALID, "ca", "it holds no certificate");
+    if (status == 0)
+        status = hash(login->request, login->request_length, request_hash, err);
+    if (status == 0)
+        status = hash(root, root_length, root_hash, err);
+    const struct umx_login_statement bound = {login->forest, request_hash, root_hash};
+    if (status == 0)
+        status = umx_login_statement_write(&bound, &statement, err);
+    if (status == 0)
+        status = umx_client_ticket_get(principal, statement.data, statement.length, &login->ticket, err);
+    umx_text_free(&statement);
+    free(root);
+    return status;
+}
+
+/* The controller writes the forest in lower case into what it signs. */
+static int name_forest(struct login *login, struct umx_error *err)
+{
+    if (login->forest == NULL) {
+        int status = umx_client_ticket_realm(login->realm, sizeof login->realm, err);
+        if (status != 0)
+            return status;
+    } else {
+        umx_text_copy(login->realm, sizeof login->realm, login->forest);
+    }
+    for (char *p = login->realm; *p != '\0'; p++)
+        *p = (char)(*p >= 'A' && *p <= 'Z' ? *p - 'A' + 'a' : *p);
+    login->forest = login->realm;
+    return 0;
+}
+
 static int pack(const struct login *login, uint8_t **bytes, size_t *length, struct umx_error *err)
 {
     Umx__IssueRequest message = UMX__ISSUE_REQUEST__INIT;
     char *forest = strdup(login->forest);
 
-    message.has_request = message.has_certificate = message.has_signature = 1;
+    message.has_request = 1;
+    message.has_certificate = message.has_signature = login->certificate != NULL;
+    message.has_kerberos_token = message.has_kerberos_signature = login->ticket.token != NULL;
+    message.kerberos_token = (ProtobufCBinaryData){.data = login->ticket.token, .len = login->ticket.token_length};
+    message.kerberos_signature =
+        (ProtobufCBinaryData){.data = login->ticket.signature, .len = login->ticket.signature_length};
     message.request = (ProtobufCBinaryData){.data = login->request, .len = login->request_length};
     message.forest = forest;
     message.certificate = (ProtobufCBinaryData){.data = login->certificate, .len = login->certificate_length};
@@ -210,10 +315,18 @@ static int run(struct login *login, umx_buf *result, struct umx_error *err)
     uint8_t *reply = NULL;
     size_t request_length = 0;
     size_t reply_length = 0;
-    int status = load_proof(login, err);
+    bool kerberos = login->certificate_file == NULL && login->key_file == NULL;
+    int status = 0;
 
+    if (!kerberos && (login->certificate_file == NULL || login->key_file == NULL || login->forest == NULL))
+        return umx_fail(err, UMX_ERR_JSON_VALUE_INVALID, "certificate",
+                        "a certificate needs its key and the forest; without both the Kerberos ticket is the proof");
+    if (kerberos)
+        status = name_forest(login, err);
     if (status == 0)
         status = load_roots(login, err);
+    if (status == 0)
+        status = kerberos ? make_ticket(login, err) : load_proof(login, err);
     if (status == 0)
         status = pack(login, &request, &request_length, err);
     tls.roots = login->roots;
@@ -233,13 +346,14 @@ int32_t umx_login(const uint8_t *json, size_t length, umx_buf *result, umx_buf *
 {
     struct login login = {0};
     const struct umx_client_key keys[] = {{"controller", UMX_KEY_TEXT, true, &login.controller},
-                                          {"forest", UMX_KEY_TEXT, true, &login.forest},
-                                          {"certificate", UMX_KEY_TEXT, true, &login.certificate_file},
-                                          {"key", UMX_KEY_TEXT, true, &login.key_file},
+                                          {"forest", UMX_KEY_TEXT, false, &login.forest},
+                                          {"certificate", UMX_KEY_TEXT, false, &login.certificate_file},
+                                          {"key", UMX_KEY_TEXT, false, &login.key_file},
                                           {"out", UMX_KEY_TEXT, true, &login.out_file},
                                           {"ca", UMX_KEY_TEXT, false, &login.ca_file},
                                           {"fingerprint", UMX_KEY_TEXT, false, &login.fingerprint},
-                                          {"server_name", UMX_KEY_TEXT, false, &login.server_name}};
+                                          {"server_name", UMX_KEY_TEXT, false, &login.server_name},
+                                          {"service", UMX_KEY_TEXT, false, &login.service}};
     struct umx_error failed = {0};
     json_t *root;
 

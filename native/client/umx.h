@@ -80,8 +80,10 @@ void umx_op_close(umx_op *op);
 
 /* Gets an identity for a proof, and writes its file (mode 0600):
  * {"controller":"HOST:PORT", "forest":"exchange.test", "certificate":"FILE", "key":"FILE", "out":"FILE",
- *  "ca":"FILE" or "fingerprint":"SHA-256 of the root certificate in hex", "server_name":"HOST"}
+ *  "ca":"FILE" or "fingerprint":"SHA-256 of the root certificate in hex", "server_name":"HOST", "service":"umx/HOST"}
  * certificate and key are of the forest's operator CA, PEM; further certificates of its chain may follow in the file.
+ * Without both the proof is the Kerberos ticket of whoever is logged on: forest is then that of the ticket when missing,
+ * service the controller's host as it is named. Without ca and fingerprint the root of the identity that is in out.
  * result: {"identity":"umx://...","forest":"...","expires_at":"...","file":"FILE"}. At most 60 seconds. */
 int32_t umx_login(const uint8_t *json, size_t length, umx_buf *result, umx_buf *err);
 

@@ -39,7 +39,7 @@ struct umx_authority;
 #define UMX_AGENT_LIFE (30 * UMX_DAY)          /* renewed on the agent's own stream */
 #define UMX_AGENT_LIFE_BY_HAND (365 * UMX_DAY) /* `umxd issue agent` */
 #define UMX_OPERATOR_LIFE (7 * UMX_DAY)
-#define UMX_OPERATOR_LIFE_MIN (12 * UMX_HOUR)
+#define UMX_OPERATOR_LIFE_MIN (5 * UMX_MINUTE)
 #define UMX_CONTROLLER_LIFE (365 * UMX_DAY)
 
 /* Makes a deployment. deployment NULL: a random uuid. names are what the controller is reached by, host names or

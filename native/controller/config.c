@@ -9,6 +9,8 @@
 
 #include "base/text.h"
 
+enum { LOGIN_HOURS_MAX = 7 * 24, HANDSHAKE_MAX = 600 };
+
 /* What a key's value is stored as. */
 enum kind { TEXT, LIST, SECONDS, SIDE, BIND, POLICY, KEYTAB };
 
@@ -30,6 +32,9 @@ static const struct key controller_keys[] = {
     {"report_interval", SECONDS, CONFIG(report_interval)},
     {"read_timeout", SECONDS, CONFIG(read_timeout)},
     {"undo_hours", SECONDS, CONFIG(undo_hours)},
+    {"login_hours", SECONDS, CONFIG(login_hours)},
+    {"handshake_timeout", SECONDS, CONFIG(handshake_timeout)},
+    {"connections_per_address", SECONDS, CONFIG(connections_per_address)},
     {NULL, TEXT, 0},
 };
 
@@ -45,6 +50,8 @@ static const struct key forest_keys[] = {
     {"writer_password_file", TEXT, FOREST(writer_password_file)},
     {"tls_ca", TEXT, FOREST(tls_ca)},
     {"operator_ca", TEXT, FOREST(operator_ca)},
+    {"service", TEXT, FOREST(service)},
+    {"service_keytab", TEXT, FOREST(service_keytab)},
     {"domain_controllers", LIST, FOREST(domain_controllers)},
     {"viewer", LIST, FOREST(viewers)},
     {"operator", LIST, FOREST(operators)},
@@ -253,6 +260,10 @@ static int check(struct umx_config *config, const char *path, struct umx_error *
         return umx_fail(err, UMX_ERR_CONFIG_INVALID, path, "[controller] needs data = DIRECTORY");
     if (config->forest_count == 0)
         return umx_fail(err, UMX_ERR_CONFIG_INVALID, path, "there is no [forest NAME] section");
+    if (config->login_hours < 1 || config->login_hours > LOGIN_HOURS_MAX)
+        return umx_fail(err, UMX_ERR_CONFIG_INVALID, path, "login_hours is 1 to %d", LOGIN_HOURS_MAX);
+    if (config->handshake_timeout < 1 || config->handshake_timeout > HANDSHAKE_MAX)
+        return umx_fail(err, UMX_ERR_CONFIG_INVALID, path, "handshake_timeout is 1 to %d", HANDSHAKE_MAX);
     for (size_t i = 0; i < config->forest_count; i++) {
         int status = check_forest(&config->forests[i], path, err);
         if (status == 0)
@@ -277,6 +288,9 @@ int umx_config_load(const char *path, struct umx_config **out, struct umx_error 
     config->report_interval = 300;
     config->read_timeout = 30;
     config->undo_hours = 72;
+    config->login_hours = 10;
+    config->handshake_timeout = 60;
+    config->connections_per_address = 2000;
     if (!set_text(&config->agents, "127.0.0.1:7443") || !set_text(&config->operators, "127.0.0.1:7444")) {
         status = umx_fail(err, UMX_ERR_MEMORY, path, NULL);
         goto out;
@@ -330,6 +344,7 @@ void umx_config_free(struct umx_config *config)
     for (size_t i = 0; i < config->forest_count; i++) {
         free_fields(forest_keys, &config->forests[i]);
         free(config->forests[i].name);
+        free(config->forests[i].replay_cache);
     }
     free_fields(controller_keys, config);
     free(config);

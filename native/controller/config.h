@@ -30,6 +30,9 @@ struct umx_forest_config {
     char *writer_password_file;
     char *tls_ca;
     char *operator_ca; /* PEM of the CAs that vouch for this forest's administrators */
+    char *service;        /* principal of logins by Kerberos without its realm; NULL: umx/ and the controller's name */
+    char *service_keytab; /* its keys; NULL: no logins by Kerberos in this forest */
+    char *replay_cache;   /* file of the tickets that were shown; made by the controller */
     struct umx_list domain_controllers;
     struct umx_list viewers;   /* groups by name or SID; empty: every operator that this forest vouched for */
     struct umx_list operators; /* empty: members of the forest's administrative groups */
@@ -47,6 +50,9 @@ struct umx_config {
     int report_interval; /* seconds between full reports of an agent */
     int read_timeout;    /* seconds that reading one forest may take */
     int undo_hours;      /* how long an approval covers the undo of its plan */
+    int login_hours;     /* how long a certificate for a Kerberos ticket lives; never longer than the ticket */
+    int handshake_timeout;       /* seconds that a TLS handshake may take */
+    int connections_per_address; /* open connections of one address, both listeners together; 0: any number */
     struct umx_forest_config forests[UMX_MAX_FORESTS];
     size_t forest_count;
 };

@@ -19,8 +19,10 @@
 #include "controller/fleet.h"
 #include "controller/forests.h"
 #include "controller/issue.h"
+#include "controller/login.h"
 #include "controller/observer.h"
 #include "controller/operation.h"
+#include "controller/refusals.h"
 #include "store/journal_file.h"
 #include "store/state.h"
 
@@ -69,16 +71,23 @@ static int open_listeners(struct umx_controller *controller, struct umx_error *e
                                             .require_certificate = true,
                                             .max_message = UMX_MAX_AGENT_MESSAGE,
                                             .methods = methods,
-                                            .method_count = 1};
+                                            .method_count = 1,
+                                            .handshake_timeout = config->handshake_timeout,
+                                            .refused = umx_refusals_hear,
+                                            .refused_user = controller->refusals};
     struct umx_rpc_server_options operators = {.address = config->operators,
                                                .tls = *tls,
                                                .require_certificate = false,
                                                .max_message = UMX_MAX_OPERATOR_MESSAGE,
                                                .threads = CALL_THREADS,
                                                .methods = run,
-                                               .method_count = 2};
+                                               .method_count = 2,
+                                               .handshake_timeout = config->handshake_timeout,
+                                               .refused = umx_refusals_hear,
+                                               .refused_user = controller->refusals};
 
     methods[0].stream.user = controller->fleet;
+    umx_rpc_limit_connections(config->connections_per_address);
     int status = umx_rpc_server_start(&agents, &controller->agents, err);
     if (status == 0)
         status = umx_rpc_server_start(&operators, &controller->operators, err);
@@ -128,6 +137,10 @@ static int open_all(struct umx_controller *controller, const char *config_path, 
     if (status == 0)
         status = check_journal(controller, err);
     if (status == 0)
+        status = umx_refusals_open(controller, &controller->refusals, err);
+    if (status == 0)
+        status = umx_login_prepare(controller, err);
+    if (status == 0)
         status = umx_forests_open(controller->config, &controller->forests, err);
     if (status == 0)
         status = umx_enrolment_open(controller, &controller->enrolment, err);
@@ -175,6 +188,7 @@ static void close_all(struct umx_controller *controller)
     umx_rpc_server_stop(controller->agents, STOP_GRACE);
     umx_engine_close(controller->engine);
     umx_enrolment_stop(controller->enrolment);
+    umx_refusals_close(controller->refusals);
     if (controller->journal != NULL && controller->state != NULL)
         umx_controller_keep_head(controller);
     umx_observer_close(controller->observer);

@@ -17,6 +17,7 @@ struct umx_fleet;
 struct umx_forests;
 struct umx_journal_file;
 struct umx_observer;
+struct umx_refusals;
 struct umx_rpc_server;
 struct umx_state;
 
@@ -35,6 +36,7 @@ struct umx_controller {
     struct umx_enrolment *enrolment;
     struct umx_engine *engine;
     struct umx_control *control;
+    struct umx_refusals *refusals;
     struct umx_rpc_server *agents;
     struct umx_rpc_server *operators;
 };

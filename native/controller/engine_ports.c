@@ -45,7 +45,7 @@ static int read_tables(struct umx_controller *controller, const char *forest, co
     read.table = names;
     request.request_case = UMX__WORKER_REQUEST__REQUEST_READ;
     request.read = &read;
-    return umx_forests_collect(controller->forests, forest, &request, controller->config->read_timeout * UMX_SECOND,
+    return umx_forests_collect(controller->forests, forest, UMX_ACCOUNT_READER, &request, controller->config->read_timeout * UMX_SECOND,
                                world, err);
 }
 

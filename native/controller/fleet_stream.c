@@ -7,6 +7,7 @@
 #include "controller/authority.h"
 #include "controller/enrolment.h"
 #include "controller/fleet_internal.h"
+#include "controller/refusals.h"
 
 #define CROWDED (200 * UMX_MILLISECOND)
 
@@ -41,6 +42,7 @@ static void refuse(struct fleet_session *session, const struct umx_error *why)
     struct fleet_agent *agent;
 
     umx_log_error("fleet", why);
+    umx_refusals_note(session->fleet->controller->refusals, &session->identity, session->peer, "Agents/Attach", why);
     pthread_mutex_lock(&session->fleet->mutex);
     agent = fleet_agent_by_uri(session->fleet, session->identity.uri);
     if (agent != NULL)

@@ -21,6 +21,7 @@ struct slot {
     const struct umx_forest_config *config;
     struct umx_worker_process *reader;
     struct umx_worker_process *writer;
+    struct umx_worker_process *clerk;
     pthread_mutex_t mutex;       /* one read of the whole forest at a time: of refresh */
     struct umx_refresh *refresh; /* NULL: the next one reads everything */
 };
@@ -45,7 +46,8 @@ int umx_forests_open(const struct umx_config *config, struct umx_forests **out, 
         pthread_mutex_init(&slot->mutex, NULL);
         slot->reader = umx_worker_process_new(slot->config, UMX_ACCOUNT_READER, OPERATION_TIMEOUT);
         slot->writer = umx_worker_process_new(slot->config, UMX_ACCOUNT_WRITER, OPERATION_TIMEOUT);
-        if (slot->reader == NULL || slot->writer == NULL) {
+        slot->clerk = umx_worker_process_new(slot->config, UMX_ACCOUNT_CLERK, OPERATION_TIMEOUT);
+        if (slot->reader == NULL || slot->writer == NULL || slot->clerk == NULL) {
             umx_forests_close(forests);
             return umx_fail(err, UMX_ERR_MEMORY, "forests", NULL);
         }
@@ -61,6 +63,7 @@ void umx_forests_close(struct umx_forests *forests)
     for (size_t i = 0; i < forests->count; i++) {
         umx_worker_process_free(forests->slots[i].reader);
         umx_worker_process_free(forests->slots[i].writer);
+        umx_worker_process_free(forests->slots[i].clerk);
         umx_refresh_free(forests->slots[i].refresh);
         pthread_mutex_destroy(&forests->slots[i].mutex);
     }
@@ -75,6 +78,11 @@ static struct slot *find(struct umx_forests *forests, const char *name)
     return NULL;
 }
 
+static struct umx_worker_process *worker_of(const struct slot *slot, enum umx_account account)
+{
+    return account == UMX_ACCOUNT_WRITER ? slot->writer : account == UMX_ACCOUNT_CLERK ? slot->clerk : slot->reader;
+}
+
 int umx_forests_call(struct umx_forests *forests, const char *forest, enum umx_account account,
                      Umx__WorkerRequest *request, int64_t deadline, struct umx_arena *arena, Umx__WorkerReply **reply,
                      struct umx_error *err)
@@ -83,8 +91,7 @@ int umx_forests_call(struct umx_forests *forests, const char *forest, enum umx_a
 
     if (slot == NULL)
         return umx_fail(err, UMX_ERR_FOREST_UNKNOWN, forest, NULL);
-    return umx_worker_process_call(account == UMX_ACCOUNT_WRITER ? slot->writer : slot->reader, request, deadline, NULL,
-                                   NULL, arena, reply, err);
+    return umx_worker_process_call(worker_of(slot, account), request, deadline, NULL, NULL, arena, reply, err);
 }
 
 void umx_forests_hurry(struct umx_forests *forests, int64_t grace)
@@ -92,6 +99,7 @@ void umx_forests_hurry(struct umx_forests *forests, int64_t grace)
     for (size_t i = 0; forests != NULL && i < forests->count; i++) {
         umx_worker_process_hurry(forests->slots[i].reader, grace);
         umx_worker_process_hurry(forests->slots[i].writer, grace);
+        umx_worker_process_hurry(forests->slots[i].clerk, grace);
     }
 }
 
@@ -119,7 +127,7 @@ static int take_part(void *user, const Umx__WorkerReply *reply, struct umx_error
     return umx_world_add_all(collecting->world, reply->part, err);
 }
 
-static int collect(struct slot *slot, Umx__WorkerRequest *request, int64_t deadline, struct umx_world *world,
+static int collect(struct slot *slot, enum umx_account account, Umx__WorkerRequest *request, int64_t deadline, struct umx_world *world,
                    struct umx_error *err)
 {
     struct collecting collecting = {slot->config->name, world};
@@ -128,21 +136,21 @@ static int collect(struct slot *slot, Umx__WorkerRequest *request, int64_t deadl
 
     if (arena == NULL)
         return umx_fail(err, UMX_ERR_MEMORY, slot->config->name, NULL);
-    int status = umx_worker_process_call(slot->reader, request, deadline, take_part, &collecting, arena, &last, err);
+    int status = umx_worker_process_call(worker_of(slot, account), request, deadline, take_part, &collecting, arena, &last, err);
     if (status == 0 && last->reply_case == UMX__WORKER_REPLY__REPLY_PART)
         status = umx_world_add_all(world, last->part, err);
     umx_arena_free(arena);
     return status;
 }
 
-int umx_forests_collect(struct umx_forests *forests, const char *forest, Umx__WorkerRequest *request, int64_t deadline,
-                        struct umx_world *world, struct umx_error *err)
+int umx_forests_collect(struct umx_forests *forests, const char *forest, enum umx_account account,
+                        Umx__WorkerRequest *request, int64_t deadline, struct umx_world *world, struct umx_error *err)
 {
     struct slot *slot = find(forests, forest);
 
     if (slot == NULL)
         return umx_fail(err, UMX_ERR_FOREST_UNKNOWN, forest, NULL);
-    return collect(slot, request, deadline, world, err);
+    return collect(slot, account, request, deadline, world, err);
 }
 
 struct reading {

@@ -18,9 +18,9 @@ int umx_forests_call(struct umx_forests *forests, const char *forest, enum umx_a
                      Umx__WorkerRequest *request, int64_t deadline, struct umx_arena *arena, Umx__WorkerReply **reply,
                      struct umx_error *err);
 
-/* A request to a forest's reader that streams records: they are added to the world. */
-int umx_forests_collect(struct umx_forests *forests, const char *forest, Umx__WorkerRequest *request, int64_t deadline,
-                        struct umx_world *world, struct umx_error *err);
+/* A request that streams records: they are added to the world. */
+int umx_forests_collect(struct umx_forests *forests, const char *forest, enum umx_account account,
+                        Umx__WorkerRequest *request, int64_t deadline, struct umx_world *world, struct umx_error *err);
 
 /* Reads the forests (names NULL: all) at the same time, each within the configured time and the deadline (microseconds
  * from now, 0: none), into the world. A forest that

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "controller/access.h"
 #include "controller/authority.h"
+#include "controller/refusals.h"
 
 static int send_event(struct umx_operation *operation, Umx__RunEvent__Kind kind, const char *type, const char *json,
                       struct umx_error *err)
@@ -162,7 +163,9 @@ static int run(struct umx_operation *operation, const Umx__Call *call, struct um
 
     if (row == NULL)
         return umx_fail(err, UMX_ERR_OPERATION_UNKNOWN, call->operation != NULL ? call->operation : "(none)", NULL);
-    int status = umx_access_check(operation->controller, operation->caller, row->access, row->name, err);
+    umx_text_copy(operation->name, sizeof operation->name, row->name);
+    int status = umx_access_check(operation->controller, operation->caller, row->access,
+                                  row->mutates || row->access == UMX_ACCESS_OPERATOR, row->name, err);
     if (status == 0)
         status = umx_reflect_from_json(row->arguments, json, strlen(json), operation->arena, &arguments, err);
     if (status != 0)
@@ -192,6 +195,10 @@ int umx_operation_serve(void *user, struct umx_rpc_call *call, const struct umx_
     int status = umx_reflect_unpack(&umx__call__descriptor, request, length, operation.arena, &message, err);
     if (status == 0)
         status = run(&operation, (const Umx__Call *)message, err);
+    /* No right, no proof, no such operation, or nothing that could be read. */
+    if (status == UMX_E_DENIED || status == UMX_E_UNAUTHENTICATED || (status != 0 && operation.arguments == NULL))
+        umx_refusals_note(operation.controller->refusals, peer, umx_rpc_call_peer(call),
+                          operation.name[0] != '\0' ? operation.name : "Operators/Run", err);
     umx_text_free(&operation.end);
     umx_arena_free(operation.arena);
     return status;

@@ -18,12 +18,14 @@ struct umx_operation {
     struct umx_controller *controller;
     struct umx_rpc_call *call;
     const struct umx_identity *caller;
+    char name[64];                     /* in the table; "": not known yet */
     const ProtobufCMessage *arguments; /* of the type in the table */
     struct umx_arena *arena;
     int64_t until;       /* monotonic end of its time; 0: none */
     struct umx_text end; /* members of the end event's object, without braces */
 };
 
+/* Looking, acting, auditing. */
 enum umx_access { UMX_ACCESS_VIEWER, UMX_ACCESS_OPERATOR, UMX_ACCESS_AUDITOR };
 
 struct umx_operation_row {

@@ -4,6 +4,7 @@
 
 static const struct umx_operation_row rows[] = {
     {"status", ARGUMENTS(no_arguments), UMX_ACCESS_VIEWER, false, 60, umx_operation_status},
+    {"whoami", ARGUMENTS(no_arguments), UMX_ACCESS_VIEWER, false, 30, umx_operation_whoami},
     {"agents", ARGUMENTS(no_arguments), UMX_ACCESS_VIEWER, false, 30, umx_operation_agents},
     {"agents.held", ARGUMENTS(no_arguments), UMX_ACCESS_VIEWER, false, 30, umx_operation_agents_held},
     {"agents.accept", ARGUMENTS(agent_arguments), UMX_ACCESS_OPERATOR, true, 30, umx_operation_agents_accept},

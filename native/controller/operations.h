@@ -8,6 +8,7 @@ typedef int umx_operation_function(struct umx_operation *operation, struct umx_e
 
 /* operations_fleet.c, operations_query.c, operations_watch.c, saved.c */
 umx_operation_function umx_operation_status;
+umx_operation_function umx_operation_whoami; /* operations_self.c */
 umx_operation_function umx_operation_agents;
 umx_operation_function umx_operation_query;
 umx_operation_function umx_operation_agents_watch;

@@ -10,6 +10,7 @@
 #include "controller/fleet.h"
 #include "controller/grants.h"
 #include "controller/observer.h"
+#include "controller/refusals.h"
 #include "phases/certificates.h"
 #include "phases/phases.h"
 
@@ -268,6 +269,20 @@ static int status_pair(struct umx_operation *operation, const struct umx_pair *p
     return status;
 }
 
+/* Since the controller started: handshakes that TLS refused, connections above an address's limit, and what was refused
+ * by name, which the journal has. */
+static void add_refused(struct umx_operation *operation)
+{
+    struct umx_controller *controller = operation->controller;
+    struct umx_text json = {0};
+
+    umx_text_addf(&json, "{\"handshakes\":%lld,\"connections\":%lld,\"requests\":%lld}",
+                  (long long)umx_rpc_server_refused(controller->agents), (long long)umx_rpc_connections_refused(),
+                  (long long)umx_refusals_count(controller->refusals));
+    umx_operation_end_json(operation, "refused", umx_text_string(&json));
+    umx_text_free(&json);
+}
+
 int umx_operation_status(struct umx_operation *operation, struct umx_error *err)
 {
     struct umx_world *world = NULL;
@@ -299,6 +314,7 @@ int umx_operation_status(struct umx_operation *operation, struct umx_error *err)
     umx_text_addf(&json, "{\"connected\":%d,\"silent\":%d}", connected, (int)records->n_agent - connected);
     umx_operation_end_json(operation, "agents", umx_text_string(&json));
     umx_text_free(&json);
+    add_refused(operation);
     umx_world_free(world);
     return status;
 }

@@ -118,7 +118,7 @@ static int fill_journal(struct umx_operation *operation, struct umx_query_sink *
     Umx__Journal **entries = NULL;
     size_t count = 0;
     /* SQL is no way around the role that `audit` needs. */
-    int status = umx_access_check(operation->controller, operation->caller, UMX_ACCESS_AUDITOR, "journal", err);
+    int status = umx_access_check(operation->controller, operation->caller, UMX_ACCESS_AUDITOR, false, "journal", err);
 
     if (status == 0)
         status = umx_engine_audit(operation->controller->engine, NULL, 0, 0, operation->arena, &entries, &count, err);

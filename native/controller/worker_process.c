@@ -289,6 +289,9 @@ static void fill_configure(const struct umx_worker_process *worker, Umx__Configu
     configure->operation_timeout = worker->operation_timeout;
     configure->n_group = config->groups.count;
     configure->group = (char **)(uintptr_t)config->groups.items;
+    configure->service = config->service;
+    configure->service_keytab = config->service_keytab;
+    configure->replay_cache = config->replay_cache;
 }
 
 static int ensure_running(struct umx_worker_process *worker, int64_t end, struct umx_error *err)
@@ -314,6 +317,7 @@ int umx_worker_process_call(struct umx_worker_process *worker, Umx__WorkerReques
 {
     int64_t end = umx_clock_monotonic() + deadline;
     struct timespec until = {.tv_sec = (time_t)(end / UMX_SECOND), .tv_nsec = (long)(end % UMX_SECOND) * 1000};
+    static const char *const names[] = {"reader", "writer", "clerk"};
     bool broken = true, sent = true;
 
     if (worker->account == UMX_ACCOUNT_WRITER && worker->config->writer == NULL)
@@ -333,7 +337,7 @@ int umx_worker_process_call(struct umx_worker_process *worker, Umx__WorkerReques
     }
     if (status != 0 && broken) {
         umx_log(UMX_LOG_WARNING, "worker", "%s %s: ended (%s)", worker->config->name,
-                worker->account == UMX_ACCOUNT_WRITER ? "writer" : "reader", umx_status_name(status));
+                names[worker->account], umx_status_name(status));
         end_process(worker);
     }
     pthread_mutex_unlock(&worker->mutex);

@@ -11,7 +11,8 @@
 #include "controller/config.h"
 #include "umx/v1/worker.pb-c.h"
 
-enum umx_account { UMX_ACCOUNT_READER, UMX_ACCOUNT_WRITER };
+/* The clerk is a reader of its own, for logins and memberships: they do not wait while the forest is read. */
+enum umx_account { UMX_ACCOUNT_READER, UMX_ACCOUNT_WRITER, UMX_ACCOUNT_CLERK };
 
 struct umx_worker_process;
 

@@ -8,20 +8,33 @@
 #include "directory/read_people.h"
 #include "directory/sid.h"
 
-enum { ACCOUNT_DISABLED = 2, FILETIME_PER_US = 10 };
+enum { ACCOUNT_DISABLED = 2, ACCOUNT_LOCKED = 16, FILETIME_PER_US = 10 };
 
 #define FILETIME_1970 INT64_C(116444736000000000)
 
-static bool is_enabled(const struct umx_entry *entry)
+static bool has_expired(const struct umx_entry *entry)
 {
-    int64_t control, expires;
-    if (!umx_entry_integer(entry, "userAccountControl", &control) || control & ACCOUNT_DISABLED) {
+    int64_t expires;
+    if (!umx_entry_integer(entry, "accountExpires", &expires) || expires == 0 || expires == INT64_MAX) {
         return false;
     }
-    if (!umx_entry_integer(entry, "accountExpires", &expires) || expires == 0 || expires == INT64_MAX) {
-        return true;
+    return (expires - FILETIME_1970) / FILETIME_PER_US <= umx_clock_now();
+}
+
+/* Why the account may not be used now; NULL when it may. Whether a lockout has run out is known to the domain
+ * controller alone, which computes it. */
+static const char *refusal(const struct umx_entry *entry)
+{
+    int64_t control, computed;
+    if (!umx_entry_integer(entry, "userAccountControl", &control) || control & ACCOUNT_DISABLED) {
+        return "disabled";
     }
-    return (expires - FILETIME_1970) / FILETIME_PER_US > umx_clock_now();
+    if (has_expired(entry)) {
+        return "expired";
+    }
+    return umx_entry_integer(entry, "msDS-User-Account-Control-Computed", &computed) && computed & ACCOUNT_LOCKED
+               ? "locked"
+               : NULL;
 }
 
 static bool has_sid(const struct umx_attribute *token, const char *sid)
@@ -38,7 +51,12 @@ static bool has_sid(const struct umx_attribute *token, const char *sid)
 int umx_membership_read(struct umx_connection *connection, const Umx__Membership *asked, struct umx_arena *arena,
                         Umx__MembershipResult **out, struct umx_error *err)
 {
-    static const char *const attributes[] = {"sAMAccountName", "userAccountControl", "accountExpires", "tokenGroups",
+    static const char *const attributes[] = {"sAMAccountName",
+                                             "userAccountControl",
+                                             "accountExpires",
+                                             "userPrincipalName",
+                                             "msDS-User-Account-Control-Computed",
+                                             "tokenGroups",
                                              NULL};
     Umx__MembershipResult *result = umx_reflect_new(&umx__membership_result__descriptor, arena);
     struct umx_error why = {0};
@@ -65,7 +83,10 @@ int umx_membership_read(struct umx_connection *connection, const Umx__Membership
         return umx_fail(err, UMX_ERR_ACCESS_DENIED, entry.dn, "its tokenGroups are not readable");
     }
     result->found = 1;
-    result->enabled = is_enabled(&entry);
+    const char *refused = refusal(&entry);
+    result->enabled = refused == NULL;
+    result->refused = refused ? umx_arena_string(arena, refused) : NULL;
+    result->principal = umx_entry_text(&entry, "userPrincipalName", arena);
     result->name = umx_entry_text(&entry, "sAMAccountName", arena);
     result->group_sid = umx_arena_alloc(arena, (asked->n_group_sid + 1) * sizeof *result->group_sid);
     if (!result->group_sid) {
@@ -98,22 +119,41 @@ static int add_domain(void *user, const struct umx_entry *entry, struct umx_aren
     return 0;
 }
 
-int umx_membership_read_forest(const struct umx_readers_source *source, const Umx__Membership *asked,
-                               struct umx_arena *arena, Umx__MembershipResult **out, struct umx_error *err)
+/* The domains of the forest but the connection's own. */
+static int read_others(const struct umx_readers_source *source, struct others *others, struct umx_error *err)
 {
     static const char *const attributes[] = {"nCName", "dnsRoot", NULL};
     const struct umx_root_dse *root = umx_connection_root(source->connection);
-    struct others others = {.own_dn = root->domain_dn, .arena = arena};
+    const struct umx_search search = {.base = umx_arena_format(others->arena, "CN=Partitions,%s", root->config_dn),
+                                      .scope = UMX_SCOPE_ONE,
+                                      .filter = "(&(objectClass=crossRef)(systemFlags:1.2.840.113556.1.4.803:=3))",
+                                      .attributes = attributes};
+    others->own_dn = root->domain_dn;
+    return search.base ? umx_connection_search(source->connection, &search, add_domain, others, err)
+                       : umx_fail(err, UMX_ERR_ARENA_FULL, "membership", NULL);
+}
+
+int umx_membership_has_domain(const struct umx_readers_source *source, const char *name, struct umx_arena *arena,
+                              bool *has, struct umx_error *err)
+{
+    struct others others = {.arena = arena};
+    *has = umx_text_equal(source->configure->forest, name);
+    int status = *has ? 0 : read_others(source, &others, err);
+    for (size_t i = 0; i < others.count && !status && !*has; i++) {
+        *has = umx_text_equal(others.names[i], name);
+    }
+    return status;
+}
+
+int umx_membership_read_forest(const struct umx_readers_source *source, const Umx__Membership *asked,
+                               struct umx_arena *arena, Umx__MembershipResult **out, struct umx_error *err)
+{
+    struct others others = {.arena = arena};
     int status = umx_membership_read(source->connection, asked, arena, out, err);
     if (status || (*out)->found) {
         return status;
     }
-    const struct umx_search search = {.base = umx_arena_format(arena, "CN=Partitions,%s", root->config_dn),
-                                      .scope = UMX_SCOPE_ONE,
-                                      .filter = "(&(objectClass=crossRef)(systemFlags:1.2.840.113556.1.4.803:=3))",
-                                      .attributes = attributes};
-    status = search.base ? umx_connection_search(source->connection, &search, add_domain, &others, err)
-                         : umx_fail(err, UMX_ERR_ARENA_FULL, "membership", NULL);
+    status = read_others(source, &others, err);
     /* A domain that does not answer might know the user: that is an error, not a stranger. */
     for (size_t i = 0; i < others.count && !status && !(*out)->found; i++) {
         struct umx_connection *connection = NULL;

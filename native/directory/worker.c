@@ -17,6 +17,7 @@
 #include "base/reflect.h"
 #include "base/text.h"
 #include "directory/change.h"
+#include "directory/login.h"
 #include "directory/membership.h"
 #include "directory/object.h"
 #include "directory/preflight.h"
@@ -359,6 +360,42 @@ static int serve_preflight(struct worker *worker, const Umx__WorkerRequest *requ
     return status;
 }
 
+/* The ticket is judged by the keytab, before anybody is asked; then the account is looked at as it is now. */
+static int serve_accept_login(struct worker *worker, const Umx__WorkerRequest *request, Umx__WorkerReply *reply,
+                              struct umx_error *err)
+{
+    struct umx_login_ticket ticket;
+    Umx__Membership who = UMX__MEMBERSHIP__INIT;
+    Umx__LoginResult *result = umx_reflect_new(&umx__login_result__descriptor, worker->arena);
+    bool own = false;
+    int status = result ? umx_login_accept(worker->configure, request->accept_login, &ticket, err)
+                        : umx_fail(err, UMX_ERR_ARENA_FULL, "worker", NULL);
+    if (!status) {
+        status = connect_to(worker, (ProtobufCBinaryData){0}, NULL, err);
+    }
+    const struct umx_readers_source source = source_of(worker);
+    if (!status) {
+        status = umx_membership_has_domain(&source, ticket.realm, worker->arena, &own, err);
+    }
+    if (!status && !own) {
+        status = umx_fail(err, UMX_ERR_PROOF_REFUSED, worker->configure->forest, "%s is of another forest",
+                          ticket.principal);
+    }
+    if (!status) {
+        who.user_sid = ticket.sid;
+        status = umx_membership_read_forest(&source, &who, worker->arena, &result->account, err);
+    }
+    if (!status) {
+        result->principal = umx_arena_string(worker->arena, ticket.principal);
+        result->sid = umx_arena_string(worker->arena, ticket.sid);
+        result->has_ends_at = 1;
+        result->ends_at = ticket.ends_at;
+    }
+    reply->reply_case = UMX__WORKER_REPLY__REPLY_LOGIN;
+    reply->login = result;
+    return status;
+}
+
 typedef int serve_function(struct worker *, const Umx__WorkerRequest *, Umx__WorkerReply *, struct umx_error *);
 
 static serve_function *const functions[] = {
@@ -370,6 +407,7 @@ static serve_function *const functions[] = {
     [UMX__WORKER_REQUEST__REQUEST_PROVE_TRUST] = serve_prove_trust,
     [UMX__WORKER_REQUEST__REQUEST_MEMBERSHIP] = serve_membership,
     [UMX__WORKER_REQUEST__REQUEST_PREFLIGHT] = serve_preflight,
+    [UMX__WORKER_REQUEST__REQUEST_ACCEPT_LOGIN] = serve_accept_login,
 };
 
 /* ---- the loop */

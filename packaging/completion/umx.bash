@@ -76,7 +76,7 @@ _umx_options() # COMMAND - its own options
     audit) echo --plan --after --limit ;;
     "ca rotate begin") echo --root ;;
     "ca rotate complete") echo --leave-behind ;;
-    login) echo --forest --certificate --key --ca --fingerprint --out ;;
+    login) echo --forest --service --certificate --key --ca --fingerprint --out ;;
     esac
 }
 
@@ -115,7 +115,7 @@ _umx()
         return
     fi
     case ${#plain[@]}:${plain[0]-} in
-    0:*) _umx_words status agents token query tables check phases snapshot plan audit grants ca login help ;;
+    0:*) _umx_words status agents token query tables check phases snapshot plan audit grants ca login logout whoami help ;;
     1:plan) _umx_words template create list show submit approve deny withdraw start confirm watch suspend resume cancel undo export delete ;;
     1:snapshot) _umx_words save diff ;;
     1:grants) _umx_words show ;;
@@ -128,7 +128,7 @@ _umx()
     2:query) [[ ${plain[1]} == run || ${plain[1]} == delete ]] && _umx_words $(_umx_queries) ;;
     1:tables) _umx_words $(_umx_column tables) ;;
     1:phases) _umx_words $(_umx_column phases) ;;
-    1:help) _umx_words status agents token query tables check phases snapshot plan audit grants ca login ;;
+    1:help) _umx_words status agents token query tables check phases snapshot plan audit grants ca login logout whoami ;;
     2:plan) [[ ${plain[1]} == template || ${plain[1]} == create || ${plain[1]} == list ]] || _umx_words $(_umx_plans) ;;
     [23]:snapshot) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     esac
