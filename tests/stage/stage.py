@@ -53,6 +53,8 @@ class Stage:
                 "writer": forest["writer"]["principal"],
                 "writer_keytab": forest["writer"]["keytab"],
                 "operator_ca": forest["operator_ca"]["certificate"],
+                "service": forest["login"]["service"],
+                "service_keytab": forest["login"]["keytab"],
                 "domain_controllers": ", ".join(dc["fqdn"] for dc in forest["domain_controllers"]),
             }
             for key, value in options.items():

@@ -66,9 +66,28 @@ static void test_refused(void **state)
     umx_text_free(&text);
 }
 
+/* What a login's ticket signs: four lines, whose fields cannot be moved into each other. */
+static void test_login(void **state)
+{
+    struct umx_login_statement statement = {"lync.test", HASH, HASH};
+    struct umx_text text = {0};
+    struct umx_error err;
+    (void)state;
+
+    assert_int_equal(umx_login_statement_write(&statement, &text, NULL), 0);
+    assert_string_equal(umx_text_string(&text), "umx-login-1\nlync.test\n" HASH "\n" HASH "\n");
+    umx_text_free(&text);
+    memset(&text, 0, sizeof text);
+    statement.forest = "lync.test\n" HASH;
+    assert_int_equal(umx_login_statement_write(&statement, &text, &err), UMX_E_ARGUMENT);
+    assert_int_equal(err.id, UMX_ERR_STATEMENT_INVALID);
+    umx_text_free(&text);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bytes), cmocka_unit_test(test_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_login), cmocka_unit_test(test_bytes),
+                                       cmocka_unit_test(test_refused)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,8 @@ NESTED_TEAMS = {
     "Voice Team": ("RTCUniversalServerAdmins",),
 }
 SERVICES = ("umx-reader", "umx-writer")
+# Nobody logs on as it: tickets for the controller are made for its service principal.
+LOGIN, LOGIN_SERVICE = "umx-login", "umx/controller.lab.test"
 
 UNIVERSAL, GLOBAL = -2147483640, -2147483646
 ENABLED, MACHINE = 512, 4096
@@ -41,6 +43,9 @@ def entries(forest, passwords):
         yield entry(dn(name, people), "user", {
             "sAMAccountName": name, "userPrincipalName": f"{name}@{forest.name}", "displayName": name,
             "userAccountControl": ENABLED, "msDS-SupportedEncryptionTypes": 28}, password=passwords[name])
+    yield entry(dn(LOGIN, people), "user", {
+        "sAMAccountName": LOGIN, "displayName": LOGIN, "userAccountControl": ENABLED,
+        "servicePrincipalName": [LOGIN_SERVICE], "msDS-SupportedEncryptionTypes": 24}, password=passwords[LOGIN])
     for _, server in forest.servers():
         fqdn, account = server["fqdn"], machine_name(server)
         short = account.rstrip("$")

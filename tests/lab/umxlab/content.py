@@ -40,6 +40,7 @@ def sids(place, forest):
 
 def _keytabs(place, forest):
     wanted = {f"umx-{role}": keytab(place, forest, role) for role in ("reader", "writer")}
+    wanted[accounts.LOGIN_SERVICE] = keytab(place, forest, "login")
     wanted |= {name: keytab(place, forest, name) for name in accounts.operators(forest)}
     wanted |= {accounts.machine_name(server): server_keytab(place, server)
                for _, server in forest.servers() if server.get("recorded")}
@@ -53,6 +54,7 @@ def _passwords(place, forest):
         passwords[account] = new_password()
         name = account.removeprefix("umx-") if account in accounts.SERVICES else account
         write_secret(place, f"{name}.{forest.name}", passwords[account])
+    passwords[accounts.LOGIN] = new_password()
     for _, server in forest.servers():
         passwords[accounts.machine_name(server)] = new_password()
     return passwords

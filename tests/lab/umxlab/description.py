@@ -35,6 +35,7 @@ def _forest(place, forest):
                   "keytab": str(content.keytab(place, forest, role)),
                   "password_file": str(place.secrets / f"{role}.{forest.name}")}
            for role in ("reader", "writer")},
+        "login": {"service": accounts.LOGIN_SERVICE, "keytab": str(content.keytab(place, forest, "login"))},
         "operator_ca": {"certificate": str(certificate), "key": str(key)},
         "operators": {user: _operator(place, forest, user, sids[user]) for user in accounts.operators(forest)},
     }
