@@ -75,6 +75,7 @@ UMX_COMMAND(logout)
 {
     struct umx_identity_file file = {0};
     struct umx_document document = {0};
+    struct umx_text trust = {0};
 
     (void)args;
     if (access(cli->identity, F_OK) != 0)
@@ -84,6 +85,10 @@ UMX_COMMAND(logout)
         status = umx_fail(err, UMX_ERR_IDENTITY_FILE_INVALID, cli->identity, "it is not an operator's");
     if (status == 0 && unlink(cli->identity) != 0)
         status = umx_fail_code(err, UMX_ERR_FILE_UNWRITABLE, errno, cli->identity, "%s", strerror(errno));
+    umx_text_addf(&trust, "%s.trust", cli->identity); /* whom it trusted: of no use without it */
+    if (status == 0 && !trust.failed)
+        (void)unlink(umx_text_string(&trust));
+    umx_text_free(&trust);
     if (status == 0) {
         document.root = json_pack("{s:s,s:s}", "identity", file.identity.uri, "file", cli->identity);
         status = umx_output(cli, &document, view, err);
