@@ -4,6 +4,7 @@
 #ifndef UMX_PHASES_SIP_ADDRESSES_H
 #define UMX_PHASES_SIP_ADDRESSES_H
 
+#include "phases/batch.h"
 #include "phases/people.h"
 
 /* Why the SIP address cannot be used (V6.1); NULL when it can. In the people's arena. */
@@ -27,5 +28,22 @@ bool umx_eum_judge(struct umx_people *people, const struct umx_match *match, str
 
 /* Who has the EUM value besides this person; NULL: nobody. value is without its prefix. */
 const char *umx_eum_holder(const struct umx_people *people, const struct umx_match *match, const char *value);
+
+/* ---- steps that change EUM values by cmdlet; phase 11 has them too */
+
+struct umx_eum_values {
+    char **list; /* what will be there */
+    size_t count;
+    struct umx_text add; /* lines */
+    struct umx_text remove;
+};
+
+struct umx_batch umx_eum_batch(struct umx_steps *out, const Umx__World *world, const char *slug, const char *forest,
+                               struct umx_text *names);
+void umx_eum_keep(struct umx_steps *out, struct umx_eum_values *values, const char *value, bool added);
+void umx_eum_remove(struct umx_eum_values *values, const char *value);
+/* The step that writes them, which follows `before` (NULL: nothing). Frees the lines. NULL: out->failed. */
+Umx__PlanStep *umx_eum_write(struct umx_batch *batch, const Umx__MailboxUser *mailbox, struct umx_eum_values *values,
+                             const char *before);
 
 #endif

@@ -87,24 +87,21 @@ static void plan_sip(struct work *work, const struct umx_user_row *person)
 
 /* ---- EUM values of users who are enabled for UM already */
 
-struct values {
-    char **list; /* what will be there */
-    size_t count;
-    struct umx_text add;
-    struct umx_text remove;
-    struct umx_text command; /* Add=..., Remove=... of Set-Mailbox */
-};
-
 static void line(struct umx_text *text, const char *value)
 {
     umx_text_addf(text, "%s%s", text->length > 0 ? "\n" : "", value);
 }
 
-static void keep(struct work *work, struct values *values, const char *value, bool added)
+void umx_eum_keep(struct umx_steps *out, struct umx_eum_values *values, const char *value, bool added)
 {
-    umx_steps_push(work->out, &values->list, &values->count, value);
+    umx_steps_push(out, &values->list, &values->count, value);
     if (added)
         line(&values->add, value);
+}
+
+void umx_eum_remove(struct umx_eum_values *values, const char *value)
+{
+    line(&values->remove, value);
 }
 
 /* The row's extension, where the user has none and it can be his. */
@@ -130,55 +127,74 @@ static const char *missing_extension(struct work *work, const struct umx_user_ro
     return NULL;
 }
 
-static const char *in_quotes(struct work *work, const struct umx_text *lines)
+static const char *in_quotes(struct umx_steps *out, const char *lines)
 {
     struct umx_text text = {0};
-    const char *p = umx_text_string(lines);
 
-    while (*p != '\0') {
+    for (const char *p = lines; *p != '\0';) {
         size_t length = strcspn(p, "\n");
-        const char *one = umx_arena_copy(work->out->arena, p, length);
-        umx_text_addf(&text, "%s%s", text.length > 0 ? "," : "", umx_shell_quote(work->out, one));
+        const char *one = umx_arena_copy(out->arena, p, length);
+        umx_text_addf(&text, "%s%s", text.length > 0 ? "," : "", umx_shell_quote(out, one));
         p += length;
         p += *p == '\n';
     }
-    const char *copy = umx_steps_copy(work->out, umx_text_string(&text));
+    const char *copy = umx_steps_copy(out, umx_text_string(&text));
     umx_text_free(&text);
     return umx_or_empty(copy);
 }
 
-static void write_eum(struct work *work, const struct umx_user_row *person, struct values *values)
+struct umx_batch umx_eum_batch(struct umx_steps *out, const Umx__World *world, const char *slug, const char *forest,
+                               struct umx_text *names)
 {
-    const Umx__MailboxUser *mailbox = person->match->mailbox;
-    const char *identity = umx_mailbox_identity(work->out->arena, mailbox);
+    return (struct umx_batch){
+        .out = out,
+        .world = world,
+        .slug = slug,
+        .side = UMX__FOREST__SIDE__EXCHANGE,
+        .forest = forest,
+        .server = umx_shell_agent(world, forest, UMX__SERVER__PRODUCT__EXCHANGE),
+        .action = "set-eum-addresses",
+        .undo_action = "set-eum-addresses",
+        .verb = "set EUM addresses",
+        .undo = "takes the added values away and puts the removed ones back",
+        .names = names,
+    };
+}
+
+Umx__PlanStep *umx_eum_write(struct umx_batch *batch, const Umx__MailboxUser *mailbox, struct umx_eum_values *values,
+                             const char *before)
+{
+    struct umx_steps *out = batch->out;
+    const char *identity = umx_mailbox_identity(out->arena, mailbox);
     const char *add = umx_text_string(&values->add), *remove = umx_text_string(&values->remove);
-    Umx__PlanStep *step = umx_batch_next(&work->batch, umx_mailbox_name(mailbox));
+    Umx__PlanStep *step = umx_batch_next(batch, umx_mailbox_name(mailbox));
     Umx__MailboxUser promise = UMX__MAILBOX_USER__INIT;
 
     promise.forest = mailbox->forest;
     promise.dn = mailbox->dn;
     promise.n_proxy_address = values->count;
     promise.proxy_address = values->list;
-    umx_step_promise_known(work->out, step, &mailbox->base, &promise.base);
-    const char *before = work->written[person->match - work->people->matches];
+    umx_step_promise_known(out, step, &mailbox->base, &promise.base);
     if (step != NULL && before != NULL)
-        umx_steps_push(work->out, &step->depends, &step->n_depends, before);
-    if (work->batch.server != NULL)
-        umx_batch_item(&work->batch, umx_item(work->out, "user", identity, "add", add, "remove", remove, NULL),
-                       umx_item(work->out, "user", identity, "add", remove, "remove", add, NULL), NULL);
-    else
-        umx_batch_item(&work->batch, NULL, NULL,
-                       umx_steps_say(work->out, "Set-Mailbox -Identity %s -EmailAddresses @{%s%s%s%s%s}",
-                                     umx_shell_quote(work->out, identity), *remove != '\0' ? "Remove=" : "",
-                                     in_quotes(work, &values->remove), *remove != '\0' && *add != '\0' ? "; " : "",
-                                     *add != '\0' ? "Add=" : "", in_quotes(work, &values->add)));
+        umx_steps_depend(out, step, before);
+    umx_batch_item(batch, umx_item(out, "user", identity, "add", add, "remove", remove, NULL),
+                   umx_item(out, "user", identity, "add", remove, "remove", add, NULL),
+                   umx_steps_say(out, "Set-Mailbox -Identity %s -EmailAddresses @{%s%s%s%s%s}",
+                                 umx_shell_quote(out, identity), *remove != '\0' ? "Remove=" : "",
+                                 in_quotes(out, remove), *remove != '\0' && *add != '\0' ? "; " : "",
+                                 *add != '\0' ? "Add=" : "", in_quotes(out, add)));
+    if (values->add.failed || values->remove.failed)
+        out->failed = 1;
+    umx_text_free(&values->add);
+    umx_text_free(&values->remove);
+    return step;
 }
 
 static void plan_eum(struct work *work, const struct umx_user_row *person)
 {
     const Umx__MailboxUser *mailbox = person->match->mailbox;
     struct umx_eum_state state;
-    struct values values = {0};
+    struct umx_eum_values values = {0};
 
     if (!mailbox->um_enabled)
         return;
@@ -207,7 +223,7 @@ static void plan_eum(struct work *work, const struct umx_user_row *person)
     bool there = false;
     bool sip = work->written[person->match - work->people->matches] != NULL;
     if (sip)
-        keep(work, &values, person->match->voice->sip_address, false);
+        umx_eum_keep(work->out, &values, person->match->voice->sip_address, false);
     for (size_t i = 0; i < mailbox->n_proxy_address; i++) {
         const char *value = mailbox->proxy_address[i];
         if (sip && work->replace && strncasecmp(value, "sip:", 4) == 0)
@@ -215,21 +231,17 @@ static void plan_eum(struct work *work, const struct umx_user_row *person)
         bool right = strcmp(umx_or_empty(value), state.wanted) == 0;
         struct umx_eum eum;
         if (!right && !state.primary && umx_eum_parse(value, &eum) && eum.primary) {
-            line(&values.remove, value);
+            umx_eum_remove(&values, value);
             continue;
         }
         there = there || right;
-        keep(work, &values, value, false);
+        umx_eum_keep(work->out, &values, value, false);
     }
     if (!there && !state.primary)
-        keep(work, &values, state.wanted, true);
+        umx_eum_keep(work->out, &values, state.wanted, true);
     if (extension != NULL)
-        keep(work, &values, extension, true);
-    write_eum(work, person, &values);
-    if (values.add.failed || values.remove.failed)
-        work->out->failed = 1;
-    umx_text_free(&values.add);
-    umx_text_free(&values.remove);
+        umx_eum_keep(work->out, &values, extension, true);
+    umx_eum_write(&work->batch, mailbox, &values, work->written[person->match - work->people->matches]);
 }
 
 /* ---- everybody */
@@ -263,23 +275,13 @@ int umx_sip_addresses_plan(const Umx__World *world, const struct umx_pair *pair,
         .out = out,
         .replace = replace != NULL && strcmp(replace, "yes") == 0,
         .left = {.out = out, .slug = "sip-addresses"},
-        .batch = {.out = out,
-                  .world = world,
-                  .slug = "sip-addresses",
-                  .side = UMX__FOREST__SIDE__EXCHANGE,
-                  .forest = pair->exchange,
-                  .action = "set-eum-addresses",
-                  .undo_action = "set-eum-addresses",
-                  .verb = "set EUM addresses",
-                  .undo = "takes the added values away and puts the removed ones back",
-                  .names = &names},
+        .batch = umx_eum_batch(out, world, "sip-addresses", pair->exchange, &names),
     };
 
     if (people == NULL || umx_people_rows(people, out, true, NULL, &persons, &count) != 0) {
         umx_people_close(people);
         return umx_fail(err, UMX_ERR_MEMORY, "sip-addresses", NULL);
     }
-    work.batch.server = umx_shell_agent(world, pair->exchange, UMX__SERVER__PRODUCT__EXCHANGE);
     if (!umx_rows_given(&view))
         persons = umx_people_enabled(people, &count);
     work.written = umx_arena_alloc(people->arena, (people->count + 1) * sizeof *work.written);

@@ -19,9 +19,20 @@ struct policy {
 /* Somebody who is enabled, now or before, and what his Lync user lacks. */
 struct lacking {
     const struct umx_match *match;
-    const char *step;     /* that enables him; NULL: he is */
-    const char *added[2]; /* EUM values that the mailbox user gets by that step */
+    const Umx__MailboxUser *mailbox; /* before that step */
+    const char *step;                /* that enables him; NULL: he is */
+    const char *added[2];            /* EUM values that the mailbox user gets by that step */
     const Umx__DialPlan *plan;
+};
+
+/* A row's person who will be enabled. */
+struct coming {
+    const struct umx_user_row *person;
+    const struct policy *policy;
+    const Umx__MailboxUser *mailbox; /* as it then is */
+    const char *cleared;             /* the step that has taken old addresses away; NULL: none had to */
+    const char *primary;             /* EUM values that he gets */
+    const char *extension;
 };
 
 struct work {
@@ -33,9 +44,10 @@ struct work {
     struct umx_index policies; /* by name -> struct policy */
     struct umx_index taken;    /* extension and context of rows before -> row */
     struct umx_index
-        promised;           /* DN of a user of either forest -> id of the step before that promises something of him */
-    struct umx_batch makes; /* policies */
-    struct umx_batch batch; /* users */
+        promised;            /* DN of a user of either forest -> id of the step before that promises something of him */
+    struct umx_batch makes;  /* policies */
+    struct umx_batch clears; /* old addresses */
+    struct umx_batch batch;  /* users */
     struct lacking *lacking;
     size_t lacking_count;
 };
@@ -84,8 +96,8 @@ static const struct policy *make_policy(struct work *work, const char *name, con
     umx_step_promise_known(work->out, step, NULL, &promise.base);
     umx_batch_item(&work->makes, umx_item(work->out, "name", name, "dial_plan", plan->name, NULL),
                    umx_item(work->out, "name", name, NULL),
-                   umx_steps_say(work->out, "New-UMMailboxPolicy -Name %s -UMDialPlan %s", umx_shell_quote(work->out, name),
-                                 umx_shell_quote(work->out, plan->name)));
+                   umx_steps_say(work->out, "New-UMMailboxPolicy -Name %s -UMDialPlan %s",
+                                 umx_shell_quote(work->out, name), umx_shell_quote(work->out, plan->name)));
     return remember(work, name,
                     (struct policy){.name = name, .dn = dn, .plan = plan, .step = step != NULL ? step->id : NULL});
 }
@@ -146,9 +158,11 @@ static void enabled_already(struct work *work, const struct umx_user_row *person
             umx_mailbox_name(mailbox), person->row->extension);
 }
 
-/* Why the person cannot be enabled; NULL: he can. */
-static const char *refusal(struct work *work, const struct umx_user_row *person, const struct policy *policy)
+/* Why the person cannot be enabled; NULL: he can, with these EUM values. */
+static const char *refusal(struct work *work, struct coming *one)
 {
+    const struct umx_user_row *person = one->person;
+    const struct policy *policy = one->policy;
     struct umx_match *match = person->match;
     const char *why = umx_um_extension_refusal(work->out->arena, policy->plan, person->row->extension);
 
@@ -175,6 +189,8 @@ static const char *refusal(struct work *work, const struct umx_user_row *person,
         return umx_steps_say(work->out, "extension %s is also that of %s in row %d", person->row->extension,
                              umx_mailbox_name(before->mailbox), before->row->row);
     umx_index_add(&work->taken, extension, person);
+    one->primary = primary;
+    one->extension = extension;
     return NULL;
 }
 
@@ -184,9 +200,42 @@ static void depend_once(struct work *work, Umx__PlanStep *step, const char *id)
         umx_steps_depend(work->out, step, id); /* looks at all; mostly it is the one before */
 }
 
-static void enable(struct work *work, const struct umx_user_row *person, const struct policy *policy)
+/* Only one EUM address can be primary (V6.3), and one that is there does not become so by being added again: what is
+ * left from another dial plan or SIP address has to go first. */
+static void clear(struct work *work, struct coming *one)
 {
-    const Umx__MailboxUser *mailbox = person->mailbox;
+    const Umx__MailboxUser *mailbox = one->person->mailbox;
+    struct umx_eum_values values = {0};
+    struct umx_eum eum;
+
+    for (size_t i = 0; i < mailbox->n_proxy_address; i++) {
+        const char *value = mailbox->proxy_address[i];
+        if (umx_eum_parse(value, &eum) && eum.primary != umx_text_equal(value, one->primary))
+            umx_eum_remove(&values, value);
+        else
+            umx_eum_keep(work->out, &values, value, false);
+    }
+    one->mailbox = mailbox;
+    if (values.count == mailbox->n_proxy_address)
+        return;
+    Umx__MailboxUser *left = umx_arena_alloc(work->people->arena, sizeof *left);
+    Umx__PlanStep *step = umx_eum_write(&work->clears, mailbox, &values, umx_index_find(&work->promised, mailbox->dn));
+    if (left == NULL || step == NULL) {
+        work->out->failed = 1;
+        return;
+    }
+    *left = *mailbox;
+    left->proxy_address = values.list;
+    left->n_proxy_address = values.count;
+    one->mailbox = left;
+    one->cleared = step->id;
+}
+
+static void enable(struct work *work, const struct coming *one)
+{
+    const Umx__MailboxUser *mailbox = one->mailbox;
+    const struct umx_user_row *person = one->person;
+    const struct policy *policy = one->policy;
     const char *identity = umx_mailbox_identity(work->out->arena, mailbox);
     const char *sip = umx_sip_bare(person->match->voice->sip_address);
     Umx__PlanStep *step = umx_batch_next(&work->batch, umx_mailbox_name(mailbox));
@@ -195,9 +244,11 @@ static void enable(struct work *work, const struct umx_user_row *person, const s
 
     if (step == NULL)
         return;
-    *lacking = (struct lacking){.match = person->match, .step = step->id, .plan = policy->plan};
-    lacking->added[0] = eum(work, "EUM", sip, policy->plan);
-    lacking->added[1] = eum(work, "eum", person->row->extension, policy->plan);
+    *lacking = (struct lacking){.match = person->match,
+                                .mailbox = mailbox,
+                                .step = step->id,
+                                .added = {one->primary, one->extension},
+                                .plan = policy->plan};
     promise.forest = mailbox->forest;
     promise.dn = mailbox->dn;
     promise.has_um_enabled = promise.um_enabled = 1;
@@ -212,6 +263,7 @@ static void enable(struct work *work, const struct umx_user_row *person, const s
     depend_once(work, step, policy->step);
     depend_once(work, step, umx_index_find(&work->promised, person->match->voice->dn));
     depend_once(work, step, umx_index_find(&work->promised, mailbox->dn));
+    depend_once(work, step, one->cleared);
     umx_batch_item(&work->batch,
                    umx_item(work->out, "user", identity, "policy", policy->name, "extension", person->row->extension,
                             "sip_address", sip, NULL),
@@ -223,12 +275,14 @@ static void enable(struct work *work, const struct umx_user_row *person, const s
                                  umx_shell_quote(work->out, person->row->extension), umx_shell_quote(work->out, sip)));
 }
 
-/* Policies before users: their steps come first. */
+/* Policies before users, and what has to go before what comes: a step may wait only for steps before it. */
 static void plan_rows(struct work *work, const struct umx_user_row *rows, size_t count)
 {
     const struct policy **policies = umx_arena_alloc(work->people->arena, (count + 1) * sizeof *policies);
+    struct coming *coming = umx_arena_alloc(work->people->arena, (count + 1) * sizeof *coming);
+    size_t comers = 0;
 
-    if (policies == NULL) {
+    if (policies == NULL || coming == NULL) {
         work->out->failed = 1;
         return;
     }
@@ -250,12 +304,18 @@ static void plan_rows(struct work *work, const struct umx_user_row *rows, size_t
             enabled_already(work, person, policies[i]);
             continue;
         }
-        const char *why = refusal(work, person, policies[i]);
+        struct coming one = {.person = person, .policy = policies[i]};
+        const char *why = refusal(work, &one);
         if (why != NULL)
             REJECT("%s", why);
         else
-            enable(work, person, policies[i]);
+            coming[comers++] = one;
     }
+    for (size_t i = 0; i < comers; i++)
+        clear(work, &coming[i]);
+    umx_batch_end(&work->clears);
+    for (size_t i = 0; i < comers; i++)
+        enable(work, &coming[i]);
     umx_batch_end(&work->batch);
 }
 
@@ -270,6 +330,7 @@ static void add_older(struct work *work, const struct umx_user_row *persons, siz
             continue;
         work->lacking[work->lacking_count++] =
             (struct lacking){.match = match,
+                             .mailbox = match->mailbox,
                              .plan = umx_find_dial_plan(work->people->view->world, match->mailbox->forest,
                                                         match->mailbox->um_dial_plan_dn)};
     }
@@ -280,7 +341,7 @@ static void values_of(struct work *work, const struct lacking *one, Umx__VoiceUs
                       size_t *missing_count)
 {
     const Umx__VoiceUser *voice = one->match->voice;
-    const Umx__MailboxUser *mailbox = one->match->mailbox;
+    const Umx__MailboxUser *mailbox = one->mailbox;
 
     for (size_t i = 0; i < voice->n_proxy_address; i++)
         umx_steps_push(work->out, &all->proxy_address, &all->n_proxy_address, voice->proxy_address[i]);
@@ -440,7 +501,7 @@ int umx_um_mailboxes_plan(const Umx__World *world, const struct umx_pair *pair, 
 {
     const struct umx_view view = umx_view_of(world, pair, options);
     struct umx_people *people = umx_people_open(&view);
-    struct umx_text names = {0}, policy_names = {0};
+    struct umx_text names = {0}, policy_names = {0}, clear_names = {0};
     struct work work = {.people = people, .out = out, .forest = pair->exchange};
     struct umx_user_row *rows, *older;
     size_t count, older_count;
@@ -464,6 +525,8 @@ int umx_um_mailboxes_plan(const Umx__World *world, const struct umx_pair *pair, 
     work.lacking = umx_arena_alloc(people->arena, (count + older_count + 1) * sizeof *work.lacking);
     work.makes = batch_of(&work, "new-um-mailbox-policy", "remove-um-mailbox-policy", "create a UM mailbox policy",
                           "removes the policy, when no mailbox uses it", &policy_names);
+    work.clears = umx_eum_batch(out, world, "um-mailboxes", pair->exchange, &clear_names);
+    work.clears.verb = "take old EUM addresses away";
     work.batch = batch_of(&work, "enable-um-mailbox", "disable-um-mailbox", "enable for UM",
                           "disables these mailboxes again and keeps their properties (greetings, PIN)", &names);
     if (older != NULL && work.plans.items != NULL && work.lacking != NULL) {
@@ -476,6 +539,7 @@ int umx_um_mailboxes_plan(const Umx__World *world, const struct umx_pair *pair, 
     out->failed = out->failed || work.policies.failed || work.taken.failed || work.promised.failed;
     umx_text_free(&names);
     umx_text_free(&policy_names);
+    umx_text_free(&clear_names);
     umx_people_close(people);
     return out->failed ? umx_fail(err, UMX_ERR_MEMORY, "um-mailboxes", NULL) : 0;
 }

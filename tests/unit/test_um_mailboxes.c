@@ -166,6 +166,57 @@ static void test_plan_umx_writes(void **state)
     umx_world_free(world);
 }
 
+/* Left from another dial plan, another SIP address, or not as the primary one: it goes before he is enabled, or phase 6
+ * would have to take it away after. */
+static void test_old_addresses(void **state)
+{
+    static const char *const both[] = {"sip-addresses", "um-mailboxes", NULL};
+    char *old[][2] = {
+        {w_s("EUM:u00001@lync.test;phone-context=Gone.exchange.test"), w_s("sip:u00001@lync.test")},
+        {w_s("EUM:before@lync.test;phone-context=" P_CONTEXT), w_s("eum:u00002@lync.test;phone-context=" P_CONTEXT)},
+    };
+    struct p_rows rows = {0};
+    struct umx_world *world = three(&rows);
+    struct w_run run;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        W_EDIT(world)->mailbox_user[i]->n_proxy_address = 2;
+        W_EDIT(world)->mailbox_user[i]->proxy_address = old[i];
+        W_EDIT(world)->mailbox_user[i]->um_enabled = 0;
+    }
+    p_planned(&run, world, slugs, sync_umx, &rows);
+    assert_int_equal(run.steps.count, 5);
+    const Umx__PlanStep *clear = run.steps.items[0], *enable = run.steps.items[1];
+    assert_string_equal(clear->change->action->action, "set-eum-addresses");
+    assert_string_equal(clear->change->action->item[0],
+                        "{\"add\":\"\",\"remove\":\"EUM:u00001@lync.test;phone-context=Gone.exchange.test\","
+                        "\"user\":\"00000001-0000-0000-0000-000000000000\"}");
+    assert_string_equal(clear->change->action->undo_item[0],
+                        "{\"add\":\"EUM:u00001@lync.test;phone-context=Gone.exchange.test\",\"remove\":\"\","
+                        "\"user\":\"00000001-0000-0000-0000-000000000000\"}");
+    assert_int_equal(clear->predicted->mailbox_user[0]->n_proxy_address, 1);
+    assert_int_equal(clear->predicted->mailbox_user[1]->n_proxy_address, 0);
+    assert_string_equal(enable->change->action->action, "enable-um-mailbox");
+    assert_string_equal(enable->depends[0], clear->id);
+    assert_int_equal(enable->original->mailbox_user[0]->n_proxy_address, 1);
+    assert_int_equal(enable->predicted->mailbox_user[0]->n_proxy_address, 3);
+    assert_string_equal(enable->predicted->mailbox_user[1]->proxy_address[0],
+                        "EUM:u00002@lync.test;phone-context=" P_CONTEXT);
+    /* and nothing of it comes to Lync */
+    assert_int_equal(p_step(&run, UMX__CHANGE__KIND__MODIFY, "User 00002")->change->modify[0]->n_add, 2);
+    w_end(&run);
+    p_planned(&run, world, both, sync_umx, &rows);
+    p_apply(&run, world);
+    w_end(&run);
+    p_planned(&run, world, both, sync_umx, &rows);
+    assert_int_equal(run.steps.count, 0);
+    w_end(&run);
+    w_status(world, "sip-addresses/eum-primary", NULL, W_PASS);
+    p_finished(world, "um-mailboxes", sync_umx, &rows);
+    umx_world_free(world);
+}
+
 static void test_by_hand(void **state)
 {
     struct p_rows rows = {0};
@@ -364,9 +415,11 @@ static void test_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_checks),          cmocka_unit_test(test_unknown),      cmocka_unit_test(test_plan),
-        cmocka_unit_test(test_plan_umx_writes), cmocka_unit_test(test_by_hand),      cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_propose),         cmocka_unit_test(test_three_phases), cmocka_unit_test(test_many),
+        cmocka_unit_test(test_checks),        cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_plan),          cmocka_unit_test(test_plan_umx_writes),
+        cmocka_unit_test(test_old_addresses), cmocka_unit_test(test_by_hand),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_propose),
+        cmocka_unit_test(test_three_phases),  cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
