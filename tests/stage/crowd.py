@@ -13,6 +13,7 @@ agents = 127.0.0.1:{0}
 operators = 127.0.0.1:{1}
 data = {2}/data
 refresh = 0
+connections_per_address = 0
 [forest bench.test]
 side = exchange
 bind = gssapi
