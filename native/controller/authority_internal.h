@@ -134,6 +134,10 @@ int authority_rotation_read(const char *data, struct authority_rotation *out, st
 /* Continues from a rotation that was being completed or cleaned up; a no-op otherwise. */
 int authority_rotation_finish(const char *data, struct authority_rotation *rotation, struct umx_error *err);
 
+/* Reads the files anew when an earlier move failed half way and left them ahead of memory; *moved: it did. `turning` is
+ * held for writing, the deployment is locked. */
+int authority_catch_up(struct umx_authority *authority, bool *moved, struct umx_error *err);
+
 /* ---- authority_progress.c */
 
 void authority_progress_init(struct authority_progress *progress);

@@ -92,22 +92,23 @@ int umx_authority_renew_controller(struct umx_authority *authority, int64_t now,
 {
     struct umx_text pem = {0};
     int lock = -1;
-    int status = 0;
 
     *renewed = false;
     pthread_rwlock_wrlock(&authority->turning);
+    int status = authority_lock(authority->data, &lock, err);
+    if (status == 0)
+        status = authority_catch_up(authority, renewed, err);
+    *renewed = *renewed && status == 0;
     int64_t end = authority->view->controller.identity.not_after_at;
-    if (end - now < UMX_CONTROLLER_LIFE / 3) {
-        status = authority_lock(authority->data, &lock, err);
-        if (status == 0)
-            status = authority_controller_again(authority, &authority->view->current, &pem, err);
+    if (status == 0 && end - now < UMX_CONTROLLER_LIFE / 3) {
+        status = authority_controller_again(authority, &authority->view->current, &pem, err);
         if (status == 0)
             status = authority_write(authority->data, "ca/controller.pem", &pem, err);
         if (status == 0)
             status = authority_view_replace(authority, err);
         *renewed = status == 0;
-        authority_unlock(lock);
     }
+    authority_unlock(lock);
     pthread_rwlock_unlock(&authority->turning);
     umx_private_free(pem.data);
     return status;

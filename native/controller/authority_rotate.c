@@ -218,6 +218,18 @@ static int move(struct umx_authority *authority, const struct authority_rotation
     return status == 0 ? authority_view_replace(authority, err) : status;
 }
 
+/* A move that failed half way (a full disk) has left the files ahead of what is in memory: they are the truth, and what
+ * they say is ended before anything else is decided. With the locks of move(). */
+int authority_catch_up(struct umx_authority *authority, bool *moved, struct umx_error *err)
+{
+    const struct authority_rotation *known = &authority->view->rotation;
+    struct authority_rotation now;
+    int status = authority_rotation_read(authority->data, &now, err);
+
+    *moved = status == 0 && (now.phase != known->phase || (now.phase == ROTATION_OPEN && now.back != known->back));
+    return *moved ? authority_view_replace(authority, err) : status;
+}
+
 static int begin(struct umx_authority *authority, bool root, const char *actor, struct umx_error *err)
 {
     struct authority_rotation rotation = authority->view->rotation;
@@ -242,9 +254,12 @@ static int begin(struct umx_authority *authority, bool root, const char *actor, 
 int umx_authority_begin(struct umx_authority *authority, bool root, const char *actor, struct umx_error *err)
 {
     int lock = -1;
+    bool moved = false;
 
     pthread_rwlock_wrlock(&authority->turning);
     int status = authority_lock(authority->data, &lock, err);
+    if (status == 0)
+        status = authority_catch_up(authority, &moved, err);
     if (status == 0)
         status = begin(authority, root, actor, err);
     authority_unlock(lock);
@@ -255,11 +270,15 @@ int umx_authority_begin(struct umx_authority *authority, bool root, const char *
 int umx_authority_rollback(struct umx_authority *authority, struct umx_error *err)
 {
     int lock = -1;
+    bool moved = false;
 
     pthread_rwlock_wrlock(&authority->turning);
+    int status = authority_lock(authority->data, &lock, err);
+    if (status == 0)
+        status = authority_catch_up(authority, &moved, err);
     struct authority_rotation rotation = authority->view->rotation;
-    int status = rotation.phase == ROTATION_OPEN ? authority_lock(authority->data, &lock, err)
-                                                 : umx_fail(err, UMX_ERR_ROTATION_NONE, authority->data, NULL);
+    if (status == 0 && rotation.phase != ROTATION_OPEN)
+        status = umx_fail(err, UMX_ERR_ROTATION_NONE, authority->data, NULL);
     if (status == 0 && !rotation.back) {
         rotation.back = true;
         status = move(authority, &rotation, err);
@@ -352,23 +371,26 @@ int umx_authority_complete(struct umx_authority *authority, const char *const *l
                            struct umx_error *err)
 {
     int lock = -1;
-    int status = 0;
+    bool moved = false;
 
     /* Whoever is issued a certificate meanwhile would be lost: nobody is, until this is over. */
     pthread_rwlock_wrlock(&authority->turning);
-    if (authority->view->rotation.phase != ROTATION_OPEN)
+    bool open = authority->view->rotation.phase == ROTATION_OPEN;
+    int status = authority_lock(authority->data, &lock, err);
+    if (status == 0)
+        status = authority_catch_up(authority, &moved, err);
+    bool over = status == 0 && open && authority->view->rotation.phase != ROTATION_OPEN; /* it was decided before */
+    if (status == 0 && !over && authority->view->rotation.phase != ROTATION_OPEN)
         status = umx_fail(err, UMX_ERR_ROTATION_NONE, authority->data, NULL);
-    for (size_t i = 0; status == 0 && i < count; i++) {
+    for (size_t i = 0; status == 0 && !over && i < count; i++) {
         struct known known = {leave_behind[i], false};
         status = umx_authority_issued_agents(authority, find_name, &known, err);
         if (status == 0 && !known.found)
             status = umx_fail(err, UMX_ERR_AGENT_UNKNOWN, leave_behind[i], NULL);
     }
-    if (status == 0)
+    if (status == 0 && !over)
         status = check_laggards(authority, leave_behind, count, err);
-    if (status == 0)
-        status = authority_lock(authority->data, &lock, err);
-    if (status == 0)
+    if (status == 0 && !over)
         status = complete(authority, err);
     authority_unlock(lock);
     pthread_rwlock_unlock(&authority->turning);

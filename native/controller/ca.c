@@ -84,8 +84,9 @@ static void look(struct umx_ca *ca)
     int status = umx_authority_renew_controller(ca->controller->authority, umx_clock_now(), &renewed, &err);
 
     if (status == 0 && renewed) {
-        umx_log(UMX_LOG_INFO, "ca", "the controller's certificate was renewed");
+        umx_log(UMX_LOG_INFO, "ca", "the controller has a new certificate");
         status = reload(ca->controller, &err);
+        umx_fleet_trust_changed(ca->controller->fleet);
     }
     if (status == 0)
         status = store_rows(ca->controller, &err);

@@ -317,6 +317,48 @@ static void test_rollback(void **state)
     umx_authority_close(authority);
 }
 
+/* The disk is full in the middle of the end: the new key is in its place, its certificate is not. */
+static void test_end_that_fails_half_way(void **state)
+{
+    struct umx_authority *authority = open_it();
+    struct umx_error err = {0};
+    struct umx_rotation rotation;
+    char certificate[128], kept[128], mark[128], next[UMX_KEY_ID_MAX];
+
+    (void)state;
+    snprintf(certificate, sizeof certificate, "%s/ca/intermediate.pem", data);
+    snprintf(kept, sizeof kept, "%s/kept.pem", directory);
+    snprintf(mark, sizeof mark, "%s/ca/next/kept", data);
+    stage(false);
+    must(umx_authority_begin(authority, false, "a", &err), &err);
+    umx_text_copy(next, sizeof next, authority->view->next.key_id);
+    assert_int_equal(fclose(fopen(mark, "we")), 0);
+    assert_int_equal(rename(certificate, kept), 0);
+    assert_int_equal(mkdir(certificate, 0700), 0); /* nothing can take this place */
+    assert_int_not_equal(umx_authority_complete(authority, NULL, 0, &err), 0);
+
+    /* It was decided: nobody opens it again, or turns it back, with files of which half are new. */
+    assert_int_not_equal(umx_authority_rollback(authority, &err), 0);
+    assert_int_not_equal(umx_authority_begin(authority, false, "a", &err), 0);
+    assert_int_not_equal(umx_authority_complete(authority, NULL, 0, &err), 0);
+    bool renewed = true;
+    assert_int_not_equal(umx_authority_renew_controller(authority, umx_clock_now(), &renewed, &err), 0);
+    assert_false(renewed);
+
+    /* With room again it goes to its end, whoever asks. */
+    assert_int_equal(rmdir(certificate), 0);
+    must(umx_authority_complete(authority, NULL, 0, &err), &err);
+    umx_authority_rotation(authority, &rotation);
+    assert_int_equal(rotation.state, UMX_ROTATION_NONE);
+    assert_string_equal(authority->view->current.key_id, next);
+    assert_int_equal(umx_authority_complete(authority, NULL, 0, &err), UMX_E_CONFLICT);
+    umx_authority_close(authority);
+    authority = open_it();
+    assert_string_equal(authority->view->current.key_id, next);
+    umx_authority_close(authority);
+    remove(kept);
+}
+
 static const Umx__AuthorityCertificate *certificate_of(Umx__AuthorityCertificate *const *items, size_t count,
                                                        const char *kind, const char *state)
 {
@@ -719,6 +761,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(test_intermediate, set_up),
         cmocka_unit_test_setup(test_root, set_up),
         cmocka_unit_test_setup(test_rollback, set_up),
+        cmocka_unit_test_setup(test_end_that_fails_half_way, set_up),
         cmocka_unit_test_setup(test_status, set_up),
         cmocka_unit_test_setup(test_controller_renews, set_up),
         cmocka_unit_test_setup(test_trust_texts, set_up),
