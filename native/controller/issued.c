@@ -19,6 +19,16 @@
 
 enum { LINE_MAX_BYTES = 2048, FIELDS = 9, AGENTS_MAX = 1000000 };
 
+/* A line that was cut, by a crash or a full disk, must not take the next one with it: it is ended with more fields than
+ * any has, so that nobody reads it. */
+static bool ends_cut(int fd)
+{
+    char last = '\n';
+    off_t size = lseek(fd, 0, SEEK_END);
+
+    return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
 static int append(const char *data, const char *role, const char *name, const char *where, const char *serial,
                   int64_t expires_at, const char *uri, const char *key, const char *issuer, struct umx_error *err)
 {
@@ -28,9 +38,11 @@ static int append(const char *data, const char *role, const char *name, const ch
     char *path = umx_authority_path(data, "ca/issued.tsv");
     int status = 0;
 
+    int fd = path != NULL ? open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
+    if (fd >= 0 && ends_cut(fd))
+        umx_text_adds(&line, "\t\t\t\t\t\t\t\t\t\n");
     umx_text_addf(&line, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", umx_clock_format(umx_clock_now(), now), role, name,
                   where, serial, umx_clock_format(expires_at, end), uri, key, issuer);
-    int fd = path != NULL ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
     if (path == NULL || line.failed)
         status = umx_fail(err, UMX_ERR_MEMORY, data, NULL);
     else if (fd < 0 || write(fd, line.data, line.length) != (ssize_t)line.length || fsync(fd) != 0)

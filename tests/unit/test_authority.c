@@ -124,6 +124,14 @@ static int count_agents(void *user, const struct umx_issued_agent *agent)
     return *count == 2 ? 77 : 0;
 }
 
+/* Counts the one behind the cut line; of the cut one nothing is read. */
+static int find_cut(void *user, const struct umx_issued_agent *agent)
+{
+    assert_string_not_equal(agent->fqdn, "cut.test");
+    *(int *)user += strcmp(agent->fqdn, "behind.test") == 0;
+    return 0;
+}
+
 static void test_agents(void **state)
 {
     struct umx_text pem = {0};
@@ -162,6 +170,24 @@ static void test_agents(void **state)
 
     assert_int_equal(umx_authority_issued_agents(authority, count_agents, &count, &err), 77);
     assert_int_equal(count, 2);
+
+    /* A line that a full disk cut in the middle is lost, and not the one behind it. */
+    static const char cut[] = "2026-01-01T00:00:00Z\tagent\tcut\tcut.test\t1\t2036-01-01T00:00:00Z\tumx://lab/age";
+    char path[128];
+    snprintf(path, sizeof path, "%s/ca/issued.tsv", data);
+    FILE *record = fopen(path, "ae");
+    assert_non_null(record);
+    assert_true(fputs(cut, record) >= 0);
+    assert_int_equal(fclose(record), 0);
+    count = 0;
+    assert_int_equal(umx_authority_issued_agents(authority, find_cut, &count, &err), 0);
+    assert_int_equal(count, 0);
+    again = (struct umx_text){0};
+    assert_int_equal(umx_authority_issue_agent(authority, "behind.test", UMX_AGENT_LIFE, &again, &second, &err), 0);
+    umx_issued_free(&second);
+    umx_text_free(&again);
+    assert_int_equal(umx_authority_issued_agents(authority, find_cut, &count, &err), 0);
+    assert_int_equal(count, 1);
 
     assert_int_equal(umx_authority_issue_agent(authority, "no host", UMX_AGENT_LIFE, &again, &second, &err),
                      UMX_E_ARGUMENT);
