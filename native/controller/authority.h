@@ -175,6 +175,12 @@ int umx_authority_stage_root(const char *data, const char *root_key_file, struct
 /* Removes what is staged. */
 int umx_authority_discard(const char *data, struct umx_error *err);
 
+/* Nobody changes the deployment's certificates until the release: for whoever reads several of its files. A directory
+ * without ca/ has none, and needs no lock (-1). Short: a rotation waits meanwhile. umx_authority_open() would wait for
+ * it too. */
+int umx_authority_hold(const char *data, int *lock, struct umx_error *err);
+void umx_authority_release(int lock);
+
 /* What these change is durable before it is used, and continues after a crash anywhere. begin: also forward again after
  * a rollback; begun already: 0. The caller reloads the listeners and tells the agents. */
 int umx_authority_begin(struct umx_authority *authority, bool root, const char *actor, struct umx_error *err);

@@ -122,3 +122,14 @@ void authority_unlock(int fd)
     if (fd >= 0)
         close(fd);
 }
+
+int umx_authority_hold(const char *data, int *lock, struct umx_error *err)
+{
+    *lock = -1;
+    return authority_there(data, "ca") ? authority_lock(data, lock, err) : 0;
+}
+
+void umx_authority_release(int lock)
+{
+    authority_unlock(lock);
+}

@@ -210,6 +210,19 @@ static int say_what(struct umx_backup *backup, const struct request *request, in
     return status;
 }
 
+/* The keys and the certificates of one moment: a rotation that is completed in between would leave the one of before
+ * with the other of after, and an authority that does not open again. */
+static int add_files(struct umx_backup *backup, const char *data, struct umx_error *err)
+{
+    int lock;
+    int status = umx_authority_hold(data, &lock, err);
+
+    if (status == 0)
+        status = add_directory(backup, data, "", DEPTH_MAX, err);
+    umx_authority_release(lock);
+    return status;
+}
+
 static int fill(struct umx_backup *backup, const struct request *request, const char *copies, struct umx_error *err)
 {
     static const char *const databases[] = {"state.db", "journal.db"};
@@ -224,7 +237,7 @@ static int fill(struct umx_backup *backup, const struct request *request, const 
         umx_text_free(&path);
     }
     if (status == 0 && !request->without_authority)
-        status = add_directory(backup, request->data, "", DEPTH_MAX, err);
+        status = add_files(backup, request->data, err);
     if (status == 0)
         status = say_what(backup, request, entries, &head, err);
     if (status == 0)
