@@ -35,8 +35,11 @@ static void drop_rows(struct umx_fleet *fleet, const char *server)
 static void forget_digests(struct umx_fleet *fleet, const char *server)
 {
     for (struct fleet_agent *agent = fleet->agents; agent != NULL; agent = agent->next)
-        for (size_t t = 0; t < agent->table_count && umx_text_equal(agent->server, server); t++)
-            agent->tables[t].known = false;
+        for (size_t t = 0; t < agent->table_count && umx_text_equal(agent->server, server); t++) {
+            struct fleet_table *table = &agent->tables[t];
+            table->known = false;
+            table->dropped = table->storing;
+        }
 }
 
 void umx_fleet_end(struct umx_fleet *fleet, const char *uri, const struct umx_error *why, bool forget)

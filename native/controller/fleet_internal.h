@@ -33,6 +33,7 @@ struct fleet_table {
     bool failed;               /* the last collection failed: the rows are older */
     struct fleet_job *waiting; /* its report that waits to be stored: a newer one takes its place */
     bool storing;              /* one of its reports is being stored: the digest is still the one before */
+    bool dropped;              /* meanwhile the server's rows were dropped, and its own may be among them */
 };
 
 struct fleet_session;
@@ -93,6 +94,7 @@ struct fleet_job {
     struct umx_world *rows;
     size_t bytes;  /* of the rows */
     int64_t query; /* the collection that it answers, or 0 */
+    bool unwanted; /* its agent was taken out of the fleet meanwhile: it is not stored */
 };
 
 /* A table that was asked of one agent. */

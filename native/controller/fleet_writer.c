@@ -28,6 +28,7 @@ static struct fleet_job *take_group(struct umx_fleet *fleet)
         if (table != NULL && table->waiting == job) {
             table->waiting = NULL;
             table->storing = true;
+            table->dropped = false;
         }
     }
     if (fleet->jobs == NULL)
@@ -102,7 +103,7 @@ static void accept_job(struct umx_fleet *fleet, const struct fleet_job *job)
         return;
     struct fleet_table *table = fleet_agent_table(agent, job->table);
     if (table != NULL) {
-        table->known = true;
+        table->known = !table->dropped;
         table->failed = false;
         table->confirmed_at = umx_clock_now();
         table->generation = job->generation;
@@ -121,14 +122,18 @@ static void accept_job(struct umx_fleet *fleet, const struct fleet_job *job)
     fleet_collection_answered(agent->session, job->table, job->query, true);
 }
 
-static void forest_of(struct umx_fleet *fleet, const struct fleet_job *job, char *forest, size_t size)
+/* Asked within the transaction: whoever takes an agent out of the fleet says so first, and drops its rows in a
+ * transaction after that. False: it was taken out, and what it said would stay as nobody's. */
+static bool forest_of(struct umx_fleet *fleet, const struct fleet_job *job, char *forest, size_t size)
 {
     forest[0] = '\0';
     pthread_mutex_lock(&fleet->mutex);
     struct fleet_agent *agent = fleet_agent_by_uri(fleet, job->uri);
-    if (agent != NULL)
+    bool wanted = agent != NULL && !agent->revoked;
+    if (wanted)
         umx_text_copy(forest, size, agent->forest);
     pthread_mutex_unlock(&fleet->mutex);
+    return wanted;
 }
 
 static void store_group(struct umx_fleet *fleet, struct fleet_job *group)
@@ -138,8 +143,9 @@ static void store_group(struct umx_fleet *fleet, struct fleet_job *group)
 
     for (struct fleet_job *job = group; status == 0 && job != NULL; job = job->next) {
         char forest[UMX_FQDN_MAX];
-        forest_of(fleet, job, forest, sizeof forest);
-        status = store_job(fleet, job, forest, &err);
+        job->unwanted = !forest_of(fleet, job, forest, sizeof forest);
+        if (!job->unwanted)
+            status = store_job(fleet, job, forest, &err);
     }
     if (status == 0)
         status = umx_state_commit(fleet->controller->state, &err);
@@ -152,7 +158,7 @@ static void store_group(struct umx_fleet *fleet, struct fleet_job *group)
     while (group != NULL) {
         struct fleet_job *next = group->next;
         stored(fleet, group);
-        if (status == 0)
+        if (status == 0 && !group->unwanted)
             accept_job(fleet, group);
         umx_world_free(group->rows);
         free(group);
