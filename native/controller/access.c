@@ -96,7 +96,8 @@ static int read_groups(struct umx_controller *controller, const struct umx_fores
     request.read = &read;
     int status =
         umx_forests_collect(controller->forests, forest->name, UMX_ACCOUNT_CLERK, &request, DIRECTORY_TIME, world, err);
-    /* Who administers a server may approve what is done on it, and must be able to say so. */
+    /* Who administers a server may approve what is done on it, and must be able to look at what he approves. No more:
+     * this is what agents say, and one that lies must not make operators. */
     if (status == 0 && forest->operators.count == 0)
         status = umx_state_load(controller->state, umx_reflect_table("local_administrator"), world, err);
     const Umx__World *records = umx_world_records(world);
@@ -109,7 +110,7 @@ static int read_groups(struct umx_controller *controller, const struct umx_fores
     for (size_t i = 0; status == 0 && i < records->n_local_administrator; i++) {
         const char *sid = records->local_administrator[i]->sid;
         if (sid != NULL && strncmp(sid, "S-1-5-21-", 9) == 0)
-            add_group(groups, count, sid, 1U << UMX_ACCESS_OPERATOR);
+            add_group(groups, count, sid, 1U << UMX_ACCESS_VIEWER);
     }
     umx_world_free(world);
     return status;
