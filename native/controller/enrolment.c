@@ -29,7 +29,7 @@ static void to_hex(const ProtobufCBinaryData *bytes, char out[ENROL_KEY])
     umx_text_free(&hex);
 }
 
-struct enrol_token *enrol_token_of(struct umx_enrolment *enrolment, const char *id)
+struct enrol_token *enrol_token_of(const struct umx_enrolment *enrolment, const char *id)
 {
     for (size_t i = 0; i < enrolment->token_count; i++)
         if (strcmp(enrolment->tokens[i].id, id) == 0)

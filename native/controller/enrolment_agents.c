@@ -117,6 +117,15 @@ int umx_enrolment_held(struct umx_enrolment *enrolment, struct umx_arena *arena,
     return status;
 }
 
+/* It waits for a decision. With a token that was taken back meanwhile it cannot come any more: to accept it would end
+ * the known agent and let nobody in its place. */
+static bool is_held(const struct umx_enrolment *enrolment, const struct enrol_use *use)
+{
+    const struct enrol_token *token = use->state == ENROL_HELD ? enrol_token_of(enrolment, use->token) : NULL;
+
+    return token != NULL && token->revoked_at == 0;
+}
+
 /* The one held request of a server with this key; NULL: none, or more than one. */
 static const struct enrol_use *find_held(const struct umx_enrolment *enrolment, const char *server, const char *key)
 {
@@ -125,7 +134,7 @@ static const struct enrol_use *find_held(const struct umx_enrolment *enrolment, 
 
     for (size_t i = 0; i < enrolment->use_count && length >= ENROL_KEY_PREFIX_MIN; i++) {
         const struct enrol_use *use = &enrolment->uses[i];
-        if (use->state != ENROL_HELD || !umx_text_equal(use->server, server) || strncmp(use->key, key, length) != 0)
+        if (!is_held(enrolment, use) || !umx_text_equal(use->server, server) || strncmp(use->key, key, length) != 0)
             continue;
         if (found != NULL && strcmp(found->key, use->key) != 0)
             return NULL;

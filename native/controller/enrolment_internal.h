@@ -84,7 +84,7 @@ struct umx_enrolment {
 /* Makes an entry durable, and then true here. */
 int enrol_append(struct umx_enrolment *enrolment, Umx__Journal__Kind kind, Umx__Enrolment *what, const char *actor,
                  struct umx_error *err);
-struct enrol_token *enrol_token_of(struct umx_enrolment *enrolment, const char *id);
+struct enrol_token *enrol_token_of(const struct umx_enrolment *enrolment, const char *id);
 struct enrol_use *enrol_use_of(struct umx_enrolment *enrolment, const char *token, const char *key);
 
 /* The agent of a server in issued.tsv that is not forgotten, the newest; false: there is none. Copied. */

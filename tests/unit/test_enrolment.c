@@ -522,6 +522,32 @@ static void test_rejected(void **state)
     umx_private_free(other);
 }
 
+/* Accepting what cannot come any more would end the known agent for nothing. */
+static void test_held_by_a_token_that_was_revoked(void **state)
+{
+    char first[UMX_TOKEN_TEXT], second[UMX_TOKEN_TEXT], id[UMX_TOKEN_ID + 1], uri[UMX_IDENTITY_MAX];
+    char *key = new_key(), *other = new_key();
+    char hash[UMX_KEY_HASH_TEXT];
+    struct umx_error err = {0};
+
+    (void)state;
+    pki_must(umx_request_key_hash(other, "key", hash, NULL));
+    make_token("um1.contoso.test", "contoso.test", 0, 0, first, NULL);
+    make_token("um1.contoso.test", "contoso.test", 0, 0, second, id);
+    expect_enrolled(first, "um1.contoso.test", key, uri);
+    struct attempt attempt = {.token = second, .server = "um1.contoso.test", .key = other};
+    expect_refused(&attempt, UMX_ERR_ENROLMENT_HELD);
+    pki_must(umx_enrolment_revoke_token(controller.enrolment, id, OLGA, NULL));
+    assert_int_equal(umx_enrolment_decide(controller.enrolment, "um1.contoso.test", hash, true, OLGA, &err),
+                     UMX_E_NOT_FOUND);
+    assert_int_equal(err.id, UMX_ERR_ENROLMENT_NOT_HELD);
+    struct umx_identity identity = {.role = UMX_ROLE_AGENT, .not_after_at = umx_clock_now() + UMX_DAY};
+    umx_text_copy(identity.uri, sizeof identity.uri, uri);
+    assert_int_equal(umx_enrolment_check(controller.enrolment, &identity, &err), 0);
+    umx_private_free(key);
+    umx_private_free(other);
+}
+
 /* The same key is the same agent, with another token too: that is how an expired one comes back. */
 static void test_the_key_is_the_identity(void **state)
 {
@@ -720,6 +746,7 @@ int main(void)
         TEST(test_replays),
         TEST(test_held_until_decided),
         TEST(test_rejected),
+        TEST(test_held_by_a_token_that_was_revoked),
         TEST(test_the_key_is_the_identity),
         TEST(test_revoked_and_forgotten),
         TEST(test_a_hundred_race_for_one_token),
