@@ -44,21 +44,14 @@ static bool remember(struct umx_batch *batch, const char *id)
 
 static Umx__PlanStep *begin(struct umx_batch *batch)
 {
-    Umx__PlanStep *step;
+    const char *reason = umx_steps_say(
+        batch->out, "no agent is connected on a server of %s that has the shell: run the commands by hand",
+        batch->forest);
+    Umx__PlanStep *step = umx_step_cmdlet(batch->out, batch->slug, batch->side, batch->forest, batch->server,
+                                          batch->action, reason, NULL);
 
-    if (batch->server != NULL) {
-        step =
-            umx_step_action(batch->out, batch->slug, batch->side, batch->forest, batch->server, batch->action, "shell");
-        if (step != NULL)
-            step->change->action->undo_action = umx_steps_copy(batch->out, batch->undo_action);
-    } else {
-        step = umx_step_gate(
-            batch->out, batch->slug, batch->side, batch->forest, batch->forest,
-            umx_steps_say(batch->out,
-                          "no agent is connected on a server of %s that has the shell: run the commands by "
-                          "hand",
-                          batch->forest));
-    }
+    if (step != NULL && batch->server != NULL)
+        step->change->action->undo_action = umx_steps_copy(batch->out, batch->undo_action);
     if (step == NULL || !remember(batch, step->id)) {
         batch->out->failed = 1;
         return NULL;

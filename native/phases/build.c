@@ -120,6 +120,30 @@ void umx_step_gate_check(struct umx_steps *out, Umx__PlanStep *gate, const char 
         umx_steps_push(out, &gate->change->gate->check, &gate->change->gate->n_check, check);
 }
 
+Umx__PlanStep *umx_step_cmdlet(struct umx_steps *out, const char *slug, Umx__Forest__Side side, const char *forest,
+                               const char *server, const char *action, const char *reason, const char *command)
+{
+    if (server != NULL)
+        return umx_step_action(out, slug, side, forest, server, action, "shell");
+    Umx__PlanStep *gate = umx_step_gate(out, slug, side, forest, forest, reason);
+    if (command != NULL)
+        umx_step_command(out, gate, command);
+    return gate;
+}
+
+void umx_step_cmdlet_end(struct umx_steps *out, Umx__PlanStep *step, const char *summary, const char *item,
+                         const char *undo_action, const char *undo_item, const char *undo)
+{
+    if (step == NULL)
+        return;
+    step->summary = umx_steps_copy(out, summary);
+    step->undo = umx_steps_copy(out, undo);
+    if (step->kind != UMX__CHANGE__KIND__ACTION)
+        return;
+    umx_step_item(out, step, item, undo_item);
+    step->change->action->undo_action = umx_steps_copy(out, undo_action);
+}
+
 /* ---- directory writes */
 
 Umx__PlanStep *umx_step_write(struct umx_steps *out, const char *slug, Umx__Forest__Side side, const char *forest,

@@ -44,6 +44,14 @@ void umx_step_item(struct umx_steps *out, Umx__PlanStep *step, const char *item,
 void umx_step_command(struct umx_steps *out, Umx__PlanStep *gate, const char *command);
 void umx_step_gate_check(struct umx_steps *out, Umx__PlanStep *gate, const char *check);
 
+/* A cmdlet: an action of the agent on `server` or, where none has the shell (NULL), a gate for `reason` with the
+ * command (NULL: commands follow). Its target is the forest's server or the forest; who knows better says so. */
+Umx__PlanStep *umx_step_cmdlet(struct umx_steps *out, const char *slug, Umx__Forest__Side side, const char *forest,
+                               const char *server, const char *action, const char *reason, const char *command);
+/* What such a step does; item and its undo are left out of a gate. */
+void umx_step_cmdlet_end(struct umx_steps *out, Umx__PlanStep *step, const char *summary, const char *item,
+                         const char *undo_action, const char *undo_item, const char *undo);
+
 /* The step promises the record (copied): key and fields that are set. What the world has of it now becomes the step's
  * `original`. */
 void umx_step_promise(struct umx_steps *out, Umx__PlanStep *step, const Umx__World *world,

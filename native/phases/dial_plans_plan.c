@@ -8,39 +8,19 @@
 #define SLUG "dial-plans"
 #define EXCHANGE(work) ((work)->view->pair->exchange)
 
-/* The action of the agent, or the gate that says the same to a person: then nobody but a reader of the directory can
- * see it done. */
+/* Of a gate nobody but a reader of the directory can see that it is done. */
 static Umx__PlanStep *new_step(struct umx_dp_work *work, const char *dn, const char *action, const char *command)
 {
-    Umx__PlanStep *step;
+    const char *reason = umx_steps_say(work->out,
+                                       "no agent is connected on an Exchange server of %s: run this in an Exchange "
+                                       "shell there, then confirm",
+                                       EXCHANGE(work));
+    Umx__PlanStep *step = umx_step_cmdlet(work->out, SLUG, UMX__FOREST__SIDE__EXCHANGE, EXCHANGE(work), work->agent,
+                                          action, reason, command);
 
-    if (work->agent != NULL) {
-        step =
-            umx_step_action(work->out, SLUG, UMX__FOREST__SIDE__EXCHANGE, EXCHANGE(work), work->agent, action, "shell");
-    } else {
-        step = umx_step_gate(work->out, SLUG, UMX__FOREST__SIDE__EXCHANGE, EXCHANGE(work), dn,
-                             umx_steps_say(work->out,
-                                           "no agent is connected on an Exchange server of %s: run this in an Exchange "
-                                           "shell there, then confirm",
-                                           EXCHANGE(work)));
-        umx_step_command(work->out, step, command);
-    }
     if (step != NULL)
         step->target = umx_steps_copy(work->out, dn);
     return step;
-}
-
-static void finish_step(struct umx_dp_work *work, Umx__PlanStep *step, const char *summary, const char *item,
-                        const char *undo_action, const char *undo_item, const char *undo)
-{
-    if (step == NULL)
-        return;
-    step->summary = umx_steps_copy(work->out, summary);
-    step->undo = umx_steps_copy(work->out, undo);
-    if (work->agent == NULL)
-        return;
-    umx_step_item(work->out, step, item, undo_item);
-    step->change->action->undo_action = umx_steps_copy(work->out, undo_action);
 }
 
 /* Schema strings are char *; these records are only read. */
@@ -129,18 +109,19 @@ static void make_plan(struct umx_dp_work *work, size_t index)
     plan.country_code = umx_or_empty(row->country_code)[0] != '\0' ? row->country_code : NULL;
     umx_step_promise(out, step, work->view->world, &plan.base);
     promise_policy(work, step, umx_steps_say(out, "%s Default Policy", row->name), dn);
-    finish_step(work, step,
-                umx_steps_say(out, "make SIP dial plan %s (%d digits, %s) and %s Default Policy", row->name,
-                              row->digits, umx_security_words[security], row->name),
-                umx_item(out, "name", row->name, "digits", umx_steps_say(out, "%d", row->digits), "security",
-                         umx_security_words[security], "access_numbers",
-                         umx_join_lines(out, row->access_number, row->n_access_number), "country_code",
-                         umx_or_empty(row->country_code), NULL),
-                "remove-um-dial-plan", umx_item(out, "name", row->name, NULL),
-                umx_steps_say(out,
-                              "removes its default policy, then the plan (`Remove-UMDialPlan %s`); refused while "
-                              "anything else refers to it",
-                              name));
+    umx_step_cmdlet_end(
+        work->out, step,
+        umx_steps_say(out, "make SIP dial plan %s (%d digits, %s) and %s Default Policy", row->name, row->digits,
+                      umx_security_words[security], row->name),
+        umx_item(out, "name", row->name, "digits", umx_steps_say(out, "%d", row->digits), "security",
+                 umx_security_words[security], "access_numbers",
+                 umx_join_lines(out, row->access_number, row->n_access_number), "country_code",
+                 umx_or_empty(row->country_code), NULL),
+        "remove-um-dial-plan", umx_item(out, "name", row->name, NULL),
+        umx_steps_say(out,
+                      "removes its default policy, then the plan (`Remove-UMDialPlan %s`); refused while "
+                      "anything else refers to it",
+                      name));
     if (step != NULL)
         work->plan_step[index] = step->id;
     if (strchr(row->name, '.') != NULL)
@@ -188,16 +169,17 @@ static void correct_plan(struct umx_dp_work *work, const Umx__InputDialPlan *row
     promised.access_number = row->access_number;
     promised.country_code = country ? row->country_code : NULL;
     umx_step_promise(out, step, work->view->world, &promised.base);
-    finish_step(work, step,
-                umx_steps_say(out, "set on dial plan %s:%s%s%s%s", row->name, numbers ? " access numbers " : "",
-                              numbers ? umx_shell_quote_list(out, row->access_number, row->n_access_number) : "",
-                              country ? " country code " : "", country ? row->country_code : ""),
-                umx_item(out, "name", row->name, "access_numbers", numbers ? list : NULL, "country_code",
-                         country ? row->country_code : NULL, NULL),
-                "set-um-dial-plan",
-                umx_item(out, "name", row->name, "access_numbers", numbers ? "@result.previous_access_numbers" : NULL,
-                         "country_code", country ? "@result.previous_country_code" : NULL, NULL),
-                "sets what was there before");
+    umx_step_cmdlet_end(
+        work->out, step,
+        umx_steps_say(out, "set on dial plan %s:%s%s%s%s", row->name, numbers ? " access numbers " : "",
+                      numbers ? umx_shell_quote_list(out, row->access_number, row->n_access_number) : "",
+                      country ? " country code " : "", country ? row->country_code : ""),
+        umx_item(out, "name", row->name, "access_numbers", numbers ? list : NULL, "country_code",
+                 country ? row->country_code : NULL, NULL),
+        "set-um-dial-plan",
+        umx_item(out, "name", row->name, "access_numbers", numbers ? "@result.previous_access_numbers" : NULL,
+                 "country_code", country ? "@result.previous_country_code" : NULL, NULL),
+        "sets what was there before");
 }
 
 /* ---- mailbox policies of plans that have none (V3.7) */
@@ -213,9 +195,10 @@ static void make_policy(struct umx_dp_work *work, const Umx__DialPlan *plan)
                                umx_shell_quote(out, umx_plan_name(plan))));
 
     promise_policy(work, step, name, plan->dn);
-    finish_step(work, step, umx_steps_say(out, "make UM mailbox policy %s for dial plan %s", name, umx_plan_name(plan)),
-                umx_item(out, "name", name, "dial_plan", umx_plan_name(plan), NULL), "remove-um-mailbox-policy",
-                umx_item(out, "name", name, NULL), "removes the policy; refused while a mailbox uses it");
+    umx_step_cmdlet_end(work->out, step,
+                        umx_steps_say(out, "make UM mailbox policy %s for dial plan %s", name, umx_plan_name(plan)),
+                        umx_item(out, "name", name, "dial_plan", umx_plan_name(plan), NULL), "remove-um-mailbox-policy",
+                        umx_item(out, "name", name, NULL), "removes the policy; refused while a mailbox uses it");
 }
 
 /* ---- auto attendants */
@@ -245,8 +228,9 @@ static void enable_attendant(struct umx_dp_work *work, const Umx__AutoAttendant 
     promised.dn = attendant->dn;
     promised.has_enabled = promised.enabled = 1;
     umx_step_promise(out, step, work->view->world, &promised.base);
-    finish_step(work, step, umx_steps_say(out, "enable auto attendant %s", name), umx_item(out, "name", name, NULL),
-                "disable-um-auto-attendant", umx_item(out, "name", name, NULL), "disables it again");
+    umx_step_cmdlet_end(work->out, step, umx_steps_say(out, "enable auto attendant %s", name),
+                        umx_item(out, "name", name, NULL), "disable-um-auto-attendant",
+                        umx_item(out, "name", name, NULL), "disables it again");
 }
 
 static void make_attendant(struct umx_dp_work *work, const Umx__InputAutoAttendant *row)
@@ -272,12 +256,13 @@ static void make_attendant(struct umx_dp_work *work, const Umx__InputAutoAttenda
     for (size_t i = 0; step != NULL && i < work->input->n_dial_plan; i++)
         if (work->plan_step[i] != NULL && umx_text_equal(work->input->dial_plan[i]->name, row->dial_plan))
             umx_steps_depend(out, step, work->plan_step[i]);
-    finish_step(work, step,
-                umx_steps_say(out, "make auto attendant %s of dial plan %s, enabled", row->name, row->dial_plan),
-                umx_item(out, "name", row->name, "dial_plan", row->dial_plan, "numbers",
-                         umx_join_lines(out, row->number, row->n_number), NULL),
-                "remove-um-auto-attendant", umx_item(out, "name", row->name, NULL),
-                umx_steps_say(out, "removes it (`Remove-UMAutoAttendant %s`), before its dial plan", name));
+    umx_step_cmdlet_end(
+        work->out, step,
+        umx_steps_say(out, "make auto attendant %s of dial plan %s, enabled", row->name, row->dial_plan),
+        umx_item(out, "name", row->name, "dial_plan", row->dial_plan, "numbers",
+                 umx_join_lines(out, row->number, row->n_number), NULL),
+        "remove-um-auto-attendant", umx_item(out, "name", row->name, NULL),
+        umx_steps_say(out, "removes it (`Remove-UMAutoAttendant %s`), before its dial plan", name));
 }
 
 /* ---- the phase */

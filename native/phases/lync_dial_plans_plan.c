@@ -29,34 +29,16 @@ static char *own(struct work *work, const char *text)
 
 static Umx__PlanStep *new_step(struct work *work, const char *identity, const char *action, const char *command)
 {
-    Umx__PlanStep *step;
+    const char *reason = umx_steps_say(work->out,
+                                       "no agent is connected on a Lync server of %s: run this in a Lync shell there, "
+                                       "then confirm",
+                                       lync_of(work));
+    Umx__PlanStep *step =
+        umx_step_cmdlet(work->out, SLUG, UMX__FOREST__SIDE__LYNC, lync_of(work), work->agent, action, reason, command);
 
-    if (work->agent != NULL) {
-        step = umx_step_action(work->out, SLUG, UMX__FOREST__SIDE__LYNC, lync_of(work), work->agent, action, "shell");
-    } else {
-        step = umx_step_gate(work->out, SLUG, UMX__FOREST__SIDE__LYNC, lync_of(work), identity,
-                             umx_steps_say(work->out,
-                                           "no agent is connected on a Lync server of %s: run this in a Lync shell "
-                                           "there, then confirm",
-                                           lync_of(work)));
-        umx_step_command(work->out, step, command);
-    }
     if (step != NULL)
         step->target = umx_steps_copy(work->out, umx_steps_say(work->out, "Lync dial plan %s", identity));
     return step;
-}
-
-static void finish_step(struct work *work, Umx__PlanStep *step, const char *summary, const char *item,
-                        const char *undo_action, const char *undo_item, const char *undo)
-{
-    if (step == NULL)
-        return;
-    step->summary = umx_steps_copy(work->out, summary);
-    step->undo = umx_steps_copy(work->out, undo);
-    if (work->agent == NULL)
-        return;
-    umx_step_item(work->out, step, item, undo_item);
-    step->change->action->undo_action = umx_steps_copy(work->out, undo_action);
 }
 
 /* ---- rules */
@@ -130,8 +112,8 @@ static void add_rule(struct work *work, const Umx__DialPlan *plan, const Umx__Ly
     umx_step_promise(out, step, work->ld.view->world, &promised.base);
     if (step != NULL)
         umx_steps_depend(out, step, after);
-    finish_step(
-        work, step,
+    umx_step_cmdlet_end(
+        out, step,
         umx_steps_say(out, "add a normalisation rule to %s: %d digits become %s and the digits", identity, plan->digits,
                       prefix),
         umx_item(out, "dial_plan", identity, "name", name, "pattern", pattern, "translation", translation, NULL),
@@ -201,11 +183,11 @@ static const char *make_plan(struct work *work, const Umx__DialPlan *plan, const
     promised.identity = own(work, identity);
     promised.simple_name = own(work, plan->phone_context);
     umx_step_promise(out, step, work->ld.view->world, &promised.base);
-    finish_step(work, step,
-                umx_steps_say(out, "make Lync dial plan %s with SimpleName %s", identity, plan->phone_context),
-                umx_item(out, "identity", identity, "simple_name", plan->phone_context, NULL), "remove-cs-dial-plan",
-                umx_item(out, "identity", identity, NULL),
-                "removes the dial plan; users who were granted it have to lose it first");
+    umx_step_cmdlet_end(out, step,
+                        umx_steps_say(out, "make Lync dial plan %s with SimpleName %s", identity, plan->phone_context),
+                        umx_item(out, "identity", identity, "simple_name", plan->phone_context, NULL),
+                        "remove-cs-dial-plan", umx_item(out, "identity", identity, NULL),
+                        "removes the dial plan; users who were granted it have to lose it first");
     return step != NULL ? step->id : NULL;
 }
 
@@ -222,12 +204,13 @@ static const char *rename_plan(struct work *work, const Umx__DialPlan *plan, con
     promised.identity = lync->identity;
     promised.simple_name = own(work, plan->phone_context);
     umx_step_promise(out, step, work->ld.view->world, &promised.base);
-    finish_step(work, step,
-                umx_steps_say(out, "set the SimpleName of Lync dial plan %s to %s (now: %s)", lync->identity,
-                              plan->phone_context, umx_or_empty(lync->simple_name)),
-                umx_item(out, "identity", lync->identity, "simple_name", plan->phone_context, NULL), "set-cs-dial-plan",
-                umx_item(out, "identity", lync->identity, "simple_name", "@result.previous_simple_name", NULL),
-                "sets the old SimpleName again");
+    umx_step_cmdlet_end(out, step,
+                        umx_steps_say(out, "set the SimpleName of Lync dial plan %s to %s (now: %s)", lync->identity,
+                                      plan->phone_context, umx_or_empty(lync->simple_name)),
+                        umx_item(out, "identity", lync->identity, "simple_name", plan->phone_context, NULL),
+                        "set-cs-dial-plan",
+                        umx_item(out, "identity", lync->identity, "simple_name", "@result.previous_simple_name", NULL),
+                        "sets the old SimpleName again");
     return step != NULL ? step->id : NULL;
 }
 
