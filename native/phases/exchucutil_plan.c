@@ -3,51 +3,19 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "phases/build.h"
 #include "phases/exchucutil_work.h"
 #include "phases/groups.h"
 
-static Umx__PlanStep *new_step(struct umx_uc_work *work, Umx__Change__Kind kind, const char *dn)
+static Umx__PlanStep *new_step(struct umx_uc_work *work, Umx__Change__Kind kind, const char *dn,
+                               const ProtobufCBinaryData *guid)
 {
     Umx__PlanStep *step =
-        umx_steps_add(work->out, "exchucutil", UMX__FOREST__SIDE__EXCHANGE, umx_uc_exchange(work), kind);
+        umx_step_write(work->out, "exchucutil", UMX__FOREST__SIDE__EXCHANGE, umx_uc_exchange(work), kind, dn, guid);
 
-    if (step == NULL)
-        return NULL;
-    step->target = umx_steps_copy(work->out, dn);
-    step->change->dn = umx_steps_copy(work->out, dn);
-    step->groups = umx_steps_copy(work->out, work->groups);
-    step->before->has_exists = step->after->has_exists = 1;
+    if (step != NULL)
+        step->groups = umx_steps_copy(work->out, work->groups);
     return step;
-}
-
-static void keep_guid(struct umx_uc_work *work, Umx__PlanStep *step, protobuf_c_boolean has,
-                      const ProtobufCBinaryData *guid)
-{
-    if (!has)
-        return;
-    uint8_t *copy = umx_arena_alloc(work->out->arena, guid->len + 1);
-    if (copy == NULL) {
-        work->out->failed = 1;
-        return;
-    }
-    if (guid->len > 0)
-        memcpy(copy, guid->data, guid->len);
-    step->change->has_object_guid = 1;
-    step->change->object_guid = (ProtobufCBinaryData){.len = guid->len, .data = copy};
-}
-
-static const char *child_dn(struct umx_uc_work *work, const char *name, const char *parent)
-{
-    struct umx_text text = {0};
-
-    umx_text_adds(&text, "CN=");
-    umx_text_add_rdn(&text, name);
-    umx_text_addf(&text, ",%s", parent);
-    char *dn = umx_steps_copy(work->out, umx_text_string(&text));
-    if (text.failed)
-        work->out->failed = 1;
-    umx_text_free(&text);
-    return dn != NULL ? dn : "";
 }
 
 static const char *truth(bool value)
@@ -86,7 +54,8 @@ static int plan_entry(struct umx_uc_work *work, const struct umx_uc_need *need, 
         return 0;
     if (container->has_dacl_canonical && !container->dacl_canonical)
         return umx_fail(work->err, UMX_ERR_DACL_NOT_CANONICAL, container->dn, NULL);
-    Umx__PlanStep *step = new_step(work, UMX__CHANGE__KIND__ACCESS, container->dn);
+    Umx__PlanStep *step = new_step(work, UMX__CHANGE__KIND__ACCESS, container->dn,
+                                   container->has_object_guid ? &container->object_guid : NULL);
     Umx__AccessChange *change = umx_reflect_new(&umx__access_change__descriptor, out->arena);
     if (step == NULL || change == NULL)
         return umx_fail(work->err, UMX_ERR_MEMORY, container->dn, NULL);
@@ -101,8 +70,6 @@ static int plan_entry(struct umx_uc_work *work, const struct umx_uc_need *need, 
         umx_steps_copy(out, umx_steps_say(out, "%s\\%s", domain, group->name != NULL ? group->name : kind->name));
     change->sddl = umx_steps_copy(out, sddl);
     step->change->access = change;
-    keep_guid(work, step, container->has_object_guid, &container->object_guid);
-    step->before->exists = step->after->exists = 1;
     /* The images show the group's own entries in their order; a new explicit allow stands before inherited ones. */
     size_t own = 0;
     bool placed = false;
@@ -148,7 +115,7 @@ static bool gateway_name_taken(struct umx_uc_work *work, const char *name)
     for (size_t i = 0; i < work->out->count; i++) {
         const Umx__PlanStep *step = work->out->items[i];
         if (step->kind == UMX__CHANGE__KIND__ADD && umx_text_equal(step->forest, umx_uc_exchange(work)) &&
-            umx_text_dn_equal(step->change->dn, child_dn(work, name, work->container)))
+            umx_text_dn_equal(step->change->dn, umx_step_child_dn(work->out, name, work->container)))
             return true;
     }
     return false;
@@ -227,17 +194,10 @@ static bool choose_outdial(struct umx_uc_work *work, const struct umx_uc_pool *p
     return true;
 }
 
-static void both(struct umx_uc_work *work, Umx__PlanStep *step, const char *name, const char *value)
+static void classes(struct umx_uc_work *work, Umx__PlanStep *step, const char *class)
 {
-    umx_steps_attribute(work->out, &step->change->attribute, &step->change->n_attribute, name, value);
-    umx_steps_attribute(work->out, &step->after->attribute, &step->after->n_attribute, name, value);
-}
-
-static void both_classes(struct umx_uc_work *work, Umx__PlanStep *step, const char *class)
-{
-    both(work, step, "objectClass", "top");
-    umx_steps_push(work->out, &step->change->attribute[0]->value, &step->change->attribute[0]->n_value, class);
-    umx_steps_push(work->out, &step->after->attribute[0]->value, &step->after->attribute[0]->n_value, class);
+    umx_step_attribute(work->out, step, "objectClass", "top");
+    umx_step_attribute(work->out, step, "objectClass", class);
 }
 
 /* msExchVersion of UM objects: 0.1 (8.0.535), the generation that brought the classes (4.2); systemFlags: may be
@@ -251,21 +211,20 @@ static const char *plan_gateway(struct umx_uc_work *work, const struct umx_uc_po
     const char *name = free_name(work, wanted, gateway_name_taken);
     bool outcalls = choose_outdial(work, pool);
 
-    *dn = child_dn(work, name, work->container);
-    Umx__PlanStep *step = new_step(work, UMX__CHANGE__KIND__ADD, *dn);
+    *dn = umx_step_child_dn(work->out, name, work->container);
+    Umx__PlanStep *step = new_step(work, UMX__CHANGE__KIND__ADD, *dn, NULL);
     if (step == NULL)
         return NULL;
-    step->after->exists = 1;
-    both_classes(work, step, "msExchUMIPGateway");
-    both(work, step, "cn", name);
-    both(work, step, "systemFlags", MAY_BE_RENAMED);
-    both(work, step, "msExchVersion", EXCHANGE_VERSION);
-    both(work, step, "msExchUMIPGatewayAddress", pool->fqdn);
-    both(work, step, "msExchUMIPGatewayPort", "0");
-    both(work, step, "msExchUMOutcallsAllowed", truth(outcalls));
-    both(work, step, "msExchUMIPGatewayStatus", "0");
-    both(work, step, "msExchUMIPGatewayFlags", "0");
-    both(work, step, "msExchUMIPGatewayFlags2", pool->message_waiting ? "-1" : "-2");
+    classes(work, step, "msExchUMIPGateway");
+    umx_step_attribute(work->out, step, "cn", name);
+    umx_step_attribute(work->out, step, "systemFlags", MAY_BE_RENAMED);
+    umx_step_attribute(work->out, step, "msExchVersion", EXCHANGE_VERSION);
+    umx_step_attribute(work->out, step, "msExchUMIPGatewayAddress", pool->fqdn);
+    umx_step_attribute(work->out, step, "msExchUMIPGatewayPort", "0");
+    umx_step_attribute(work->out, step, "msExchUMOutcallsAllowed", truth(outcalls));
+    umx_step_attribute(work->out, step, "msExchUMIPGatewayStatus", "0");
+    umx_step_attribute(work->out, step, "msExchUMIPGatewayFlags", "0");
+    umx_step_attribute(work->out, step, "msExchUMIPGatewayFlags2", pool->message_waiting ? "-1" : "-2");
     step->summary = umx_steps_copy(
         work->out, umx_steps_say(work->out, "add UM IP gateway %s for pool %s (out-dialling %s, message waiting %s%s)",
                                  name, pool->fqdn, outcalls ? "allowed" : "not allowed",
@@ -280,33 +239,16 @@ static const char *plan_gateway(struct umx_uc_work *work, const struct umx_uc_po
 static void modify(struct umx_uc_work *work, const Umx__IpGateway *gateway, Umx__PlanStep **step, const char *attribute,
                    const char *old, const char *new)
 {
-    Umx__AttributeChange *change = umx_reflect_new(&umx__attribute_change__descriptor, work->out->arena);
-
     if (*step == NULL) {
-        *step = new_step(work, UMX__CHANGE__KIND__MODIFY, gateway->dn);
+        *step = new_step(work, UMX__CHANGE__KIND__MODIFY, gateway->dn,
+                         gateway->has_object_guid ? &gateway->object_guid : NULL);
         if (*step == NULL)
             return;
-        (*step)->before->exists = (*step)->after->exists = 1;
-        keep_guid(work, *step, gateway->has_object_guid, &gateway->object_guid);
         (*step)->summary =
             umx_steps_copy(work->out, umx_steps_say(work->out, "set on gateway %s:", umx_or_empty(gateway->name)));
         (*step)->undo = umx_steps_copy(work->out, "puts the old value back, when nobody has changed it since");
     }
-    Umx__AttributeChange **list = umx_arena_alloc(work->out->arena, ((*step)->change->n_modify + 1) * sizeof *list);
-    if (change == NULL || list == NULL) {
-        work->out->failed = 1;
-        return;
-    }
-    change->name = umx_steps_copy(work->out, attribute);
-    if (old != NULL)
-        umx_steps_push(work->out, &change->remove, &change->n_remove, old);
-    umx_steps_push(work->out, &change->add, &change->n_add, new);
-    if ((*step)->change->n_modify > 0)
-        memcpy(list, (*step)->change->modify, (*step)->change->n_modify * sizeof *list);
-    list[(*step)->change->n_modify++] = change;
-    (*step)->change->modify = list;
-    umx_steps_attribute(work->out, &(*step)->before->attribute, &(*step)->before->n_attribute, attribute, old);
-    umx_steps_attribute(work->out, &(*step)->after->attribute, &(*step)->after->n_attribute, attribute, new);
+    umx_step_replace(work->out, *step, attribute, old, new);
     (*step)->summary = umx_steps_copy(work->out, umx_steps_say(work->out, "%s %s %s -> %s", (*step)->summary, attribute,
                                                                old != NULL ? old : "(not set)", new));
 }
@@ -359,12 +301,11 @@ static bool as_the_script(struct umx_uc_work *work, const Umx__HuntGroup *group,
 
 static void plan_delete(struct umx_uc_work *work, const Umx__HuntGroup *group, const struct umx_uc_pool *pool)
 {
-    Umx__PlanStep *step = new_step(work, UMX__CHANGE__KIND__DELETE, group->dn);
+    Umx__PlanStep *step =
+        new_step(work, UMX__CHANGE__KIND__DELETE, group->dn, group->has_object_guid ? &group->object_guid : NULL);
 
     if (step == NULL)
         return;
-    step->before->exists = 1;
-    keep_guid(work, step, group->has_object_guid, &group->object_guid);
     umx_steps_attribute(work->out, &step->before->attribute, &step->before->n_attribute, "cn", group->name);
     umx_steps_attribute(work->out, &step->before->attribute, &step->before->n_attribute,
                         "msExchUMHuntGroupDialPlanLink", group->dial_plan_dn);
@@ -420,17 +361,17 @@ static void plan_hunt_group(struct umx_uc_work *work, const struct umx_uc_pool *
 {
     const char *name = hunt_group_name(work, pool, plan);
     const char *pilot = umx_uc_pilot(work->uc.arena, plan);
-    Umx__PlanStep *step = new_step(work, UMX__CHANGE__KIND__ADD, child_dn(work, name, gateway_dn));
+    Umx__PlanStep *step =
+        new_step(work, UMX__CHANGE__KIND__ADD, umx_step_child_dn(work->out, name, umx_or_empty(gateway_dn)), NULL);
 
     if (step == NULL)
         return;
-    step->after->exists = 1;
-    both_classes(work, step, "msExchUMHuntGroup");
-    both(work, step, "cn", name);
-    both(work, step, "systemFlags", MAY_BE_RENAMED);
-    both(work, step, "msExchVersion", EXCHANGE_VERSION);
-    both(work, step, "msExchUMHuntGroupDialPlanLink", plan->dn);
-    both(work, step, "msExchUMPilotIdentifier", pilot);
+    classes(work, step, "msExchUMHuntGroup");
+    umx_step_attribute(work->out, step, "cn", name);
+    umx_step_attribute(work->out, step, "systemFlags", MAY_BE_RENAMED);
+    umx_step_attribute(work->out, step, "msExchVersion", EXCHANGE_VERSION);
+    umx_step_attribute(work->out, step, "msExchUMHuntGroupDialPlanLink", plan->dn);
+    umx_step_attribute(work->out, step, "msExchUMPilotIdentifier", pilot);
     depend_on_gateway(work, step, gateway_step, gateway_dn);
     step->summary =
         umx_steps_copy(work->out, umx_steps_say(work->out, "add hunt group %s for dial plan %s to the gateway of %s",
