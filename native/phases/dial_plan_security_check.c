@@ -138,7 +138,13 @@ static bool serves_sip(const struct umx_view *view, const struct umx_um_end *end
     return false;
 }
 
-void umx_ds_check_mode(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out)
+/* Whether the end was judged; its finding is then in out. */
+typedef bool judge_end(const struct umx_view *view, const struct umx_phase_check *check, const struct umx_um_end *end,
+                       struct umx_findings *out);
+
+/* nobody: what to say when no end was. */
+static void each_end(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out,
+                     judge_end *judge, const char *nobody)
 {
     size_t count, judged = 0;
     const struct umx_um_end *ends = umx_um_ends(view->world, view->pair->exchange, out->arena, &count);
@@ -147,56 +153,61 @@ void umx_ds_check_mode(const struct umx_view *view, const struct umx_phase_check
         out->failed = 1;
         return;
     }
-    for (size_t i = 0; i < count; i++) {
-        if (!serves_sip(view, &ends[i]))
-            continue;
-        judged++;
-        bool good = !ends[i].has_mode || ends[i].mode == UMX_MODE_TLS || ends[i].mode == UMX_MODE_DUAL;
-        add(view, check, good ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL, umx_um_name(out, &ends[i]),
-            "TLS or Dual",
-            !ends[i].has_mode   ? "Exchange 2007 follows the plan"
-            : !ends[i].mode_set ? "not set, which means TCP"
-                                : umx_um_mode_word(ends[i].mode),
-            NULL, out);
-    }
+    for (size_t i = 0; i < count; i++)
+        judged += judge(view, check, &ends[i], out);
     if (judged == 0)
-        none(view, check, "no server is linked to a SIP dial plan yet", out);
+        none(view, check, nobody, out);
+}
+
+static bool judge_mode(const struct umx_view *view, const struct umx_phase_check *check, const struct umx_um_end *end,
+                       struct umx_findings *out)
+{
+    if (!serves_sip(view, end))
+        return false;
+    bool good = !end->has_mode || end->mode == UMX_MODE_TLS || end->mode == UMX_MODE_DUAL;
+    add(view, check, good ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL, umx_um_name(out, end),
+        "TLS or Dual",
+        !end->has_mode   ? "Exchange 2007 follows the plan"
+        : !end->mode_set ? "not set, which means TCP"
+                         : umx_um_mode_word(end->mode),
+        NULL, out);
+    return true;
+}
+
+void umx_ds_check_mode(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out)
+{
+    each_end(view, check, out, judge_mode, "no server is linked to a SIP dial plan yet");
+}
+
+static bool judge_mixed(const struct umx_view *view, const struct umx_phase_check *check, const struct umx_um_end *end,
+                        struct umx_findings *out)
+{
+    const char *open = NULL, *closed = NULL;
+
+    for (size_t p = 0; p < view->world->n_dial_plan; p++) {
+        const Umx__DialPlan *plan = view->world->dial_plan[p];
+        if (!umx_text_equal(plan->forest, view->pair->exchange) || !umx_um_linked(end, plan))
+            continue;
+        if (encrypted(plan))
+            closed = umx_plan_name(plan);
+        else
+            open = umx_plan_name(plan);
+    }
+    if (closed == NULL)
+        return false;
+    bool good = open == NULL || (end->has_mode && end->mode == UMX_MODE_DUAL);
+    add(view, check, good ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__WARN, umx_um_name(out, end),
+        "secured plans only, or startup mode Dual",
+        open == NULL ? "secured plans only"
+                     : umx_say(out, "%s is secured, %s is not; %s", closed, open,
+                               end->has_mode ? umx_um_mode_word(end->mode) : "Exchange 2007 cannot serve both (F4.2)"),
+        NULL, out);
+    return true;
 }
 
 void umx_ds_check_mixed(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out)
 {
-    size_t count, judged = 0;
-    const struct umx_um_end *ends = umx_um_ends(view->world, view->pair->exchange, out->arena, &count);
-
-    if (ends == NULL) {
-        out->failed = 1;
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const char *open = NULL, *closed = NULL;
-        for (size_t p = 0; p < view->world->n_dial_plan; p++) {
-            const Umx__DialPlan *plan = view->world->dial_plan[p];
-            if (!umx_text_equal(plan->forest, view->pair->exchange) || !umx_um_linked(&ends[i], plan))
-                continue;
-            if (encrypted(plan))
-                closed = umx_plan_name(plan);
-            else
-                open = umx_plan_name(plan);
-        }
-        if (closed == NULL)
-            continue;
-        judged++;
-        bool good = open == NULL || (ends[i].has_mode && ends[i].mode == UMX_MODE_DUAL);
-        add(view, check, good ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__WARN, umx_um_name(out, &ends[i]),
-            "secured plans only, or startup mode Dual",
-            open == NULL
-                ? "secured plans only"
-                : umx_say(out, "%s is secured, %s is not; %s", closed, open,
-                          ends[i].has_mode ? umx_um_mode_word(ends[i].mode) : "Exchange 2007 cannot serve both (F4.2)"),
-            NULL, out);
-    }
-    if (judged == 0)
-        none(view, check, "no server is linked to a secured dial plan yet", out);
+    each_end(view, check, out, judge_mixed, "no server is linked to a secured dial plan yet");
 }
 
 /* ---- V4.4 */
@@ -261,37 +272,33 @@ void umx_ds_check_gateways(const struct umx_view *view, const struct umx_phase_c
 
 /* ---- the restart */
 
+static bool judge_restart(const struct umx_view *view, const struct umx_phase_check *check,
+                          const struct umx_um_end *linked, struct umx_findings *out)
+{
+    const Umx__DialPlan *plan;
+    struct umx_um_end end = *linked;
+
+    end.has_changed_at = false;
+    end.changed_at = 0;
+    for (size_t p = 0; (plan = umx_um_next_plan(view->world, view->pair->exchange, &p)) != NULL;)
+        if (umx_um_linked(&end, plan) && plan->has_changed_at && plan->changed_at > end.changed_at) {
+            end.has_changed_at = true;
+            end.changed_at = plan->changed_at;
+        }
+    if (!end.has_changed_at)
+        return false;
+    const char *why;
+    enum umx_um_fresh fresh = umx_um_fresh(view, &end, out, &why);
+    add(view, check,
+        fresh == UMX_UM_FRESH     ? UMX__FINDING__STATUS__PASS
+        : fresh == UMX_UM_UNKNOWN ? UMX__FINDING__STATUS__UNKNOWN
+                                  : UMX__FINDING__STATUS__FAIL,
+        umx_um_name(out, &end), umx_say(out, "%s started after the last change of its dial plans", end.service), why,
+        NULL, out);
+    return true;
+}
+
 void umx_ds_check_restart(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out)
 {
-    size_t count, judged = 0;
-    const struct umx_um_end *ends = umx_um_ends(view->world, view->pair->exchange, out->arena, &count);
-
-    if (ends == NULL) {
-        out->failed = 1;
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const Umx__DialPlan *plan;
-        struct umx_um_end end = ends[i];
-        end.has_changed_at = false;
-        end.changed_at = 0;
-        for (size_t p = 0; (plan = umx_um_next_plan(view->world, view->pair->exchange, &p)) != NULL;)
-            if (umx_um_linked(&end, plan) && plan->has_changed_at && plan->changed_at > end.changed_at) {
-                end.has_changed_at = true;
-                end.changed_at = plan->changed_at;
-            }
-        if (!end.has_changed_at)
-            continue;
-        judged++;
-        const char *why;
-        enum umx_um_fresh fresh = umx_um_fresh(view, &end, out, &why);
-        add(view, check,
-            fresh == UMX_UM_FRESH     ? UMX__FINDING__STATUS__PASS
-            : fresh == UMX_UM_UNKNOWN ? UMX__FINDING__STATUS__UNKNOWN
-                                      : UMX__FINDING__STATUS__FAIL,
-            umx_um_name(out, &end), umx_say(out, "%s started after the last change of its dial plans", end.service),
-            why, NULL, out);
-    }
-    if (judged == 0)
-        none(view, check, "no linked dial plan whose last change is known", out);
+    each_end(view, check, out, judge_restart, "no linked dial plan whose last change is known");
 }
