@@ -24,7 +24,8 @@ def test_every_recorded_server_reports(stage):
     assert {a["state"] for a in agents} == {"connected"}
     assert len(agents) >= 8
     for table in ("server", "service", "certificate", "listener"):
-        seen = {r["server"] for r in rows(stage, f"SELECT DISTINCT server FROM {table}")}
+        told = rows(stage, f"SELECT DISTINCT server FROM {table} WHERE source LIKE 'umx://lab/agent/%'")
+        seen = {r["server"] for r in told}
         assert seen == {s["fqdn"] for s in stage.lab["servers"]}, table
 
 
@@ -40,9 +41,11 @@ def test_facts_without_a_controller_are_what_is_reported(stage):
 
 
 def test_rows_say_who_and_when(stage):
-    found = rows(stage, "SELECT source, collected_at FROM certificate")
-    assert found
-    assert all(r["source"].startswith("umx://lab/agent/") and r["collected_at"] for r in found)
+    """The deployment's own certificates are the controller's word, all others an agent's."""
+    found = rows(stage, "SELECT store, source, collected_at FROM certificate")
+    assert found and all(r["collected_at"] for r in found)
+    own = [r for r in found if not r["source"].startswith("umx://lab/agent/")]
+    assert {r["store"] for r in own} == {"umx-root", "umx-intermediate", "umx-controller"}, own
 
 
 def read_tests(stage, wanted, timeout=180):
