@@ -13,7 +13,7 @@ enum { PEOPLE = 256, GROUPS_MAX = 512, SID_MAX = 192 };
 #define LOOK_TIME (5 * UMX_SECOND)    /* an answer about a person, for operations that look */
 #define GROUPS_TIME (5 * UMX_MINUTE)  /* the groups of a forest */
 #define LAST_ANSWER (10 * UMX_MINUTE) /* when the directory does not answer */
-#define SILENT_TIME (20 * UMX_SECOND) /* a directory that did not answer is not asked again */
+#define SILENT_TIME (5 * UMX_SECOND)  /* a directory that did not answer is not asked again about who is known */
 #define DIRECTORY_TIME (10 * UMX_SECOND)
 
 static const char *const roles[] = {"viewer", "operator", "auditor"};
@@ -249,11 +249,12 @@ static int look_up(struct umx_controller *controller, const struct umx_forest_co
     pthread_mutex_lock(&known.mutex);
     bool silent = known.forests[at].silent_until > umx_clock_monotonic();
     pthread_mutex_unlock(&known.mutex);
-    int status = silent ? umx_fail(&why, UMX_ERR_DIRECTORY_TIMEOUT, forest->name, "it did not answer a moment ago")
-                        : ask(controller, forest, caller, out, &why);
+    if (silent && recall(caller, LAST_ANSWER, out))
+        return 0;
+    int status = ask(controller, forest, caller, out, &why);
     if (status == 0)
         return 0;
-    if (!silent) {
+    if (why.id == UMX_ERR_DIRECTORY_TIMEOUT) {
         pthread_mutex_lock(&known.mutex);
         known.forests[at].silent_until = umx_clock_monotonic() + SILENT_TIME;
         pthread_mutex_unlock(&known.mutex);

@@ -294,13 +294,23 @@ def test_people_get_enterprise_voice_and_policies(servers):
     assert lync_user(servers, address) == (256, [])
 
 
+def entries_of(servers, ou):
+    """The access-control list of a unit, as it is stored."""
+    out = lab(servers.directory, "ldapsearch", "lync.test", "-E", "1.2.840.113556.1.4.801=::MAMCAQQ=", "-b", ou, "-s", "base",
+              "(objectClass=*)", "nTSecurityDescriptor").stdout
+    (entry,) = parse_ldif(out).values()
+    return entry["nTSecurityDescriptor"]
+
+
 def test_rights_on_an_organizational_unit(servers):
     ou = "OU=Staff,DC=lync,DC=test"
+    before = entries_of(servers, ou)
     for kind in ("Contact", "Device"):
         servers.good(LYNC, "grant-cs-ou-permission", {"ou": ou, "object_type": kind})
         servers.bad(LYNC, "grant-cs-ou-permission", {"ou": ou, "object_type": kind}, "UMX-1716", "there already")
     for kind in ("Contact", "Device"):
         servers.good(LYNC, "revoke-cs-ou-permission", {"ou": ou, "object_type": kind})
+    assert entries_of(servers, ou) == before
     servers.good(LYNC, "revoke-cs-ou-permission", {"ou": ou, "object_type": "Device"})  # gone already
     servers.bad(LYNC, "grant-cs-ou-permission", {"ou": "OU=Nowhere,DC=lync,DC=test", "object_type": "Device"}, "UMX-1714", "")
 

@@ -4,11 +4,12 @@ The entries are those that the vendor lists for the type.  The property sets of 
 are not in the lab's schema: instead of them all properties of contacts are granted.
 """
 
+import re
 import sys
 
 from samba.auth import system_session
 from samba.credentials import Credentials
-from samba.ndr import ndr_pack, ndr_unpack
+from samba.ndr import ndr_unpack
 from samba.dcerpc import security
 from samba.param import LoadParm
 from samba.samdb import SamDB
@@ -16,6 +17,7 @@ from samba.sd_utils import SDUtils
 
 CONTACT = "5cb41ed0-0e4c-11d0-a286-00aa003049e2"
 REPLICATE = "1131f6aa-9c07-11d1-f79f-00c04fc2dcd2"
+DACL = ["sd_flags:1:4"]
 ENTRIES = {
     "Contact": [("RTCHSUniversalServices", f"(OA;;CR;{REPLICATE};;%s)"),
                 ("RTCUniversalServerReadOnlyGroup", "(A;;LCRPRC;;;%s)"),
@@ -41,14 +43,21 @@ def main(verb, ou, kind, dc, user, password_file):
     wanted = [entry % sid_of(database, group) for group, entry in ENTRIES[kind]]
     tools = SDUtils(database)
     domain = security.dom_sid(database.get_domain_sid())
+    asked = entries(security.descriptor.from_sddl("D:" + "".join(wanted), domain), domain)[1]
+    flags, there = entries(tools.read_sd_on_dn(ou, controls=DACL), domain)
     if verb == "test":
-        there = {ndr_pack(ace) for ace in tools.read_sd_on_dn(ou).dacl.aces}
-        asked = security.descriptor.from_sddl("D:" + "".join(wanted), domain)
-        print({ndr_pack(ace) for ace in asked.dacl.aces} <= there)
+        print(set(asked) <= set(there))
     elif verb == "grant":
         tools.dacl_append_aces(ou, "".join(wanted))
-    else:
-        tools.dacl_delete_aces(ou, "".join(wanted))
+    else:  # SDUtils.dacl_delete_aces takes nothing away: it looks for the very object that it was given
+        kept = "".join(entry for entry in there if entry not in asked)
+        tools.modify_sd_on_dn(ou, security.descriptor.from_sddl(f"D:{flags}{kept}", domain), controls=DACL)
+
+
+def entries(descriptor, domain):
+    """The flags and the entries of a discretionary access-control list, as SDDL writes them."""
+    flags, listed = re.search(r"D:([A-Z]*)((?:\([^)]*\))*)", descriptor.as_sddl(domain)).groups()
+    return flags, re.findall(r"\([^)]*\)", listed)
 
 
 def sid_of(database, group):
