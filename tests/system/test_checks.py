@@ -168,15 +168,23 @@ def test_second_domain_controller_answers_for_the_first(stage, fault):
 
 
 def test_offline_check_of_a_snapshot_says_the_same(stage):
+    """Compared while the world stands still: agents repeat their proofs, so what is found live must be the same before and after."""
     path = stage.home / "world.umx"
-    answer = stage.umx(LYNC, "snapshot", "save", path)
-    assert answer.code == 0, answer
-    offline = stage.run(stage.build / "umx", "-o", "json", "check", "--snapshot", path)
-    assert offline.code in (0, 1), offline
-    live = findings(stage)
     def key(finding):
         return (finding["id"], finding["target"], finding["exchange"], finding["lync"], finding["status"])
-    assert sorted(map(key, offline.json["findings"]), key=str) == sorted(map(key, live), key=str)
+    def live():
+        return sorted(map(key, findings(stage)), key=str)
+    until = time.monotonic() + 240
+    before, after = None, live()
+    while before != after:
+        assert time.monotonic() < until, "the fleet's findings did not come to rest"
+        before = after
+        answer = stage.umx(LYNC, "snapshot", "save", path)
+        assert answer.code == 0, answer
+        after = live()
+    offline = stage.run(stage.build / "umx", "-o", "json", "check", "--snapshot", path)
+    assert offline.code in (0, 1), offline
+    assert sorted(map(key, offline.json["findings"]), key=str) == after
 
 
 def test_refused_logon_names_the_forest_and_the_others_answer(stage):
