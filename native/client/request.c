@@ -6,18 +6,10 @@
 #include <string.h>
 
 #include "client/session.h"
+#include "rpc/pem.h"
 #include "rpc/request.h"
 
 enum { CERTIFICATES_MAX = 6, DER_MAX = 64 * 1024 };
-
-static int no_passphrase(char *buffer, int size, int writing, void *user)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)user;
-    return -1;
-}
 
 int umx_client_request(char **key, uint8_t **request, size_t *length, struct umx_error *err)
 {
@@ -42,7 +34,7 @@ int umx_client_certificates(const char *pem, const char *path, uint8_t **der, si
     X509 *certificate;
 
     while (bio != NULL && bytes != NULL && count < CERTIFICATES_MAX &&
-           (certificate = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL) {
+           (certificate = PEM_read_bio_X509(bio, NULL, umx_pem_no_passphrase, NULL)) != NULL) {
         int size = i2d_X509(certificate, NULL);
         unsigned char *at = bytes + used;
         if (size > 0 && (size_t)size <= DER_MAX - used) {
@@ -71,7 +63,7 @@ bool umx_client_same_certificate(const char *a, const char *b)
     for (int i = 0; i < 2; i++) {
         BIO *bio = BIO_new_mem_buf(texts[i], -1);
         if (bio != NULL)
-            certificates[i] = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+            certificates[i] = PEM_read_bio_X509(bio, NULL, umx_pem_no_passphrase, NULL);
         BIO_free(bio);
     }
     bool same = certificates[0] != NULL && certificates[1] != NULL && X509_cmp(certificates[0], certificates[1]) == 0;

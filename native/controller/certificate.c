@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "rpc/pem.h"
 
 enum { COMMON_NAME_MAX = 64 };
 
@@ -196,30 +197,14 @@ int umx_certificate_add_key(const EVP_PKEY *key, struct umx_text *out, struct um
     return status;
 }
 
-/* Never asks on the terminal: a key with a passphrase is simply not readable. */
-static int no_passphrase(char *buffer, int size, int writing, void *user)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)user;
-    return -1;
-}
-
 int umx_certificate_read(const char *pem, const char *what, X509 **out, struct umx_error *err)
 {
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-
-    *out = bio != NULL ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
-    BIO_free(bio);
+    *out = umx_pem_certificate(pem, strlen(pem));
     return *out != NULL ? 0 : umx_certificate_fail(err, UMX_ERR_IDENTITY_FILE_INVALID, what);
 }
 
 int umx_certificate_read_key(const char *pem, const char *what, EVP_PKEY **out, struct umx_error *err)
 {
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-
-    *out = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
-    BIO_free(bio);
+    *out = umx_pem_key(pem, strlen(pem));
     return *out != NULL ? 0 : umx_certificate_fail(err, UMX_ERR_IDENTITY_FILE_INVALID, what);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "controller/authority_internal.h"
+#include "rpc/pem.h"
 #include "rpc/signature.h"
 
 enum {
@@ -65,15 +66,6 @@ static void free_presented(struct presented *presented)
 
 /* ---- trust */
 
-static int no_passphrase(char *buffer, int size, int writing, void *user)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)user;
-    return -1;
-}
-
 /* Every certificate of the operator_ca file is an anchor, an issuing CA below a root too. */
 static int load_anchors(const char *path, X509_STORE *store, struct umx_error *err)
 {
@@ -84,7 +76,8 @@ static int load_anchors(const char *path, X509_STORE *store, struct umx_error *e
     BIO *bio = status == 0 ? BIO_new_mem_buf(pem, (int)length) : NULL;
     X509 *anchor;
 
-    while (bio != NULL && count < ANCHORS_MAX && (anchor = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL) {
+    while (bio != NULL && count < ANCHORS_MAX &&
+           (anchor = PEM_read_bio_X509(bio, NULL, umx_pem_no_passphrase, NULL)) != NULL) {
         count += X509_check_ca(anchor) > 0 && X509_STORE_add_cert(store, anchor) == 1;
         X509_free(anchor);
     }

@@ -10,17 +10,8 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "rpc/pem.h"
 #include "rpc/signature.h"
-
-/* Never asks on the terminal: a key with a passphrase is simply not readable. */
-static int no_passphrase(char *buffer, int size, int writing, void *user)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)user;
-    return -1;
-}
 
 void umx_private_free(char *secret)
 {
@@ -87,19 +78,10 @@ static int read_certificates(const char *pem, size_t length, X509 **out)
     int count = 0;
 
     while (bio != NULL && count < UMX_IDENTITY_CHAIN_MAX &&
-           (out[count] = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL)
+           (out[count] = PEM_read_bio_X509(bio, NULL, umx_pem_no_passphrase, NULL)) != NULL)
         count++;
     BIO_free(bio);
     return count;
-}
-
-static EVP_PKEY *read_key(const char *pem, size_t length)
-{
-    BIO *bio = BIO_new_mem_buf(pem, (int)length);
-    EVP_PKEY *key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
-
-    BIO_free(bio);
-    return key;
 }
 
 static const char *fault_of(EVP_PKEY *key, X509 *const *certificates, int count)
@@ -128,7 +110,7 @@ int umx_identity_file_parse(const char *pem, size_t length, const char *what, st
 
     if (length == 0 || length > UMX_IDENTITY_FILE_MAX)
         return umx_fail(err, UMX_ERR_IDENTITY_FILE_INVALID, what, "it is empty or too large");
-    EVP_PKEY *key = read_key(pem, length);
+    EVP_PKEY *key = umx_pem_key(pem, length);
     int count = read_certificates(pem, length, certificates);
     const char *fault = fault_of(key, certificates, count);
     if (fault != NULL) {

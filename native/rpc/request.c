@@ -10,27 +10,9 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "rpc/pem.h"
 
 enum { CHALLENGE = 16, DIGEST = 32 };
-
-/* Never asks on the terminal: a key with a passphrase is simply not readable. */
-static int no_passphrase(char *buffer, int size, int writing, void *user)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)user;
-    return -1;
-}
-
-static EVP_PKEY *read_key(const char *pem)
-{
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-    EVP_PKEY *key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
-
-    BIO_free(bio);
-    return key;
-}
 
 int umx_request_key(char **key, struct umx_error *err)
 {
@@ -67,7 +49,7 @@ static bool add_challenge(X509_REQ *request)
 
 int umx_request_make(const char *key, uint8_t **request, size_t *length, struct umx_error *err)
 {
-    EVP_PKEY *pair = read_key(key);
+    EVP_PKEY *pair = umx_pem_key(key, strlen(key));
     X509_REQ *made = X509_REQ_new();
     unsigned char *der = NULL;
     int size = 0;
@@ -89,7 +71,7 @@ int umx_request_make(const char *key, uint8_t **request, size_t *length, struct 
 
 int umx_request_key_hash(const char *key, const char *what, char hash[UMX_KEY_HASH_TEXT], struct umx_error *err)
 {
-    EVP_PKEY *pair = read_key(key);
+    EVP_PKEY *pair = umx_pem_key(key, strlen(key));
     unsigned char *der = NULL;
     unsigned char digest[DIGEST];
     struct umx_text hex = {0};

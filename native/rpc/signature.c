@@ -1,13 +1,14 @@
 #include "rpc/signature.h"
 
-#include <openssl/bio.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "rpc/pem.h"
 
 enum { RSA_BITS_MIN = 2048, RSA_BITS_MAX = 8192 };
 
@@ -29,28 +30,10 @@ bool umx_signature_key_strong(const void *key)
     return curve == NID_X9_62_prime256v1 || curve == NID_secp384r1 || curve == NID_secp521r1;
 }
 
-static int no_passphrase(char *buffer, int size, int writing, void *user)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)user;
-    return -1;
-}
-
-static EVP_PKEY *read_key(const char *pem)
-{
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-    EVP_PKEY *key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
-
-    BIO_free(bio);
-    return key;
-}
-
 int umx_signature_make(const char *identity_pem, const void *bytes, size_t length, uint8_t **signature,
                        size_t *signature_length, struct umx_error *err)
 {
-    EVP_PKEY *key = read_key(identity_pem);
+    EVP_PKEY *key = umx_pem_key(identity_pem, strlen(identity_pem));
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     size_t size = 0;
     int status = 0;

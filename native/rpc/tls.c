@@ -1,41 +1,23 @@
 #include "rpc/tls.h"
 
-#include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PEM_MAX = 1024 * 1024 };
+#include "rpc/pem.h"
 
-/* Never asks on the terminal: a key with a passphrase is simply not readable. */
-static int no_passphrase(char *buffer, int size, int writing, void *user)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)user;
-    return -1;
-}
+enum { PEM_MAX = 1024 * 1024 };
 
 static X509 *read_certificate(const char *pem)
 {
-    BIO *bio = strlen(pem) <= PEM_MAX ? BIO_new_mem_buf(pem, -1) : NULL;
-    X509 *certificate = bio != NULL ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
-
-    BIO_free(bio);
-    return certificate;
+    return strlen(pem) <= PEM_MAX ? umx_pem_certificate(pem, strlen(pem)) : NULL;
 }
 
 static EVP_PKEY *read_key(const char *pem)
 {
-    BIO *bio = strlen(pem) <= PEM_MAX ? BIO_new_mem_buf(pem, -1) : NULL;
-    EVP_PKEY *key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
-
-    BIO_free(bio);
-    return key;
+    return strlen(pem) <= PEM_MAX ? umx_pem_key(pem, strlen(pem)) : NULL;
 }
 
 static const char *fault_of_roots(const char *roots)

@@ -9,21 +9,12 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "rpc/pem.h"
 
 struct umx_issuers {
     X509 *list[UMX_TRUST_CERTIFICATES];
     int count;
 };
-
-/* Never asks on the terminal. */
-static int no_passphrase(char *buffer, int size, int writing, void *user)
-{
-    (void)buffer;
-    (void)size;
-    (void)writing;
-    (void)user;
-    return -1;
-}
 
 static int refuse(struct umx_error *err, const char *why)
 {
@@ -38,7 +29,7 @@ static int read_all(const char *pem, size_t length, X509 *out[UMX_TRUST_CERTIFIC
     X509 *one;
     int count = 0;
 
-    while (bio != NULL && (one = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) != NULL) {
+    while (bio != NULL && (one = PEM_read_bio_X509(bio, NULL, umx_pem_no_passphrase, NULL)) != NULL) {
         if (count == UMX_TRUST_CERTIFICATES) {
             X509_free(one);
             count++;
@@ -212,12 +203,10 @@ int umx_issuers_check(const struct umx_issuers *issuers, const char *pem, size_t
 
     if (good)
         return 0;
-    BIO *bio = length > 0 && length <= UMX_TRUST_MAX ? BIO_new_mem_buf(pem, (int)length) : NULL;
-    X509 *leaf = bio != NULL ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
+    X509 *leaf = length > 0 && length <= UMX_TRUST_MAX ? umx_pem_certificate(pem, length) : NULL;
     for (int i = 0; leaf != NULL && i < issuers->count && !good; i++)
         good = signed_by(leaf, issuers->list[i]);
     X509_free(leaf);
-    BIO_free(bio);
     ERR_clear_error();
     return good ? 0 : umx_fail(err, UMX_ERR_ISSUER_RETIRED, who, NULL);
 }
