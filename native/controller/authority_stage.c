@@ -118,6 +118,19 @@ static int stage_below(const char *data, const char *deployment, X509 *root, EVP
     return status;
 }
 
+/* Locked, also on failure once the lock was had, with nothing staged yet; the deployment's name. */
+static int begin_stage(const char *data, char deployment[128], int *lock, struct umx_error *err)
+{
+    int status = authority_there(data, "root.pem") ? authority_lock(data, lock, err)
+                                                   : umx_fail(err, UMX_ERR_DEPLOYMENT_MISSING, data, NULL);
+
+    if (status == 0)
+        status = check_free(data, err);
+    if (status == 0)
+        status = read_deployment(data, deployment, err);
+    return status;
+}
+
 int umx_authority_stage_intermediate(const char *data, const char *root_key_file, struct umx_error *err)
 {
     char deployment[128];
@@ -126,13 +139,8 @@ int umx_authority_stage_intermediate(const char *data, const char *root_key_file
     X509 *root = NULL;
     size_t length;
     int lock = -1;
-    int status = authority_there(data, "root.pem") ? authority_lock(data, &lock, err)
-                                                   : umx_fail(err, UMX_ERR_DEPLOYMENT_MISSING, data, NULL);
+    int status = begin_stage(data, deployment, &lock, err);
 
-    if (status == 0)
-        status = check_free(data, err);
-    if (status == 0)
-        status = read_deployment(data, deployment, err);
     if (status == 0)
         status = authority_read(data, "root.pem", &pem, err);
     if (status == 0)
@@ -175,13 +183,8 @@ int umx_authority_stage_root(const char *data, const char *root_key_file, struct
     EVP_PKEY *key = NULL;
     X509 *root = NULL;
     int lock = -1;
-    int status = authority_there(data, "root.pem") ? authority_lock(data, &lock, err)
-                                                   : umx_fail(err, UMX_ERR_DEPLOYMENT_MISSING, data, NULL);
+    int status = begin_stage(data, deployment, &lock, err);
 
-    if (status == 0)
-        status = check_free(data, err);
-    if (status == 0)
-        status = read_deployment(data, deployment, err);
     if (status == 0)
         status = authority_make_pair(deployment, "root", 1, UMX_ROOT_LIFE, NULL, NULL, &key, &root, err);
     if (status == 0)

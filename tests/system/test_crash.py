@@ -12,6 +12,7 @@ from plans import access_in, entries_of_dacl, finish, predicted, show
 from samba.dcerpc import drsblobs
 from samba.ndr import ndr_unpack
 
+from stage.crash import doubled_and_lost, says
 from stage.programs import lab
 from stage.stage import Stage, difference
 
@@ -188,10 +189,6 @@ TRACES_OF_LOOKS = {
 }
 
 
-def says(entry):
-    return entry["kind"] + (" " + entry["outcome"] if entry["kind"] == "settled" else "")
-
-
 def assert_crashed_where_planned(entries, steps, schedule):
     ends = [i for i, e in enumerate(entries) if e["kind"] == "recovered"]
     assert len(ends) == len(schedule)
@@ -203,19 +200,6 @@ def assert_crashed_where_planned(entries, steps, schedule):
         assert (before[-1] if before else None) in last, (step["id"], point, before, after)
         assert (after[0] if after else None) in (following if isinstance(following, tuple) else (following,)), (
             step["id"], point, before, after)
-
-
-def doubled_and_lost(entries, steps):
-    """Steps whose change the journal says was made more than once, or that were begun again after it; steps not ended."""
-    doubled, lost = set(), set()
-    for step in steps:
-        said = [says(e) for e in entries if e["step"] == step["id"]]
-        made = [i for i, word in enumerate(said) if word in ("effect", "settled ours")]
-        if len(made) > 1 or (made and "intent" in said[made[0]:]):
-            doubled.add(step["id"])
-        if said.count("verified") != 1 or (not made and step["kind"] not in LOOKED_AT):
-            lost.add(step["id"])
-    return doubled, lost
 
 
 # ---- tests
