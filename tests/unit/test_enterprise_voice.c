@@ -358,10 +358,10 @@ static void test_many(void **state)
     struct umx_steps steps = {.arena = arena};
     struct umx_findings findings = {.arena = arena};
     struct umx_options options = {.input = &input};
-    clock_gettime(CLOCK_MONOTONIC, &begin);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin); /* the machine may have much else to do */
     assert_int_equal(umx_phases_plan(world, &phase, 1, NULL, 0, &options, &steps, &err), 0);
     assert_int_equal(umx_phases_check(umx_world_records(world), &phase, 1, NULL, 0, &options, &findings, &err), 0);
-    clock_gettime(CLOCK_MONOTONIC, &end);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
     assert_int_equal(steps.count, MANY / 100);
     assert_int_equal(steps.items[0]->change->action->n_item, 100);
     assert_true(end.tv_sec - begin.tv_sec < 20);

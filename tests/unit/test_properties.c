@@ -5,6 +5,7 @@
  * tests/test_properties runs that world alone, UMX_WORLDS=N more of them.
  */
 #include <stdlib.h>
+#include <time.h>
 
 #include "random_rows.h"
 #include "same_worlds.h"
@@ -248,17 +249,17 @@ static void test_worlds(void **state)
     size_t planned[UMX_PHASE_COUNT + 1] = {0};
     size_t first = from_environment("UMX_SEED", FIRST_SEED);
     size_t count = getenv("UMX_SEED") != NULL ? 1 : from_environment("UMX_WORLDS", WORLDS);
-    int64_t begun = umx_clock_monotonic();
+    clock_t begun = clock(); /* processor time: the machine may have much else to do */
 
     (void)state;
     for (size_t i = 0; i < count; i++)
         one_world(first + i, planned);
-    print_message("%zu worlds from seed %zu in %lld ms; steps:", count, first,
-                  (long long)((umx_clock_monotonic() - begun) / UMX_MILLISECOND));
+    double seconds = (double)(clock() - begun) / CLOCKS_PER_SEC;
+    print_message("%zu worlds from seed %zu in %.1f s; steps:", count, first, seconds);
     for (int p = 0; p <= UMX_PHASE_COUNT; p++)
         print_message(" %s %zu", p < UMX_PHASE_COUNT ? umx_phases()[p].slug : "all", planned[p]);
     print_message("\n");
-    assert_true(umx_clock_monotonic() - begun < (int64_t)(count + 10) * UMX_SECOND);
+    assert_true(seconds < (double)count + 10);
     if (count >= WORLDS)
         for (int p = 0; p < UMX_PHASE_COUNT; p++)
             if (planned[p] == 0)

@@ -481,7 +481,7 @@ static void test_deadline(void **state)
     (void)state;
     start_server(true, 2);
     channel = open_channel(&pki, &person);
-    assert_int_equal(umx_rpc_call_start(channel, "/test/Run", "block", 5, true, 500 * UMX_MILLISECOND, &call, &err), 0);
+    assert_int_equal(umx_rpc_call_start(channel, "/test/Run", "block", 5, true, 3 * UMX_SECOND, &call, &err), 0);
     expect_end(call, UMX_ERR_DEADLINE, NULL);
     umx_rpc_call_close(call);
     wait_for(&seen.closed, 1);
