@@ -88,6 +88,9 @@ struct umx_cell {
 /* SQL type of a column: INTEGER, REAL or TEXT. Booleans are 0 and 1; times are RFC 3339 text; repeated fields and
  * nested messages are JSON text; bytes are hex text. */
 const char *umx_reflect_column_type(const ProtobufCFieldDescriptor *field);
+/* What the column holds, which SQL does not tell: text, word (of an enum), integer, number, truth (1 or 0), time, bytes
+ * (hex), list or record (JSON). */
+const char *umx_reflect_column_kind(const ProtobufCFieldDescriptor *field);
 
 /* The cell of a field. scratch is overwritten where text has to be made. */
 struct umx_cell umx_reflect_cell(const ProtobufCMessage *record, const ProtobufCFieldDescriptor *field,

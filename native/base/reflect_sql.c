@@ -21,6 +21,18 @@ const char *umx_reflect_column_type(const ProtobufCFieldDescriptor *field)
     }
 }
 
+const char *umx_reflect_column_kind(const ProtobufCFieldDescriptor *field)
+{
+    static const char *const words[] = {
+        [UMX_KIND_UNSUPPORTED] = "text", [UMX_KIND_INT32] = "integer", [UMX_KIND_INT64] = "integer",
+        [UMX_KIND_TIME] = "time",        [UMX_KIND_DOUBLE] = "number", [UMX_KIND_BOOL] = "truth",
+        [UMX_KIND_ENUM] = "word",        [UMX_KIND_STRING] = "text",   [UMX_KIND_BYTES] = "bytes",
+        [UMX_KIND_MESSAGE] = "record",
+    };
+
+    return field->label == PROTOBUF_C_LABEL_REPEATED ? "list" : words[umx_field_kind(field)];
+}
+
 static struct umx_cell scratch_cell(const struct umx_text *scratch)
 {
     if (scratch->failed)

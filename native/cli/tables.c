@@ -20,11 +20,22 @@ static int add_tables(struct umx_document *document, struct umx_error *err)
     return status;
 }
 
-static int add_column(struct umx_document *document, const char *name, const char *type, const char *comment,
-                      struct umx_error *err)
+static int add_column(struct umx_document *document, const char *name, const char *type, const char *kind,
+                      const char *comment, struct umx_error *err)
 {
-    return umx_document_item(document, "columns",
-                             json_pack("{s:s,s:s,s:s}", "name", name, "type", type, "comment", comment), err);
+    return umx_document_item(
+        document, "columns",
+        json_pack("{s:s,s:s,s:s,s:s}", "name", name, "type", type, "kind", kind, "comment", comment), err);
+}
+
+/* Of a column that is in no record: `stale` is 1 or 0. */
+static const char *added_kind(const struct umx_added_column *column)
+{
+    if (strcmp(column->name, "stale") == 0)
+        return "truth";
+    if (strcmp(column->name, "collected_at") == 0)
+        return "time";
+    return strcmp(column->type, "INTEGER") == 0 ? "integer" : "text";
 }
 
 static int add_columns(struct umx_document *document, const struct umx_table *table, struct umx_error *err)
@@ -40,11 +51,12 @@ static int add_columns(struct umx_document *document, const struct umx_table *ta
         const ProtobufCFieldDescriptor *field = &table->record->fields[i];
         struct umx_text meaning = {0};
         umx_column_meaning(table, field, &meaning);
-        status = add_column(document, field->name, umx_reflect_column_type(field), umx_text_string(&meaning), err);
+        status = add_column(document, field->name, umx_reflect_column_type(field), umx_reflect_column_kind(field),
+                            umx_text_string(&meaning), err);
         umx_text_free(&meaning);
     }
     for (size_t i = 0; status == 0 && i < count; i++)
-        status = add_column(document, added[i].name, added[i].type, added[i].comment, err);
+        status = add_column(document, added[i].name, added[i].type, added_kind(&added[i]), added[i].comment, err);
     return status;
 }
 

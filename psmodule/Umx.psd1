@@ -1,0 +1,75 @@
+@{
+    RootModule           = 'Umx.dll'
+    ModuleVersion        = '0.1.0'
+    GUID                 = '6f0b5a52-2a3d-4b8e-9d8b-2f6d6a7c1e40'
+    Author               = 'The umx project'
+    CompanyName          = 'The umx project'
+    Copyright            = 'See LICENSE'
+    Description          = 'Connects Exchange Unified Messaging with Lync across Active Directory forests: agents, queries, checks, and plans that are previewed, approved, carried out and undone by the umx controller.'
+    PowerShellVersion    = '5.1'
+    DotNetFrameworkVersion = '4.7.2'
+    CompatiblePSEditions = @('Desktop', 'Core')
+    FormatsToProcess     = @('Umx.Format.ps1xml')
+    FunctionsToExport    = @()
+    VariablesToExport    = @()
+    AliasesToExport      = @()
+    CmdletsToExport      = @(
+        'Connect-UmxController'
+        'Disconnect-UmxController'
+        'Get-UmxAdminGroup'
+        'Get-UmxAgent'
+        'Get-UmxAutoAttendant'
+        'Get-UmxCertificate'
+        'Get-UmxContact'
+        'Get-UmxContainer'
+        'Get-UmxController'
+        'Get-UmxDiagnostic'
+        'Get-UmxDialPlan'
+        'Get-UmxDomain'
+        'Get-UmxEvent'
+        'Get-UmxExchangeServer'
+        'Get-UmxForest'
+        'Get-UmxHuntGroup'
+        'Get-UmxIPGateway'
+        'Get-UmxIdentity'
+        'Get-UmxListener'
+        'Get-UmxLocalAdministrator'
+        'Get-UmxLyncDialPlan'
+        'Get-UmxLyncPolicy'
+        'Get-UmxLyncUser'
+        'Get-UmxMailboxPolicy'
+        'Get-UmxMailboxUser'
+        'Get-UmxOrganizationalUnit'
+        'Get-UmxPermission'
+        'Get-UmxPhase'
+        'Get-UmxPhaseState'
+        'Get-UmxPool'
+        'Get-UmxPoolMember'
+        'Get-UmxProof'
+        'Get-UmxQuery'
+        'Get-UmxRole'
+        'Get-UmxServer'
+        'Get-UmxService'
+        'Get-UmxTable'
+        'Get-UmxTrust'
+        'Get-UmxUMSetting'
+        'Get-UmxVoiceUser'
+        'Invoke-UmxQuery'
+        'Remove-UmxQuery'
+        'Save-UmxQuery'
+        'Test-UmxCertificate'
+        'Test-UmxContact'
+        'Test-UmxController'
+        'Test-UmxDialPlan'
+        'Test-UmxIntegration'
+        'Test-UmxPermission'
+        'Test-UmxServer'
+        'Test-UmxTrust'
+        'Test-UmxUser'
+    )
+    PrivateData          = @{
+        PSData = @{
+            Tags         = @('Exchange', 'Lync', 'UnifiedMessaging', 'ActiveDirectory', 'PSEdition_Desktop', 'PSEdition_Core')
+        }
+    }
+}
