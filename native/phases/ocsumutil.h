@@ -97,7 +97,16 @@ struct umx_oc_contact umx_oc_proposed(struct umx_oc_work *work, const struct umx
 int umx_oc_begin(struct umx_oc_work *work, const struct umx_view *view, struct umx_steps *out, struct umx_error *err);
 /* Whether contacts can be in this unit: it is there, or its parent is and it can be made. */
 bool umx_oc_unit_possible(const struct umx_oc_work *work, const char *ou);
-void umx_oc_create(struct umx_oc_work *work, const struct umx_oc_contact *contact);
+/* The step, which the caller may let wait for others; NULL when memory is short. */
+Umx__PlanStep *umx_oc_create(struct umx_oc_work *work, const struct umx_oc_contact *contact);
+
+/* What the steps of the plan so far do to a contact that is there. */
+enum umx_oc_touched { UMX_OC_UNTOUCHED, UMX_OC_CHANGED, UMX_OC_REMOVED };
+enum umx_oc_touched umx_oc_touched(const struct umx_oc_work *work, const Umx__Contact *contact);
+/* The id of the step after which the contact no longer has its address or number; NULL: it keeps it. */
+enum umx_oc_value { UMX_OC_ADDRESS, UMX_OC_NUMBER };
+const char *umx_oc_freed(const struct umx_oc_work *work, const Umx__Contact *contact, enum umx_oc_value value);
+
 /* Carries out the rows that belong to this pair. */
 int umx_oc_rows(struct umx_oc_work *work);
 

@@ -329,7 +329,7 @@ static const char *ready_unit(struct umx_oc_work *work, const char *ou)
 
 /* ---- one contact */
 
-void umx_oc_create(struct umx_oc_work *work, const struct umx_oc_contact *contact)
+Umx__PlanStep *umx_oc_create(struct umx_oc_work *work, const struct umx_oc_contact *contact)
 {
     struct umx_steps *out = work->out;
     bool attendant = contact->type == UMX__CONTACT__TYPE__AUTO_ATTENDANT;
@@ -358,7 +358,7 @@ void umx_oc_create(struct umx_oc_work *work, const struct umx_oc_contact *contac
     };
 
     if (step == NULL)
-        return;
+        return NULL;
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
         umx_step_attribute(out, step, values[i][0], values[i][1]);
     umx_steps_depend(out, step, after);
@@ -369,6 +369,7 @@ void umx_oc_create(struct umx_oc_work *work, const struct umx_oc_contact *contac
                            umx_or_empty(contact->pool->pool)));
     step->undo = umx_steps_copy(out, "deletes the contact");
     work->experimental = true;
+    return step;
 }
 
 /* ---- the plan */

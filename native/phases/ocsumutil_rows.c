@@ -75,20 +75,49 @@ static void check_sip(struct row *r, const char *sip)
         REJECT(r, "%s is no SIP domain of %s", at + 1, forest->forest);
 }
 
-/* U6: in the forest, and among the rows. */
+static bool has_address(const Umx__Contact *contact, const char *sip)
+{
+    return sip != NULL && umx_text_equal(contact->sip_address, sip);
+}
+
+static bool has_number(const struct row *r, const Umx__Contact *contact, const char *number)
+{
+    return number != NULL && umx_oc_same_number(umx_oc_number(contact, r->work->out->arena), number);
+}
+
+/* What takes over an address or number waits until the contact that has it now has lost it. */
+static void wait_for_freed(struct row *r, Umx__PlanStep *step, const char *sip, const char *number,
+                           const Umx__Contact *self)
+{
+    const struct umx_view *view = r->work->view;
+
+    for (size_t i = 0; step != NULL && i < view->world->n_contact; i++) {
+        const Umx__Contact *other = view->world->contact[i];
+        const char *after = NULL;
+        if (other == self || !umx_text_equal(other->forest, view->pair->lync))
+            continue;
+        if (has_address(other, sip))
+            after = umx_oc_freed(r->work, other, UMX_OC_ADDRESS);
+        if (after == NULL && has_number(r, other, number))
+            after = umx_oc_freed(r->work, other, UMX_OC_NUMBER);
+        if (after != NULL)
+            umx_steps_depend(r->work->out, step, after);
+    }
+}
+
+/* U6: in the forest as the steps so far leave it, and among the rows. */
 static void check_unique(struct row *r, const char *sip, const char *number, const Umx__Contact *self)
 {
     const struct umx_view *view = r->work->view;
     const Umx__Input *input = view->options->input;
-    struct umx_arena *arena = r->work->out->arena;
 
     for (size_t i = 0; i < view->world->n_contact; i++) {
         const Umx__Contact *other = view->world->contact[i];
         if (other == self || !umx_text_equal(other->forest, view->pair->lync))
             continue;
-        if (sip != NULL && umx_text_equal(other->sip_address, sip))
+        if (has_address(other, sip) && umx_oc_freed(r->work, other, UMX_OC_ADDRESS) == NULL)
             REJECT(r, "%s is the address of %s", sip, umx_or_empty(other->dn));
-        if (number != NULL && umx_oc_same_number(umx_oc_number(other, arena), number))
+        if (has_number(r, other, number) && umx_oc_freed(r->work, other, UMX_OC_NUMBER) == NULL)
             REJECT(r, "%s is the number of %s", number, umx_or_empty(other->sip_address));
     }
     for (size_t i = 0; i < view->world->n_voice_user; i++) {
@@ -148,7 +177,7 @@ static bool made_before(const struct row *r, const struct umx_oc_need *need)
     for (size_t i = 0; i < view->world->n_contact; i++) {
         const Umx__Contact *contact = view->world->contact[i];
         Umx__Contact__Type type;
-        if (umx_text_equal(contact->forest, view->pair->lync) &&
+        if (umx_text_equal(contact->forest, view->pair->lync) && umx_oc_touched(r->work, contact) != UMX_OC_REMOVED &&
             (!given(r->in->sip_address) || umx_text_equal(contact->sip_address, r->in->sip_address)) &&
             umx_text_equal(umx_oc_context(contact, arena, &type), need->plan->phone_context) && type == need->type &&
             umx_oc_same_number(umx_oc_number(contact, arena), need->number))
@@ -200,7 +229,7 @@ static void create(struct row *r)
     if (!r->bad)
         check_unique(r, contact.sip, contact.number, NULL);
     if (!r->bad)
-        umx_oc_create(r->work, &contact);
+        wait_for_freed(r, umx_oc_create(r->work, &contact), contact.sip, contact.number, NULL);
 }
 
 /* The contact that a row means: by SIP address, else by phone context, type and number (3.7 O4). */
@@ -233,6 +262,19 @@ static const Umx__Contact *find(struct row *r)
            keys == 0 ? "no contact has this SIP address, or this phone context, type and number (%s)"
                      : "several contacts have this phone context, type and number: name the SIP address (%s)",
            umx_or_empty(r->in->number));
+    return NULL;
+}
+
+/* The same; a contact that another row has is refused, since what it is after that is not looked at here. */
+static const Umx__Contact *find_untouched(struct row *r)
+{
+    const Umx__Contact *contact = find(r);
+    enum umx_oc_touched touched = contact != NULL ? umx_oc_touched(r->work, contact) : UMX_OC_UNTOUCHED;
+
+    if (touched == UMX_OC_UNTOUCHED)
+        return contact;
+    REJECT(r, "%s is %s by another row already", umx_or_empty(contact->sip_address),
+           touched == UMX_OC_REMOVED ? "removed" : "changed");
     return NULL;
 }
 
@@ -269,7 +311,7 @@ static void replace_address(struct umx_oc_work *work, Umx__PlanStep *step, const
 static void edit(struct row *r)
 {
     struct umx_oc_work *work = r->work;
-    const Umx__Contact *contact = find(r);
+    const Umx__Contact *contact = find_untouched(r);
     const char *sip = or_null(r->in->sip_address), *number = or_null(r->in->number);
 
     if (contact == NULL)
@@ -302,6 +344,7 @@ static void edit(struct row *r)
         work->out->count--; /* it is so already */
         return;
     }
+    wait_for_freed(r, step, sip, number, contact);
     step->summary =
         umx_steps_copy(work->out, umx_steps_say(work->out, "change contact %s", umx_or_empty(contact->sip_address)));
     step->undo = umx_steps_copy(work->out, "puts the old values back, where nobody has changed them since");
@@ -310,7 +353,7 @@ static void edit(struct row *r)
 static void take_away(struct row *r)
 {
     struct umx_oc_work *work = r->work;
-    const Umx__Contact *contact = find(r);
+    const Umx__Contact *contact = find_untouched(r);
 
     if (contact == NULL)
         return;
@@ -324,28 +367,33 @@ static void take_away(struct row *r)
     step->undo = umx_steps_copy(work->out, "makes it again with all its attributes, and a new GUID");
 }
 
+/* Removals come first, whatever their place: what they free can be given to others by the same file. */
 int umx_oc_rows(struct umx_oc_work *work)
 {
     static const struct {
         const char *word;
         void (*run)(struct row *r);
-    } actions[] = {{"create", create}, {"edit", edit}, {"remove", take_away}};
+        bool first;
+    } actions[] = {{"remove", take_away, true}, {"create", create, false}, {"edit", edit, false}};
     const Umx__Input *input = work->view->options->input;
 
-    for (size_t i = 0; i < input->n_contact; i++) {
-        struct row r = {.work = work, .in = input->contact[i]};
-        const char *action = given(r.in->action) ? r.in->action : "create";
-        bool known = false;
-        if (!is_ours(work->view, r.in))
-            continue;
-        for (size_t k = 0; k < sizeof actions / sizeof actions[0]; k++) {
-            if (!umx_text_equal(action, actions[k].word))
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < input->n_contact; i++) {
+            struct row r = {.work = work, .in = input->contact[i]};
+            const char *action = given(r.in->action) ? r.in->action : "create";
+            bool known = false;
+            if (!is_ours(work->view, r.in))
                 continue;
-            known = true;
-            actions[k].run(&r);
+            for (size_t k = 0; k < sizeof actions / sizeof actions[0]; k++) {
+                if (!umx_text_equal(action, actions[k].word))
+                    continue;
+                known = true;
+                if (actions[k].first == (pass == 0))
+                    actions[k].run(&r);
+            }
+            if (!known && pass == 1)
+                REJECT(&r, "action %s is none of create, edit, remove", action);
         }
-        if (!known)
-            REJECT(&r, "action %s is none of create, edit, remove", action);
     }
     return 0;
 }

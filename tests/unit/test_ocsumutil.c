@@ -351,17 +351,87 @@ static void rows_create_edit_and_remove(void **state)
     edit.name = w_s("Outlook Voice Access");
     assert_int_equal(plan_rows(&run, world, rows, 3), 0);
     assert_int_equal(run.steps.count, 4);
-    assert_string_equal(value_of(run.steps.items[0], "msRTCSIP-PrimaryUserAddress"), "sip:new@lync.test");
-    const Umx__PlanStep *change = run.steps.items[1];
+    assert_string_equal(value_of(run.steps.items[1], "msRTCSIP-PrimaryUserAddress"), "sip:new@lync.test");
+    const Umx__PlanStep *change = run.steps.items[2];
     assert_string_equal(change->change->dn, "CN=one," UNIT);
     assert_string_equal(change_of(change, "otherIpPhone")->remove[0], SA_PHONE);
     assert_string_equal(change_of(change, "otherIpPhone")->add[0], "sip:ova@lync.test;opaque=app:exum:" CONTEXT);
     assert_string_equal(change_of(change, "proxyAddresses")->remove[0], "sip:sa@lync.test");
     assert_string_equal(change_of(change, "displayName")->add[0], "Outlook Voice Access");
-    assert_int_equal(run.steps.items[2]->kind, UMX__CHANGE__KIND__DELETE);
+    assert_int_equal(run.steps.items[0]->kind, UMX__CHANGE__KIND__DELETE); /* before the others */
     for (size_t i = 0; i < run.steps.count; i++)
         assert_int_equal(umx_phase_apply(world, run.steps.items[i], &run.err), 0);
     assert_int_equal(umx_world_records(world)->n_contact, 2);
+    w_end(&run);
+    umx_world_free(world);
+}
+
+static bool waits_for(const Umx__PlanStep *step, const Umx__PlanStep *before)
+{
+    for (size_t i = 0; i < step->n_depends; i++)
+        if (strcmp(step->depends[i], before->id) == 0)
+            return true;
+    return false;
+}
+
+/* What a file removes or changes is free for others of its rows, which wait for that. */
+static void rows_give_away_what_others_of_them_free(void **state)
+{
+    struct umx_world *world = ready();
+    struct w_run run;
+
+    (void)state;
+    w_contact(world, "one", "sip:sa@lync.test", "tel:+4930123800", SA_PHONE);
+    w_contact(world, "two", "sip:old@lync.test", "tel:+4930123999", "sip:old@lync.test;opaque=app:exum:Gone.test");
+    /* The very same contact again, made anew; the row that removes it may come after. */
+    Umx__InputContact again = row_of(2, "create", "sip:sa@lync.test", "+4930123800");
+    Umx__InputContact gone = row_of(3, "remove", "sip:sa@lync.test", NULL);
+    /* The second gives its number to a new one. */
+    Umx__InputContact edit = row_of(4, "edit", "sip:old@lync.test", "+4930123888");
+    Umx__InputContact heir = row_of(5, "create", "sip:heir@lync.test", "+4930123999");
+    Umx__InputContact *rows[] = {&again, &gone, &edit, &heir};
+    assert_int_equal(plan_rows(&run, world, rows, 4), 0);
+    assert_int_equal(run.steps.count, 5);
+    assert_int_equal(run.steps.items[0]->kind, UMX__CHANGE__KIND__DELETE);
+    const Umx__PlanStep *made = step_with(&run, "add Subscriber Access contact sip:sa@lync.test");
+    const Umx__PlanStep *changed = step_with(&run, "change contact sip:old@lync.test");
+    const Umx__PlanStep *inherits = step_with(&run, "add Subscriber Access contact sip:heir@lync.test");
+    assert_true(waits_for(made, run.steps.items[0]));
+    assert_string_not_equal(made->change->dn, run.steps.items[0]->change->dn);
+    assert_true(waits_for(inherits, changed));
+    assert_false(waits_for(changed, run.steps.items[0]));
+    for (size_t i = 0; i < run.steps.count; i++)
+        assert_int_equal(umx_phase_apply(world, run.steps.items[i], &run.err), 0);
+    assert_int_equal(umx_world_records(world)->n_contact, 3);
+    w_end(&run);
+    umx_world_free(world);
+}
+
+/* What is freed later is not free yet, and one contact has one row. */
+static void rows_that_contradict_each_other(void **state)
+{
+    struct umx_world *world = ready();
+    struct w_run run;
+
+    (void)state;
+    w_contact(world, "one", "sip:sa@lync.test", "tel:+4930123800", SA_PHONE);
+    w_contact(world, "two", "sip:old@lync.test", "tel:+4930123999", "sip:old@lync.test;opaque=app:exum:Gone.test");
+    w_contact(world, "three", "sip:third@lync.test", "tel:+4930123777", "sip:third@lync.test;opaque=app:exum:" CONTEXT);
+    Umx__InputContact early = row_of(2, "create", "sip:new@lync.test", "+4930123999");
+    Umx__InputContact edit = row_of(3, "edit", "sip:old@lync.test", "+4930123888");
+    Umx__InputContact gone = row_of(4, "remove", "sip:sa@lync.test", NULL);
+    Umx__InputContact twice = row_of(5, "remove", "sip:sa@lync.test", NULL);
+    Umx__InputContact dead = row_of(6, "edit", "sip:sa@lync.test", "+4930123877");
+    Umx__InputContact by_key = row_of(7, "edit", "sip:newname@lync.test", "+4930123777");
+    Umx__InputContact by_address = row_of(8, "edit", "sip:third@lync.test", "+4930123866");
+    Umx__InputContact *rows[] = {&early, &edit, &gone, &twice, &dead, &by_key, &by_address};
+    assert_int_equal(plan_rows(&run, world, rows, 7), UMX_E_ARGUMENT);
+    static const char *const says[] = {
+        "row 5: sip:sa@lync.test is removed by another row", "row 2: +4930123999 is the number of sip:old@lync.test",
+        "row 6: sip:sa@lync.test is removed by another row", "row 8: sip:third@lync.test is changed by another row"};
+    assert_int_equal(run.steps.rejected_count, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_non_null(strstr(run.steps.rejected[i], says[i]));
     w_end(&run);
     umx_world_free(world);
 }
@@ -439,6 +509,8 @@ int main(void)
         cmocka_unit_test(attendants_and_names),
         cmocka_unit_test(names_bind_below_2010_sp1),
         cmocka_unit_test(rows_create_edit_and_remove),
+        cmocka_unit_test(rows_give_away_what_others_of_them_free),
+        cmocka_unit_test(rows_that_contradict_each_other),
         cmocka_unit_test(bad_rows_are_named_together),
         cmocka_unit_test(template_proposes_what_is_missing),
     };
