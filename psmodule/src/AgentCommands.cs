@@ -1,3 +1,6 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
 using System.Management.Automation;
 
 namespace Umx
@@ -39,5 +42,126 @@ namespace Umx
         {
             return MatchesAny(Forest, record.Text("forest")) && MatchesAny(State, record.Text("state"));
         }
+    }
+
+    /// <summary>The agents, and then each change of one, until Ctrl+C.</summary>
+    [Cmdlet(VerbsCommon.Watch, "UmxAgent")]
+    [OutputType("Umx.Agent")]
+    public sealed class WatchUmxAgentCommand : UmxCommand
+    {
+        /// <summary>Servers.</summary>
+        [Parameter(Position = 0)]
+        [Alias("Fqdn", "DNSHostName", "ComputerName")]
+        [ArgumentCompleter(typeof(ServerCompleter))]
+        [SupportsWildcards]
+        public string[] Server { get; set; }
+
+        /// <summary>Watches.</summary>
+        protected override void ProcessRecord()
+        {
+            Run("agents.watch", null, (type, body) =>
+            {
+                if (body is JsonObject agent && MatchesAny(Server, agent.Text("server")))
+                    WriteObject(Values.Record(agent, "Umx.Agent"));
+            });
+        }
+    }
+
+    /// <summary>One row for each forest: how many of its agents are in which state.</summary>
+    [Cmdlet(VerbsCommon.Get, "UmxFleet")]
+    [OutputType("Umx.Fleet")]
+    public sealed class GetUmxFleetCommand : UmxCommand
+    {
+        /// <summary>Forests.</summary>
+        [Parameter(Position = 0, ValueFromPipelineByPropertyName = true)]
+        [ArgumentCompleter(typeof(ForestCompleter))]
+        [SupportsWildcards]
+        public string[] Forest { get; set; }
+
+        /// <summary>Counts.</summary>
+        protected override void ProcessRecord()
+        {
+            var agents = new List<JsonObject>();
+
+            if (Run("agents", null, (type, body) => agents.Add(body as JsonObject)) == null)
+                return;
+            foreach (var forest in agents.GroupBy(agent => agent.Text("forest"), StringComparer.OrdinalIgnoreCase).OrderBy(one => one.Key, StringComparer.Ordinal))
+            {
+                if (!MatchesAny(Forest, forest.Key))
+                    continue;
+                var made = new PSObject();
+                made.TypeNames.Insert(0, "Umx.Fleet");
+                made.Properties.Add(new PSNoteProperty("Forest", forest.Key));
+                made.Properties.Add(new PSNoteProperty("Agents", forest.Count()));
+                foreach (string state in new[] { "connected", "silent", "never", "revoked" })
+                    made.Properties.Add(new PSNoteProperty(Values.MemberName(state), forest.Count(agent => agent.Text("state") == state)));
+                made.Properties.Add(new PSNoteProperty("Versions", forest.Select(agent => agent.Text("version")).Where(one => one != null).Distinct().OrderBy(one => one).ToArray()));
+                WriteObject(made);
+            }
+        }
+    }
+
+    /// <summary>One operation on each agent that is named.</summary>
+    public abstract class AgentVerbCommand : UmxCommand
+    {
+        /// <summary>Servers, or identities of agents.</summary>
+        [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+        [Alias("Fqdn", "DNSHostName", "ComputerName", "Identity")]
+        [ArgumentCompleter(typeof(ServerCompleter))]
+        public string[] Server { get; set; }
+
+        internal abstract string Operation { get; }
+
+        internal abstract string Does { get; }
+
+        internal virtual JsonObject Request(string server)
+        {
+            var made = new JsonObject();
+            made.Set("agent", server);
+            return made;
+        }
+
+        /// What -WhatIf says: what the controller knows of it now. Null when it does not know it.
+        internal virtual string Preview(string server)
+        {
+            string preview = null;
+            Run("agents", null, (type, body) =>
+            {
+                if (body is JsonObject agent && (Matches(server, agent.Text("server")) || agent.Text("agent") == server))
+                    preview = Does + " " + agent.Text("agent") + " of " + agent.Text("server") + " (" + agent.Text("state") + ", " + agent.Text("forest") + ")";
+            });
+            return preview;
+        }
+
+        /// <summary>Does it.</summary>
+        protected override void ProcessRecord()
+        {
+            foreach (string server in Server)
+            {
+                string preview = Preview(server);
+                if (preview == null)
+                    WriteError(Failure.Record(Failure.NoMatch("agent", server), server));
+                else if (ShouldProcess(preview, preview + "?", "umx"))
+                    Run(Operation, Request(server), null, server);
+            }
+        }
+    }
+
+    /// <summary>Ends an agent's stream and refuses its identity from now on.</summary>
+    [Cmdlet(VerbsSecurity.Revoke, "UmxAgent", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
+    public sealed class RevokeUmxAgentCommand : AgentVerbCommand
+    {
+        internal override string Operation { get { return "agents.revoke"; } }
+
+        internal override string Does { get { return "revoke the identity"; } }
+    }
+
+    /// <summary>Forgets agents that are gone, and their facts.</summary>
+    [Cmdlet(VerbsCommon.Remove, "UmxAgent", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
+    public sealed class RemoveUmxAgentCommand : AgentVerbCommand
+    {
+        internal override string Operation { get { return "agents.forget"; } }
+
+        internal override string Does { get { return "forget the identity and all facts"; } }
     }
 }

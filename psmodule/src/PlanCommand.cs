@@ -123,17 +123,13 @@ namespace Umx
         }
     }
 
-    /// <summary>Cmdlets about plans that the user names.</summary>
-    public abstract class PlanCommand : UmxCommand
+    /// <summary>Cmdlets about plans.</summary>
+    public abstract class PlanCommandBase : UmxCommand
     {
-        /// <summary>Names of plans.</summary>
-        [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-        [Alias("Plan", "Identity")]
-        [ArgumentCompleter(typeof(PlanCompleter))]
-        [SupportsWildcards]
-        public string[] Name { get; set; }
+        /// Names and patterns that were given.
+        internal abstract string[] Named { get; }
 
-        internal static JsonObject Named(string name)
+        internal static JsonObject NamedPlan(string name)
         {
             var made = new JsonObject();
             made.Set("name", name);
@@ -152,7 +148,7 @@ namespace Umx
             return answer;
         }
 
-        internal PlanAnswer Show(string name) { return Ask("plan.show", Named(name), name); }
+        internal PlanAnswer Show(string name) { return Ask("plan.show", NamedPlan(name), name); }
 
         /// Names as they are, patterns as the plans that match them.
         internal IEnumerable<string> Resolve()
@@ -160,7 +156,7 @@ namespace Umx
             var names = new List<string>();
             List<string> all = null;
 
-            foreach (string wanted in Name)
+            foreach (string wanted in Named)
             {
                 if (!IsPattern(wanted))
                 {
@@ -183,6 +179,19 @@ namespace Umx
         }
     }
 
+    /// <summary>Cmdlets about plans that the user names.</summary>
+    public abstract class PlanCommand : PlanCommandBase
+    {
+        /// <summary>Names of plans.</summary>
+        [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+        [Alias("Plan", "Identity")]
+        [ArgumentCompleter(typeof(PlanCompleter))]
+        [SupportsWildcards]
+        public string[] Name { get; set; }
+
+        internal override string[] Named { get { return Name; } }
+    }
+
     /// <summary>One operation on each plan that is named, with the preview before it.</summary>
     public abstract class PlanVerbCommand : PlanCommand
     {
@@ -198,7 +207,7 @@ namespace Umx
         /// Steps that it is about.
         internal virtual bool Touches(JsonObject step) { return step.Text("state") != "verified" && step.Text("state") != "skipped"; }
 
-        internal virtual JsonObject Request(PlanAnswer plan) { return Named(plan.Name); }
+        internal virtual JsonObject Request(PlanAnswer plan) { return NamedPlan(plan.Name); }
 
         /// What becomes of the answer.
         internal virtual void Done(PlanAnswer answer)

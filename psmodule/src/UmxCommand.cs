@@ -80,11 +80,11 @@ namespace Umx
 
         /// Runs an operation: items go to `item`, everything else to its stream. Its end, or null when it failed: the error is
         /// written then, about `target` when that is given.
-        internal JsonObject Run(string operation, JsonObject arguments, Action<string, object> item, object target = null)
+        internal JsonObject Run(string operation, JsonObject arguments, Action<string, object> item, object target = null, int milliseconds = 0)
         {
             try
             {
-                return RunOrThrow(operation, arguments, item);
+                return RunOrThrow(operation, arguments, item, milliseconds);
             }
             catch (UmxException problem)
             {
@@ -93,9 +93,9 @@ namespace Umx
             }
         }
 
-        internal JsonObject RunOrThrow(string operation, JsonObject arguments, Action<string, object> item)
+        internal JsonObject RunOrThrow(string operation, JsonObject arguments, Action<string, object> item, int milliseconds = 0)
         {
-            Operation started = Begin(operation, arguments ?? new JsonObject());
+            Operation started = Begin(operation, arguments ?? new JsonObject(), milliseconds);
             ProgressRecord shown = null;
             try
             {
@@ -139,7 +139,7 @@ namespace Umx
             }
         }
 
-        private Operation Begin(string operation, JsonObject arguments)
+        private Operation Begin(string operation, JsonObject arguments, int milliseconds)
         {
             Controller controller = Connected;
 
@@ -147,7 +147,7 @@ namespace Umx
             {
                 if (stopping)
                     throw new PipelineStoppedException();
-                return running = new Operation(controller, operation, arguments, 0);
+                return running = new Operation(controller, operation, arguments, milliseconds);
             }
         }
 

@@ -1,0 +1,51 @@
+#!/usr/bin/python3
+"""views.py VIEWS.txt OUT.ps1xml: the default tables of the module, from a line each."""
+import pathlib
+import sys
+from xml.sax.saxutils import escape
+
+WINDOW = 120
+
+
+def cell(column):
+    state, name = column["state"], escape(column["name"])
+    if state:
+        return f"<ScriptBlock>[Umx.StateWord]::Show($_.{name}, $Host)</ScriptBlock>"
+    return f"<PropertyName>{name}</PropertyName>"
+
+
+def header(column):
+    width = f"<Width>{column['width']}</Width>" if column["width"] else ""
+    alignment = "<Alignment>Right</Alignment>" if column["number"] else ""
+    return f"<TableColumnHeader><Label>{escape(column['name'])}</Label>{width}{alignment}</TableColumnHeader>"
+
+
+def column(word):
+    name, _, width = word.lstrip("*>").partition(":")
+    return {"name": name, "width": int(width or 0), "state": word.startswith("*"), "number": word.startswith(">")}
+
+
+def view(line):
+    head, *words = line.split()
+    type_name, _, group = head.partition("/")
+    columns = [column(word) for word in words]
+    if sum(max(c["width"], 1) + 1 for c in columns) > WINDOW:
+        raise SystemExit(f"{type_name} is wider than {WINDOW} columns")
+    grouped = f"<GroupBy><PropertyName>{escape(group)}</PropertyName></GroupBy>" if group else ""
+    return (f"    <View><Name>{type_name}</Name><ViewSelectedBy><TypeName>{type_name}</TypeName></ViewSelectedBy>{grouped}\n"
+            f"      <TableControl>\n"
+            f"        <TableHeaders>{''.join(map(header, columns))}</TableHeaders>\n"
+            f"        <TableRowEntries><TableRowEntry><TableColumnItems>"
+            f"{''.join('<TableColumnItem>' + cell(c) + '</TableColumnItem>' for c in columns)}"
+            f"</TableColumnItems></TableRowEntry></TableRowEntries>\n"
+            f"      </TableControl>\n"
+            f"    </View>\n")
+
+
+def main(views, out):
+    lines = [line for line in pathlib.Path(views).read_text().splitlines() if line and not line.startswith("#")]
+    pathlib.Path(out).write_text('<?xml version="1.0" encoding="utf-8"?>\n<Configuration>\n  <ViewDefinitions>\n'
+                                 + "".join(map(view, lines)) + "  </ViewDefinitions>\n</Configuration>\n")
+
+
+main(*sys.argv[1:])
