@@ -57,6 +57,16 @@ static void date_from_days(int64_t days, int64_t *year, int *month, int *day)
     *year = y + era * 400 + (*month <= 2);
 }
 
+/* The number with so many digits, and what comes after it; the end of both. By hand: every row that is stored has two
+ * times. */
+static char *put(char *at, int value, int count, char after)
+{
+    for (int i = count - 1; i >= 0; i--, value /= 10)
+        at[i] = (char)('0' + value % 10);
+    at[count] = after;
+    return at + count + 1;
+}
+
 char *umx_clock_format(int64_t at, char buf[UMX_CLOCK_TEXT])
 {
     int64_t micros = (at % UMX_SECOND + UMX_SECOND) % UMX_SECOND;
@@ -73,12 +83,12 @@ char *umx_clock_format(int64_t at, char buf[UMX_CLOCK_TEXT])
         snprintf(buf, UMX_CLOCK_TEXT, "%s", year < 0 ? "0000-01-01T00:00:00Z" : "9999-12-31T23:59:59Z");
         return buf;
     }
-    int length = snprintf(buf, UMX_CLOCK_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d", (int)year, month, day, (int)(rest / 3600),
-                          (int)(rest / 60 % 60), (int)(rest % 60));
+    char *end = put(put(buf, (int)year, 4, '-'), month, 2, '-');
+    end = put(put(put(put(end, day, 2, 'T'), (int)(rest / 3600), 2, ':'), (int)(rest / 60 % 60), 2, ':'),
+              (int)(rest % 60), 2, micros != 0 ? '.' : 'Z');
     if (micros != 0)
-        snprintf(buf + length, UMX_CLOCK_TEXT - (size_t)length, ".%06dZ", (int)micros);
-    else
-        snprintf(buf + length, UMX_CLOCK_TEXT - (size_t)length, "Z");
+        end = put(end, (int)micros, 6, 'Z');
+    *end = '\0';
     return buf;
 }
 
@@ -128,7 +138,8 @@ int umx_clock_parse(const char *text, int64_t *at)
     int64_t micros;
     int64_t offset = 0;
 
-    if (!digits(&p, 4, &year) || !literal(&p, '-') || !digits(&p, 2, &month) || !literal(&p, '-') || !digits(&p, 2, &day))
+    if (!digits(&p, 4, &year) || !literal(&p, '-') || !digits(&p, 2, &month) || !literal(&p, '-') ||
+        !digits(&p, 2, &day))
         return -1;
     if (*p != 'T' && *p != 't' && *p != ' ')
         return -1;
@@ -149,8 +160,8 @@ int umx_clock_parse(const char *text, int64_t *at)
     }
     if (*p != '\0' || !in_range(year, month, day, hour, minute, second))
         return -1;
-    *at = days_from_date(year, month, day) * UMX_DAY + hour * UMX_HOUR + minute * UMX_MINUTE + second * UMX_SECOND + micros -
-          offset;
+    *at = days_from_date(year, month, day) * UMX_DAY + hour * UMX_HOUR + minute * UMX_MINUTE + second * UMX_SECOND +
+          micros - offset;
     return 0;
 }
 
@@ -164,6 +175,7 @@ int umx_clock_parse_generalized(const char *text, int64_t *at)
         !digits(&p, 2, &minute) || !digits(&p, 2, &second) || !fraction(&p, &micros) || strcmp(p, "Z") != 0 ||
         !in_range(year, month, day, hour, minute, second))
         return -1;
-    *at = days_from_date(year, month, day) * UMX_DAY + hour * UMX_HOUR + minute * UMX_MINUTE + second * UMX_SECOND + micros;
+    *at = days_from_date(year, month, day) * UMX_DAY + hour * UMX_HOUR + minute * UMX_MINUTE + second * UMX_SECOND +
+          micros;
     return 0;
 }

@@ -86,6 +86,10 @@ void umx_fleet_freshness_free(struct umx_fleet_freshness *freshness); /* NULL is
 bool umx_fleet_fresh(const struct umx_fleet_freshness *freshness, const struct umx_table *table, const char *server,
                      int64_t *confirmed_at, bool *stale);
 
+/* The stored rows of agents in a world get the time at which their agent last said them, or said that nothing of them
+ * has changed: quiet servers are no old news. */
+int umx_fleet_freshen(struct umx_fleet *fleet, struct umx_world *world, struct umx_error *err);
+
 /* The agents as they are, whenever that changes: waits until the picture is another one than `seen` (0: none yet), at
  * most timeout microseconds; the number of the picture, -1 when the fleet closes. */
 int64_t umx_fleet_watch(struct umx_fleet *fleet, int64_t seen, int64_t timeout);

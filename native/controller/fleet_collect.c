@@ -285,7 +285,7 @@ static int load(struct umx_fleet *fleet, char (*servers)[UMX_FQDN_MAX], size_t a
         for (size_t t = 0; status == 0 && tables[t] != NULL; t++)
             status = umx_state_load_of(fleet->controller->state, umx_reflect_table(tables[t]), "server", servers[a],
                                        world, err);
-    return status;
+    return status == 0 ? umx_fleet_freshen(fleet, world, err) : status;
 }
 
 static int name_failed(const struct fleet_collection *collection, const char *what, struct umx_error *err)

@@ -95,6 +95,43 @@ bool umx_fleet_fresh(const struct umx_fleet_freshness *freshness, const struct u
     return true;
 }
 
+static void freshen_row(const struct umx_fleet_freshness *freshness, const struct umx_table *table,
+                        const ProtobufCFieldDescriptor *server, const ProtobufCFieldDescriptor *at,
+                        ProtobufCMessage *record)
+{
+    const char *name = NULL;
+    int64_t then = 0, confirmed = 0;
+    bool stale;
+
+    memcpy(&name, (const char *)record + server->offset, sizeof name);
+    memcpy(&then, (const char *)record + at->offset, sizeof then);
+    if (name != NULL && umx_fleet_fresh(freshness, table, name, &confirmed, &stale) && confirmed > then)
+        memcpy((char *)record + at->offset, &confirmed, sizeof confirmed);
+}
+
+int umx_fleet_freshen(struct umx_fleet *fleet, struct umx_world *world, struct umx_error *err)
+{
+    struct umx_fleet_freshness *freshness;
+    size_t tables;
+    const struct umx_table *all = umx_reflect_tables(&tables);
+    int status = umx_fleet_freshness(fleet, &freshness, err);
+
+    for (size_t t = 0; status == 0 && t < tables; t++) {
+        if (fleet_reported_table(all[t].name) == NULL)
+            continue;
+        size_t count;
+        ProtobufCMessage **records = umx_world_table(umx_world_records(world), &all[t], &count);
+        const ProtobufCFieldDescriptor *server =
+            protobuf_c_message_descriptor_get_field_by_name(all[t].record, "server");
+        const ProtobufCFieldDescriptor *at =
+            protobuf_c_message_descriptor_get_field_by_name(all[t].record, "collected_at");
+        for (size_t i = 0; at != NULL && i < count; i++)
+            freshen_row(freshness, &all[t], server, at, records[i]);
+    }
+    umx_fleet_freshness_free(freshness);
+    return status;
+}
+
 /* ---- the picture of the agents */
 
 void fleet_picture_changed(struct umx_fleet *fleet)

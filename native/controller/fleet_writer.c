@@ -75,7 +75,7 @@ static int store_job(struct umx_fleet *fleet, const struct fleet_job *job, char 
     umx_text_copy(server, sizeof server, job->server);
     for (size_t i = 0; i < count; i++)
         stamp(server, rows[i], source, forest);
-    int status = umx_state_replace(fleet->controller->state, job->table, "server", job->server, rows, count, err);
+    int status = umx_state_merge(fleet->controller->state, job->table, job->server, rows, count, err);
     if (status == 0)
         status = umx_state_put_digest(fleet->controller->state, job->uri, job->server, job->table->name, job->digest,
                                       sizeof job->digest, err);

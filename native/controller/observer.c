@@ -196,7 +196,7 @@ static int add_agent_records(struct umx_observer *observer, struct umx_world *wo
         if (!all[t].derived && field_of(&all[t], "server") && !directory_table(&all[t]) &&
             all[t].record != &umx__agent__descriptor)
             status = umx_state_load(observer->controller->state, &all[t], world, err);
-    return status;
+    return status == 0 ? umx_fleet_freshen(observer->controller->fleet, world, err) : status;
 }
 
 static struct umx_world *new_world(struct umx_observer *observer, struct umx_error *err)

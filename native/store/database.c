@@ -135,7 +135,8 @@ int umx_database_open(const char *path, const struct umx_database_kind *kind, sq
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd >= 0)
         close(fd);
-    int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    /* Who has the handle has a mutex of its own around each use: SQLite's would be taken at every value bound. */
+    int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (rc != SQLITE_OK) {
         int status = umx_fail_code(err, UMX_ERR_STORE_OPEN, rc, path, "%s",
                                    db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(rc));

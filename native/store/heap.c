@@ -72,6 +72,8 @@ __attribute__((constructor)) static void install(void)
     methods.xFree = counted_free;
     methods.xRealloc = counted_realloc;
     installed = sqlite3_config(SQLITE_CONFIG_MALLOC, &methods) == SQLITE_OK;
+    /* Its own count of the whole process, which nobody asks for, takes one lock of all threads at every allocation. */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
 bool umx_heap_begin(size_t cap)

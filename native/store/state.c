@@ -21,7 +21,7 @@ static const struct umx_database_kind kind = {
     .application_id = 0x756d7873,
     .version = 1,
     .pragmas = "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA busy_timeout=5000;"
-               "PRAGMA journal_size_limit=67108864",
+               "PRAGMA journal_size_limit=67108864;PRAGMA cache_size=-32768;PRAGMA wal_autocheckpoint=4096",
     .schema = "CREATE TABLE _identity(agent TEXT PRIMARY KEY, server TEXT, forest TEXT, serial TEXT, issued_at INTEGER,"
               " expires_at INTEGER, revoked_at INTEGER) WITHOUT ROWID;"
               "CREATE TABLE _setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -96,11 +96,11 @@ void umx_state_close(struct umx_state *state)
     umx_reflect_tables(&count);
     for (size_t t = 0; state->insert != NULL && t < count; t++)
         sqlite3_finalize(state->insert[t]);
-    for (size_t t = 0; state->remove != NULL && t < count; t++)
-        sqlite3_finalize(state->remove[t]);
+    for (size_t t = 0; state->merge != NULL && t < count; t++)
+        umx_state_merge_end(&state->merge[t]);
     sqlite3_finalize(state->digest);
     free(state->insert);
-    free(state->remove);
+    free(state->merge);
     sqlite3_close(state->db);
     if (state->lock >= 0)
         close(state->lock);
@@ -165,87 +165,6 @@ void umx_state_rollback(struct umx_state *state)
         pthread_mutex_unlock(&state->mutex);
     }
     pthread_mutex_unlock(&state->mutex);
-}
-
-int umx_state_insert(struct umx_state *state, const struct umx_table *table, const ProtobufCMessage *record,
-                     struct umx_error *err)
-{
-    sqlite3_stmt *insert = state->insert[table - umx_reflect_tables(&(size_t){0})];
-    uint8_t *bytes;
-    size_t length;
-    int status = umx_reflect_pack(record, &bytes, &length, err);
-
-    if (status != UMX_OK)
-        return status;
-    int rc = umx_state_bind(insert, record, &state->scratch);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_blob64(insert, (int)record->descriptor->n_fields + 1, bytes, length, SQLITE_STATIC);
-    if (rc == SQLITE_OK) {
-        status = umx_database_finish(state->db, insert, err);
-    } else {
-        status = umx_database_fail(state->db, rc, UMX_ERR_STORE_WRITE, err);
-        sqlite3_clear_bindings(insert);
-    }
-    free(bytes);
-    return status;
-}
-
-static int delete_rows(struct umx_state *state, const struct umx_table *table, const char *column, const char *value,
-                       struct umx_error *err)
-{
-    /* Every report replaces the rows of a server: that statement is kept. */
-    bool kept = column != NULL && strcmp(column, "server") == 0;
-    sqlite3_stmt **place = &state->remove[table - umx_reflect_tables(&(size_t){0})];
-    struct umx_text sql = {0};
-    sqlite3_stmt *statement = kept ? *place : NULL;
-    int status;
-
-    if (column != NULL && protobuf_c_message_descriptor_get_field_by_name(table->record, column) == NULL)
-        return umx_fail(err, UMX_ERR_INTERNAL, table->name, "there is no column %s", column);
-    umx_text_addf(&sql, "DELETE FROM _%s", table->name);
-    if (column != NULL)
-        umx_text_addf(&sql, " WHERE %s IS ?", column);
-    status = sql.failed          ? umx_fail(err, UMX_ERR_MEMORY, "state", NULL)
-             : statement != NULL ? UMX_OK
-                                 : umx_database_prepare(state->db, umx_text_string(&sql), &statement, err);
-    if (status == UMX_OK) {
-        if (column != NULL)
-            sqlite3_bind_text(statement, 1, value, -1, SQLITE_STATIC);
-        status = umx_database_finish(state->db, statement, err);
-    }
-    if (kept)
-        *place = statement;
-    else
-        sqlite3_finalize(statement);
-    umx_text_free(&sql);
-    return status;
-}
-
-int umx_state_replace(struct umx_state *state, const struct umx_table *table, const char *key_column,
-                      const char *key_value, ProtobufCMessage *const *records, size_t count, struct umx_error *err)
-{
-    bool own = false;
-    int status = UMX_OK;
-
-    if (table->derived)
-        return umx_fail(err, UMX_ERR_INTERNAL, table->name, "a derived table is not stored");
-    pthread_mutex_lock(&state->mutex);
-    if (!state->in_transaction) {
-        status = umx_state_begin(state, err);
-        own = status == UMX_OK;
-    }
-    if (status == UMX_OK)
-        status = delete_rows(state, table, key_column, key_value, err);
-    for (size_t i = 0; status == UMX_OK && i < count; i++)
-        status = records[i]->descriptor == table->record
-                     ? umx_state_insert(state, table, records[i], err)
-                     : umx_fail(err, UMX_ERR_INTERNAL, table->name, "a record of another table");
-    if (own && status == UMX_OK)
-        status = umx_state_commit(state, err);
-    else if (own)
-        umx_state_rollback(state);
-    pthread_mutex_unlock(&state->mutex);
-    return status;
 }
 
 int umx_state_unpack(const struct umx_table *table, sqlite3_stmt *row, int column, struct umx_arena **arena,

@@ -39,6 +39,11 @@ void umx_state_rollback(struct umx_state *state);
 int umx_state_replace(struct umx_state *state, const struct umx_table *table, const char *key_column,
                       const char *key_value, ProtobufCMessage *const *records, size_t count, struct umx_error *err);
 
+/* The rows of a server become these records, in this order. A row that is stored already, but for `collected_at`, stays
+ * as it is, and keeps that; one that differs is changed in its place. In the thread's transaction only. */
+int umx_state_merge(struct umx_state *state, const struct umx_table *table, const char *server,
+                    ProtobufCMessage *const *records, size_t count, struct umx_error *err);
+
 /* The digest of what an agent last said of a table, beside its rows: known after a restart, an agent need not send them
  * again. In the thread's transaction, or in one of its own. A table that is built anew loses its digests. */
 int umx_state_put_digest(struct umx_state *state, const char *agent, const char *server, const char *table,

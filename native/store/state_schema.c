@@ -139,8 +139,8 @@ int umx_state_settle(struct umx_state *state, struct umx_error *err)
     const struct umx_table *tables = umx_reflect_tables(&count);
 
     state->insert = calloc(count, sizeof *state->insert);
-    state->remove = calloc(count, sizeof *state->remove);
-    if (state->insert == NULL || state->remove == NULL)
+    state->merge = calloc(count, sizeof *state->merge);
+    if (state->insert == NULL || state->merge == NULL)
         return umx_fail(err, UMX_ERR_MEMORY, state->path, NULL);
     int status = umx_state_begin(state, err);
     if (status == UMX_OK)

@@ -51,7 +51,8 @@ int umx_state_bind(sqlite3_stmt *insert, const ProtobufCMessage *record, struct 
         else if (cell.type == UMX_CELL_NULL)
             rc = sqlite3_bind_null(insert, column);
         else if (cell.length < sizeof shorter)
-            rc = sqlite3_bind_text(insert, column, cell.text, (int)cell.length, SQLITE_TRANSIENT);
+            rc = sqlite3_bind_text(insert, column, cell.text, (int)cell.length,
+                                   cell.text == umx_text_string(scratch) ? SQLITE_TRANSIENT : SQLITE_STATIC);
         else
             rc =
                 sqlite3_bind_text(insert, column, shorten(field, &cell, shorter, sizeof shorter), -1, SQLITE_TRANSIENT);

@@ -17,8 +17,9 @@ void umx_state_add_definition(struct umx_text *sql, const char *prefix, const st
 /* "a, b, ..." */
 void umx_state_add_columns(struct umx_text *sql, const struct umx_table *table);
 
-/* Binds the fields of a record to ?1, ?2, ... A text longer than a column may be is cut and ends in U+2026; a longer
- * list or message becomes the JSON string "N bytes are too long to show". */
+/* Binds the fields of a record, which has to stay until the statement has run, to ?1, ?2, ... A text longer than a
+ * column may be is cut and ends in U+2026; a longer list or message becomes the JSON string "N bytes are too long to
+ * show". */
 int umx_state_bind(sqlite3_stmt *insert, const ProtobufCMessage *record, struct umx_text *scratch);
 
 #endif

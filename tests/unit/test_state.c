@@ -3,14 +3,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <cmocka.h>
 #include <dirent.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cmocka.h>
 
+#include "base/clock.h"
 #include "generate.h"
 #include "store/state.h"
 
@@ -154,6 +155,119 @@ static void replaces_one_key_only(void **state)
     assert_services("a/z");
     assert_int_equal(umx_state_replace(store, umx_reflect_table("service"), NULL, NULL, NULL, 0, NULL), UMX_OK);
     assert_services("");
+}
+
+/* A report of policies "name name/forest ...", collected then. */
+static int merge_policies(const char *server, int64_t collected_at, const char *const *policies)
+{
+    struct umx_world *world = umx_world_new(1);
+    const struct umx_table *table = umx_reflect_table("lync_policy");
+    size_t count;
+
+    for (; *policies != NULL; policies++) {
+        Umx__LyncPolicy policy = UMX__LYNC_POLICY__INIT;
+        char copies[2][64], *slash;
+        umx_text_copy(copies[0], sizeof copies[0], server);
+        umx_text_copy(copies[1], sizeof copies[1], *policies);
+        if ((slash = strchr(copies[1], '/')) != NULL) {
+            *slash = '\0';
+            policy.forest = slash + 1;
+        }
+        policy.server = copies[0];
+        policy.identity = copies[1];
+        policy.has_collected_at = collected_at != 0;
+        policy.collected_at = collected_at;
+        assert_int_equal(umx_world_add(world, &policy.base, NULL), UMX_OK);
+    }
+    ProtobufCMessage **rows = umx_world_table(umx_world_records(world), table, &count);
+    assert_int_equal(umx_state_begin(store, NULL), UMX_OK);
+    int status = umx_state_merge(store, table, server, rows, count, NULL);
+    assert_int_equal(umx_state_commit(store, NULL), UMX_OK);
+    umx_world_free(world);
+    return status;
+}
+
+/* What is stored, in its order, from the records and from the columns: "name@collected_at/forest ...". */
+static void assert_policies(const char *server, const char *expected)
+{
+    struct umx_world *world = umx_world_new(1);
+    struct umx_text text = {0};
+    char query[256];
+
+    assert_int_equal(umx_state_load_of(store, umx_reflect_table("lync_policy"), "server", server, world, NULL), UMX_OK);
+    for (size_t i = 0; i < umx_world_records(world)->n_lync_policy; i++) {
+        const Umx__LyncPolicy *policy = umx_world_records(world)->lync_policy[i];
+        umx_text_addf(&text, "%s%s@%lld/%s", i > 0 ? " " : "", policy->identity,
+                      (long long)(policy->collected_at / UMX_SECOND), policy->forest != NULL ? policy->forest : "");
+    }
+    assert_string_equal(umx_text_string(&text), expected);
+    snprintf(
+        query, sizeof query,
+        "SELECT group_concat(identity || '@' || unixepoch(collected_at) || '/' || coalesce(forest, ''), ' ') = '%s' "
+        "FROM (SELECT * FROM _lync_policy WHERE server = '%s' ORDER BY rowid)",
+        expected, server);
+    assert_int_equal(sql(query), 1);
+    umx_text_free(&text);
+    umx_world_free(world);
+}
+
+#define AT(seconds) ((seconds)*UMX_SECOND)
+
+/* Rows that say what they said keep their time and their place in the file; the order is that of the report. */
+static void a_report_writes_only_what_differs(void **state)
+{
+    (void)state;
+    merge_policies("a", AT(10), (const char *const[]){"x", "y", "z", NULL});
+    merge_policies("b", AT(10), (const char *const[]){"x", NULL});
+    int64_t first = sql("SELECT min(rowid) FROM _lync_policy WHERE server = 'a'");
+    merge_policies("a", AT(20), (const char *const[]){"x", "other", "z", NULL});
+    assert_policies("a", "x@10/ other@20/ z@10/");
+    assert_policies("b", "x@10/");
+    assert_true(sql("SELECT min(rowid) FROM _lync_policy WHERE server = 'a'") == first);
+    merge_policies("a", AT(30), (const char *const[]){"x", NULL});
+    assert_policies("a", "x@10/");
+    merge_policies("a", AT(40), (const char *const[]){"x", "y", "new", NULL});
+    assert_policies("a", "x@10/ y@40/ new@40/");
+    /* One that moved to another forest has another place in an index: it and those behind it are written anew. */
+    merge_policies("a", AT(50), (const char *const[]){"x", "y/f", "new", NULL});
+    assert_policies("a", "x@10/ y@50/f new@50/");
+    merge_policies("a", AT(60), (const char *const[]){"x", "y/f", "new", NULL});
+    assert_policies("a", "x@10/ y@50/f new@50/");
+    assert_int_equal(sql("SELECT count(*) FROM _lync_policy WHERE forest = 'f'"), 1);
+    reopen();
+    merge_policies("a", AT(70), (const char *const[]){NULL});
+    assert_int_equal(sql("SELECT count(*) FROM _lync_policy"), 1);
+    assert_int_equal(sql("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'"), 0);
+}
+
+/* Whatever was stored, what is stored afterwards is what was reported. */
+static void any_report_takes_the_place_of_any_other(void **state)
+{
+    static const char *const names[] = {"a", "b/f", "c/g", "d", "e/f", "b/g"};
+    uint64_t seed = 7;
+
+    (void)state;
+    for (int turn = 1; turn < 300; turn++) {
+        const char *policies[9] = {NULL};
+        struct umx_text expected = {0}, found = {0};
+        struct umx_world *world = umx_world_new(1);
+        size_t count = generate_below(&seed, 9);
+        for (size_t i = 0; i < count; i++) {
+            policies[i] = names[generate_below(&seed, 6)];
+            umx_text_addf(&expected, "%s ", policies[i]);
+        }
+        assert_int_equal(merge_policies("s", AT(turn), policies), UMX_OK);
+        assert_int_equal(umx_state_load(store, umx_reflect_table("lync_policy"), world, NULL), UMX_OK);
+        for (size_t i = 0; i < umx_world_records(world)->n_lync_policy; i++) {
+            const Umx__LyncPolicy *policy = umx_world_records(world)->lync_policy[i];
+            umx_text_addf(&found, "%s%s%s ", policy->identity, policy->forest != NULL ? "/" : "",
+                          policy->forest != NULL ? policy->forest : "");
+        }
+        assert_string_equal(umx_text_string(&found), umx_text_string(&expected));
+        umx_text_free(&expected);
+        umx_text_free(&found);
+        umx_world_free(world);
+    }
 }
 
 static void refuses_what_does_not_fit(void **state)
@@ -378,6 +492,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(records_come_back_exactly, set_up, tear_down),
         cmocka_unit_test_setup_teardown(replaces_one_key_only, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_report_writes_only_what_differs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(any_report_takes_the_place_of_any_other, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_what_does_not_fit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(transactions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_transaction_belongs_to_its_thread, set_up, tear_down),
