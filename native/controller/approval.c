@@ -247,6 +247,9 @@ static bool state_allows(const struct decision *d, const struct umx_plan_state *
         return true;
     case UMX__PLAN_SUMMARY__STATE__RUNNING:
         return !approves(d);
+    case UMX__PLAN_SUMMARY__STATE__COMPLETED: /* an approval covers the undo too, until it is taken back */
+    case UMX__PLAN_SUMMARY__STATE__CANCELLED:
+        return d->decision == UMX__APPROVAL__DECISION__WITHDRAW;
     default:
         return false;
     }
@@ -412,6 +415,22 @@ out:
     return status;
 }
 
+/* Without the groups of the plan, but not without any: who administers nothing in a forest is not its emergency. What
+ * an agent says about its server counts for that server alone, and roles that only look for nothing. */
+static bool administers(const struct decision *d)
+{
+    static const char *const others[] = {"viewer", "auditor", "rtc_component_services"};
+
+    for (size_t i = 0; i < d->approval.n_group; i++) {
+        bool counts_here = strchr(d->approval.group[i], '@') == NULL;
+        for (size_t k = 0; k < sizeof others / sizeof *others; k++)
+            counts_here = counts_here && strcmp(d->approval.group[i], others[k]) != 0;
+        if (counts_here)
+            return true;
+    }
+    return false;
+}
+
 /* Whether the groups bring any step of the forest nearer to what it needs. */
 static bool contributes(struct decision *d, const struct umx_plan_state *plan, const char **needed)
 {
@@ -506,6 +525,9 @@ static int decide(struct decision *d)
             status = check_plan(d, &plan);
         if (status != 0)
             return status;
+        if (d->decision == UMX__APPROVAL__DECISION__BREAK_GLASS && !administers(d))
+            return umx_fail(d->err, UMX_ERR_APPROVER_LACKS_GROUP, d->caller->identity->uri,
+                            "break-glass is for those who administer something in %s", d->arguments->forest);
         if (d->decision != UMX__APPROVAL__DECISION__BREAK_GLASS && !contributes(d, plan, &needed))
             return umx_fail(d->err, UMX_ERR_APPROVER_LACKS_GROUP, d->caller->identity->uri, "%s needs %s",
                             d->arguments->forest, needed);

@@ -62,6 +62,9 @@ struct umx_plan_state {
     size_t selection_count;
     int64_t last_sequence;
     int64_t effect_at; /* newest effect: undo's cover counts from it */
+    int64_t created_sequence;
+    int64_t effect_sequence; /* of the newest effect, gates included: an undo made before knows less */
+    bool was_submitted;
     bool was_started;
     bool deleted;
     struct umx_plan_state *next_deleted;
@@ -103,6 +106,8 @@ int umx_states_create(struct umx_engine *engine, const Umx__Journal *entry, cons
 int umx_states_fold(struct umx_engine *engine, const Umx__Journal *entry, struct umx_error *err);
 /* NULL and PLAN_NOT_FOUND when there is none. */
 struct umx_plan_state *umx_states_find(struct umx_engine *engine, const char *name, struct umx_error *err);
+/* A plan of that name was submitted and deleted: somebody may have reviewed it, and the name means that one. */
+bool umx_states_burnt(const struct umx_engine *engine, const char *name);
 struct umx_step_state *umx_states_step(struct umx_plan_state *plan, const char *id); /* NULL: none */
 void umx_states_free(struct umx_plan_state *plan);
 /* draft ... completed, with approvals and the clock taken into account. */
@@ -274,6 +279,11 @@ bool umx_run_uses(const struct umx_engine *engine, const char *forest);
 bool umx_run_halted(const struct umx_run *run);
 /* The change window at this moment. */
 int umx_run_window(const struct umx_plan_state *plan, struct umx_error *err);
+
+/* ---- overlap.c */
+
+/* PLAN_OVERLAP when something that the plan has still to do is about what the other one changes. */
+int umx_overlap_check(const struct umx_plan_state *plan, const struct umx_plan_state *other, struct umx_error *err);
 
 /* ---- staleness.c */
 

@@ -90,31 +90,38 @@ static bool is_active(const struct umx_plan_state *plan)
     return false;
 }
 
-static bool same_target(const Umx__PlanStep *a, const Umx__PlanStep *b)
-{
-    if (!umx_text_equal(a->forest, b->forest) || a->change == NULL || b->change == NULL)
-        return false;
-    if (a->change->action != NULL && b->change->action != NULL)
-        return umx_text_equal(a->change->action->server, b->change->action->server);
-    if (a->change->dn == NULL || b->change->dn == NULL)
-        return false;
-    return umx_text_dn_equal(a->change->dn, b->change->dn) ||
-           (a->kind == UMX__CHANGE__KIND__DELETE && umx_text_dn_within(b->change->dn, a->change->dn)) ||
-           (b->kind == UMX__CHANGE__KIND__DELETE && umx_text_dn_within(a->change->dn, b->change->dn));
-}
-
 static int check_overlap(const struct umx_verb *v)
 {
-    for (size_t p = 0; p < v->engine->plan_count; p++) {
+    int status = 0;
+
+    for (size_t p = 0; status == 0 && p < v->engine->plan_count; p++) {
         const struct umx_plan_state *other = v->engine->plans[p];
-        if (other == v->plan || !is_active(other))
+        if (other != v->plan && is_active(other))
+            status = umx_overlap_check(v->plan, other, v->err);
+    }
+    return status;
+}
+
+/* What was taken back is still `verified` here: going on would build on it. And an undo that was made before its plan
+ * went on takes back half of it. */
+static int check_undone(const struct umx_verb *v)
+{
+    const struct umx_plan_state *original =
+        v->plan->plan->undo_of != NULL ? umx_states_find(v->engine, v->plan->plan->undo_of, NULL) : NULL;
+
+    if (original != NULL && original->effect_sequence > v->plan->created_sequence)
+        return umx_fail(v->err, UMX_ERR_PLAN_STALE, v->plan->name,
+                        "plan %s has gone on since this undo was made; make it anew", original->name);
+    for (size_t p = 0; p < v->engine->plan_count; p++) {
+        const struct umx_plan_state *undo = v->engine->plans[p];
+        bool begun = undo->run != NULL;
+        if (undo->plan == NULL || undo->plan->undo_of == NULL || strcmp(undo->plan->undo_of, v->plan->name) != 0)
             continue;
-        for (size_t i = 0; i < v->plan->step_count; i++)
-            for (size_t k = 0; k < other->step_count; k++)
-                if (v->plan->steps[i].state != UMX__PLAN_STEP__STATE__VERIFIED &&
-                    same_target(v->plan->steps[i].step, other->steps[k].step))
-                    return umx_fail(v->err, UMX_ERR_PLAN_OVERLAP, v->plan->name, "plan %s also changes %s", other->name,
-                                    v->plan->steps[i].step->target);
+        for (size_t i = 0; i < undo->step_count && !begun; i++)
+            begun = undo->steps[i].effected || umx_states_open(&undo->steps[i]);
+        if (begun)
+            return umx_fail(v->err, UMX_ERR_PLAN_STATE_WRONG, v->plan->name,
+                            "plan %s has begun to take back what it did; make a new plan for the rest", undo->name);
     }
     return 0;
 }
@@ -164,6 +171,8 @@ static int check_beginning(const struct umx_verb *v)
     int status = umx_approval_check(v->engine, plan, false, NULL, v->err);
     if (status == 0)
         status = umx_run_window(plan, v->err);
+    if (status == 0)
+        status = check_undone(v);
     if (status == 0)
         status = check_overlap(v);
     return status;

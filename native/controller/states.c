@@ -26,6 +26,14 @@ struct umx_plan_state *umx_states_find(struct umx_engine *engine, const char *na
     return NULL;
 }
 
+bool umx_states_burnt(const struct umx_engine *engine, const char *name)
+{
+    for (const struct umx_plan_state *plan = engine->graveyard; plan != NULL; plan = plan->next_deleted)
+        if (plan->was_submitted && strcmp(plan->name, name) == 0)
+            return true;
+    return false;
+}
+
 /* Ids are s1, s2, ... in order: the number finds the step, the text confirms it. */
 struct umx_step_state *umx_states_step(struct umx_plan_state *plan, const char *id)
 {
@@ -126,7 +134,7 @@ int umx_states_create(struct umx_engine *engine, const Umx__Journal *entry, cons
     plan->hash = umx_arena_string(arena, entry->plan_hash);
     plan->base = UMX__PLAN_SUMMARY__STATE__DRAFT;
     plan->covered = entry->has_covered && entry->covered;
-    plan->last_sequence = entry->sequence;
+    plan->last_sequence = plan->created_sequence = entry->sequence;
     if (plan->name == NULL || plan->hash == NULL)
         status = umx_fail(err, UMX_ERR_MEMORY, entry->plan, NULL);
     if (status == 0 && bytes != NULL)
@@ -298,6 +306,7 @@ static void effect(struct fold *f)
     f->step->effected = true;
     f->step->since = f->step->pause = f->step->hold_until = 0;
     f->plan->effect_at = f->entry->written_at;
+    f->plan->effect_sequence = f->entry->sequence;
     keep_guid(f);
 }
 
@@ -367,6 +376,8 @@ static void on_confirmed(struct fold *f)
     f->step->state = UMX__PLAN_STEP__STATE__DONE;
     f->step->waits = false;
     f->step->effected = f->step->step->kind == UMX__CHANGE__KIND__GATE;
+    if (f->step->effected)
+        f->plan->effect_sequence = f->entry->sequence;
     f->step->commented = f->entry->detail != NULL && f->entry->detail[0] != '\0';
     f->step->since = f->step->pause = f->step->hold_until = 0;
     if (f->entry->result != NULL)
@@ -431,6 +442,7 @@ int umx_states_fold(struct umx_engine *engine, const Umx__Journal *entry, struct
         remove_plan(engine, plan);
         return 0;
     }
+    plan->was_submitted = plan->was_submitted || entry->kind == UMX__JOURNAL__KIND__SUBMITTED;
     if (plan->plan == NULL)
         return 0; /* deleted later on */
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -139,6 +139,16 @@ static int undo(struct umx_inverse *inverse, const Umx__PlanUndoArguments *argum
     return status;
 }
 
+/* NAME-undo, or with a number behind it where a plan of that name was submitted and deleted. Mutex held. */
+static const char *default_name(const struct umx_engine *engine, const char *original, struct umx_arena *arena)
+{
+    const char *name = umx_arena_format(arena, "%s-undo", original);
+
+    for (int i = 2; name != NULL && umx_states_burnt(engine, name); i++)
+        name = umx_arena_format(arena, "%s-undo-%d", original, i);
+    return name;
+}
+
 int umx_engine_undo(struct umx_engine *engine, const Umx__PlanUndoArguments *arguments,
                     const struct umx_engine_caller *caller, struct umx_arena *arena, const char **undo_name,
                     struct umx_error *err)
@@ -148,8 +158,11 @@ int umx_engine_undo(struct umx_engine *engine, const Umx__PlanUndoArguments *arg
     const char *name = arguments->undo_name;
 
     *undo_name = NULL;
-    if (name == NULL || name[0] == '\0')
-        name = umx_arena_format(arena, "%s-undo", arguments->name != NULL ? arguments->name : "");
+    if (name == NULL || name[0] == '\0') {
+        pthread_mutex_lock(&engine->mutex);
+        name = default_name(engine, arguments->name != NULL ? arguments->name : "", arena);
+        pthread_mutex_unlock(&engine->mutex);
+    }
     inverse.arena = umx_arena_new(UMX_PLAN_ARENA);
     if (inverse.arena == NULL || name == NULL) {
         umx_arena_free(inverse.arena);

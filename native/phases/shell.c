@@ -95,13 +95,28 @@ const char *umx_shell_agent(const Umx__World *world, const char *forest, Umx__Se
 
 /* ---- text for a shell */
 
+/* Bytes of the single quote that begins here, 0 when none does. PowerShell takes U+2018 to U+201B for one, too: a name
+ * with such a letter would end the string, and what follows would be run by whoever copies the command. */
+static size_t quote_length(const char *p)
+{
+    const unsigned char *bytes = (const unsigned char *)p;
+
+    if (bytes[0] == '\'')
+        return 1;
+    return bytes[0] == 0xe2 && bytes[1] == 0x80 && bytes[2] >= 0x98 && bytes[2] <= 0x9b ? 3 : 0;
+}
+
 const char *umx_shell_quote(struct umx_steps *out, const char *text)
 {
     struct umx_text quoted = {0};
 
     umx_text_adds(&quoted, "'");
-    for (const char *p = umx_or_empty(text); *p != '\0'; p++)
-        umx_text_add(&quoted, *p == '\'' ? "''" : p, *p == '\'' ? 2 : 1);
+    for (const char *p = umx_or_empty(text); *p != '\0';) {
+        size_t quote = quote_length(p), length = quote > 0 ? quote : 1;
+        umx_text_add(&quoted, p, quote); /* doubled */
+        umx_text_add(&quoted, p, length);
+        p += length;
+    }
     umx_text_adds(&quoted, "'");
     const char *copy = umx_steps_copy(out, umx_text_string(&quoted));
     if (quoted.failed)

@@ -13,7 +13,8 @@ const char *umx_shell_agent(const Umx__World *world, const char *forest, Umx__Se
 /* Whether the agent on a server can run cmdlets, as far as it says. */
 bool umx_shell_runs(const Umx__World *world, const char *server);
 
-/* A string of the PowerShell language in the arena: in single quotes, those inside doubled. */
+/* A string of the PowerShell language in the arena: in single quotes, those inside doubled (typographic ones too, which
+ * the language does not tell apart). */
 const char *umx_shell_quote(struct umx_steps *out, const char *text);
 /* A list of such strings, separated by commas. */
 const char *umx_shell_quote_list(struct umx_steps *out, char *const *texts, size_t count);

@@ -275,6 +275,8 @@ static void test_break_glass(void **state)
     submit(s, "p");
     assert_int_equal(stage_decide(s, "p", &s->nobody, APPROVE, false), UMX_E_DENIED);
     assert_int_equal(s->err.id, UMX_ERR_APPROVER_LACKS_GROUP);
+    stage_member(s, "S-1-5-21-1-1099", "S-1-5-21-1-102"); /* recipients: not what the plan needs */
+    assert_int_equal(stage_decide(s, "p", &s->nobody, APPROVE, false), UMX_E_DENIED);
     assert_int_equal(stage_decide(s, "p", &s->nobody, APPROVE, true), 0);
     assert_int_equal(stage_decide(s, "p", &s->lync, APPROVE, false), 0);
     assert_int_equal(stage_state(s, "p"), STATE(APPROVED));
