@@ -241,7 +241,9 @@ static const struct umx_command commands[] = {
      "follows it.",
      "umx plan start pair-eu", false},
     {"plan confirm", "NAME STEP", umx_command_plan_confirm, "say that a gate's work is done", confirm_options,
-     "The checks of the gate must pass. What the gate asks for (an issued certificate) is given by name.",
+     "The checks of the gate must pass. What the gate asks for (an issued certificate) is given by name. A step of which "
+     "neither the domain controller nor the agent can say whether it was done is settled by --value outcome=done or "
+     "outcome=not_done, with a comment.",
      "umx plan confirm pair-eu s7 --file certificate=um1.cer --comment 'issued by our CA'", false},
     {"plan watch", "NAME", umx_command_plan_watch, "follow a plan until it rests", NULL,
      "Exit code 1 when it rests failed, cancelled or suspended.", "umx plan watch pair-eu", false},

@@ -65,10 +65,8 @@ int umx_batch_send(struct umx_engine *engine, const char *server, const struct u
     memset(out, 0, sizeof *out);
     if (engine->ports.act == NULL)
         return umx_fail(err, UMX_ERR_OPERATION_UNKNOWN, server, "this controller has no agents");
-    int64_t deadline =
-        umx_action_deadline(batch->message.action, batch->message.n_item, engine->options.act_deadline);
-    int status =
-        engine->ports.act(engine->ports.user, server, &batch->message, deadline, arena, &results, &count, err);
+    int64_t deadline = umx_action_deadline(batch->message.action, batch->message.n_item, engine->options.act_deadline);
+    int status = engine->ports.act(engine->ports.user, server, &batch->message, deadline, arena, &results, &count, err);
     if (status != 0)
         return status;
     if (count < batch->message.n_item)
@@ -78,6 +76,7 @@ int umx_batch_send(struct umx_engine *engine, const char *server, const struct u
         out->not_done += !results[i]->ok && results[i]->not_done ? 1 : 0;
         out->uncertain += !results[i]->ok && !results[i]->not_done && results[i]->uncertain ? 1 : 0;
     }
+    out->results = results;
     out->failed = batch->message.n_item - out->good - out->not_done - out->uncertain;
     out->json = results_json(results, batch, arena);
     return out->json == NULL ? umx_fail(err, UMX_ERR_ARENA_FULL, server, NULL) : 0;

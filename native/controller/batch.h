@@ -21,6 +21,7 @@ struct umx_batch_result {
     size_t failed;
     size_t not_done;  /* the agent was only asked, and says that it did nothing */
     size_t uncertain; /* neither yes nor no */
+    Umx__ActionResult *const *results; /* one an item of the batch */
     const char *json; /* good and failed ones as an array, items counted in the step: for the journal */
 };
 

@@ -175,6 +175,8 @@ static int confirm(struct umx_verb *v)
 
     if (step == NULL)
         return umx_fail(v->err, UMX_ERR_STEP_UNKNOWN, arguments->step != NULL ? arguments->step : v->plan->name, NULL);
+    if (umx_states_open(step) && v->plan->run == NULL)
+        return umx_verb_vouch(v, step);
     int status = check_confirmable(v, step, arguments);
     if (status == 0)
         status = read_values(arguments, &values, v->err);

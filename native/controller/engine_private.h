@@ -37,7 +37,7 @@ struct umx_step_state {
     const char *result; /* an action's results by item (results.c); a gate's values, a JSON object */
     const char *error;  /* id of the error, then its text */
     const char *detail;
-    bool commented; /* a gate confirmed with a comment: what nobody can see is believed */
+    bool commented; /* a gate confirmed, or a step settled, with a comment: what nobody can see is believed */
 
     /* runtime: monotonic times, 0 when a run begins */
     int64_t hold_until; /* nothing is done about the step before */

@@ -39,11 +39,32 @@ static char *resolve_item(struct umx_inverse *inv, const struct umx_step_state *
     return copy;
 }
 
-/* The items that were done, backwards; *whole: all of them were. */
-static int fill_items(struct umx_inverse *inv, const struct umx_step_state *done, Umx__ActionChange *back, bool *whole)
+/* What cannot be taken back by itself is said. */
+static int note_rest(struct umx_inverse *inv, const struct umx_step_state *done, size_t failed, size_t vouched)
+{
+    int status = 0;
+
+    if (failed > 0)
+        status = umx_inverse_note(
+            inv, done,
+            umx_arena_format(inv->arena,
+                             "%zu of its items failed, and may have left something half-way: look at them (%s)", failed,
+                             umx_results_problems(done->result, inv->arena)));
+    if (status == 0 && vouched > 0)
+        status = umx_inverse_note(
+            inv, done,
+            umx_arena_format(inv->arena, "%zu of its items were settled by somebody's word: take them back by hand",
+                             vouched));
+    return status;
+}
+
+/* The items that were done, backwards; *whole: all of them were; *vouched: so many of them stay as they are. */
+static int fill_items(struct umx_inverse *inv, const struct umx_step_state *done, Umx__ActionChange *back, bool *whole,
+                      size_t *vouched)
 {
     const Umx__ActionChange *made = done->step->change->action;
     uint8_t *states = umx_arena_alloc(inv->arena, made->n_item + 1);
+    size_t failed = 0;
 
     back->item = umx_arena_alloc(inv->arena, (made->n_item + 1) * sizeof(char *));
     back->undo_item = umx_arena_alloc(inv->arena, (made->n_item + 1) * sizeof(char *));
@@ -53,19 +74,25 @@ static int fill_items(struct umx_inverse *inv, const struct umx_step_state *done
     umx_results_states(done->result, states, made->n_item);
     for (size_t i = made->n_item; i > 0; i--) {
         if (states[i - 1] != UMX_ITEM_GOOD) {
+            failed += states[i - 1] == UMX_ITEM_FAILED ? 1 : 0;
             *whole = false;
             continue;
         }
         if (i > made->n_undo_item)
             return umx_fail(inv->err, UMX_ERR_INTERNAL, done->step->id, "item %zu does not say how it is undone", i);
         char *item = resolve_item(inv, done, i - 1, made->undo_item[i - 1]);
+        if (item == NULL && umx_results_field(done->result, (long)(i - 1), "vouched", inv->arena) != NULL) {
+            ++*vouched; /* nobody noted what was there before */
+            *whole = false;
+            continue;
+        }
         if (item == NULL)
             return umx_fail(inv->err, UMX_ERR_REFERENCE_UNRESOLVED, done->step->id, "item %zu: %s", i,
                             made->undo_item[i - 1]);
         back->item[back->n_item++] = item;
         back->undo_item[back->n_undo_item++] = made->item[i - 1];
     }
-    return 0;
+    return note_rest(inv, done, failed, *vouched);
 }
 
 /* What the step promised is there no more, and was not put back either: somebody else's change. */
@@ -109,7 +136,8 @@ int umx_undo_action(struct umx_inverse *inv, const struct umx_step_state *done)
     Umx__ActionChange *action = umx_reflect_new(&umx__action_change__descriptor, inv->arena);
     if (action == NULL)
         return umx_inverse_full(inv);
-    int status = fill_items(inv, done, action, &whole);
+    size_t vouched = 0;
+    int status = fill_items(inv, done, action, &whole, &vouched);
     if (status == 0 && action->n_item == 0)
         return 0;
     if (status == 0)
@@ -128,8 +156,10 @@ int umx_undo_action(struct umx_inverse *inv, const struct umx_step_state *done)
     action->identity = made->identity;
     action->undo_action = made->action; /* an undo can be undone */
     step->change->action = action;
-    step->predicted = done->step->original;
-    step->removed = absent;
+    if (vouched == 0) { /* else nobody knows which of the records come back */
+        step->predicted = done->step->original;
+        step->removed = absent;
+    }
     /* Of a batch that was done in part nobody knows which of its records it made. */
     step->original = whole ? done->step->predicted : NULL;
     if (!whole)

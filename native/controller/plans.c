@@ -91,8 +91,9 @@ int umx_plans_store(struct umx_engine *engine, const Umx__Plan *plan, bool cover
     if (umx_states_find(engine, plan->name, NULL) != NULL)
         return umx_fail(err, UMX_ERR_PLAN_EXISTS, plan->name, NULL);
     if (umx_states_burnt(engine, plan->name))
-        return umx_fail(err, UMX_ERR_PLAN_EXISTS, plan->name,
-                        "a plan of this name was submitted and deleted: who reviewed that one must not approve another");
+        return umx_fail(
+            err, UMX_ERR_PLAN_EXISTS, plan->name,
+            "a plan of this name was submitted and deleted: who reviewed that one must not approve another");
     int status = validate(plan, err);
     if (status == 0)
         status = umx_reflect_pack(&plan->base, &bytes, &length, err);
@@ -366,8 +367,8 @@ static int create(struct creation *c)
     if (umx_states_find(c->engine, c->arguments->name, NULL) != NULL)
         status = umx_fail(c->err, UMX_ERR_PLAN_EXISTS, c->arguments->name, NULL);
     else if (umx_states_burnt(c->engine, c->arguments->name))
-        status = umx_fail(c->err, UMX_ERR_PLAN_EXISTS, c->arguments->name,
-                          "a plan of this name was submitted and deleted");
+        status =
+            umx_fail(c->err, UMX_ERR_PLAN_EXISTS, c->arguments->name, "a plan of this name was submitted and deleted");
     pthread_mutex_unlock(&c->engine->mutex);
     if (status == 0)
         status = c->engine->ports.read_world(c->engine->ports.user, c->forests, c->forest_count, NULL, &world, c->err);

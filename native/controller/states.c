@@ -288,6 +288,7 @@ static void on_intent(struct fold *f)
     struct umx_step_state *step = f->step;
 
     step->state = UMX__PLAN_STEP__STATE__INTENDED;
+    step->commented = false;
     step->waits = step->step->kind == UMX__CHANGE__KIND__GATE || step->step->kind == UMX__CHANGE__KIND__WAIT;
     step->attempts++;
     step->intended_at = f->entry->written_at;
@@ -339,9 +340,15 @@ static void on_settled(struct fold *f)
 {
     f->step->error = NULL;
     f->step->detail = NULL;
+    if (f->entry->result != NULL) { /* a person's word, and what the agent knows of the items beside it */
+        f->step->result = umx_results_merge(f->step->result, f->entry->result, f->plan->arena);
+        f->failed = f->failed || f->step->result == NULL;
+        effect(f);
+    }
     switch (f->entry->outcome) {
     case UMX__INTENT__OUTCOME__OURS:
         effect(f);
+        f->step->commented = f->entry->detail != NULL;
         break;
     case UMX__INTENT__OUTCOME__NOT_DONE:
         f->step->state = UMX__PLAN_STEP__STATE__PENDING;

@@ -109,7 +109,8 @@ static enum umx_step_result verify_directory(struct umx_work *w)
 
     if (guid.len == 0 && w->state->intent != NULL && w->state->intent->has_object_guid)
         guid = w->state->intent->object_guid;
-    pin_of(w->state->intent, &pin);
+    /* Who settled it by word did so because that domain controller says nothing any more. */
+    pin_of(w->state->commented ? NULL : w->state->intent, &pin);
     umx_work_unlock(w);
     int status =
         umx_engine_read_object(w->engine, true, w->step, guid.len > 0 ? &guid : NULL, &pin, w->arena, &state, w->err);

@@ -19,4 +19,7 @@ int umx_verb_run(struct umx_engine *engine, const char *name, const struct umx_e
 /* Identity URI of the caller, or NULL. */
 const char *umx_verb_actor(const struct umx_verb *verb);
 
+/* vouch.c: PlanConfirmArguments about a step that is open, in a plan at rest: done or not done, on the caller's word. */
+int umx_verb_vouch(const struct umx_verb *verb, struct umx_step_state *step);
+
 #endif

@@ -88,8 +88,9 @@ struct fake {
     bool disabled;
     bool unreadable; /* read_world answers a forest with an error */
     bool action_fails;
-    bool action_silent; /* done, and no answer */
-    bool action_lost;   /* not done, and no answer */
+    bool action_silent;   /* done, and no answer */
+    bool action_lost;     /* not done, and no answer */
+    char lost_item[48];   /* of items with this text the agent can say neither yes nor no */
     int64_t act_deadline; /* of the last batch, and the seconds for an item of it */
     int32_t act_timeout;
     struct fake_batch batches[FAKE_BATCHES];
@@ -737,7 +738,9 @@ static inline int fake_act(void *user, const char *server, const Umx__ActionBatc
         result->has_item = result->has_ok = 1;
         result->item = (int32_t)i;
         result->has_not_done = result->not_done = not_done;
-        if (!not_done)
+        if (fake->lost_item[0] != '\0' && strstr(batch->item[i], fake->lost_item) != NULL)
+            result->has_uncertain = result->uncertain = 1;
+        else if (!not_done)
             result->ok = fake_item(fake, batch->action, batch->item[i], known, arena, &result->detail);
         (*results)[i] = result;
     }

@@ -228,10 +228,8 @@ static void test_overlap_of_hands(void **state)
         const char *dn;
         bool deletes, overlaps;
     } cases[] = {
-        {DIAL_PLAN, false, true},
-        {"cn=plan, CN=UM DialPlan Container,DC=exchange,DC=test", false, true},
-        {CONTAINER, true, true},
-        {CONTAINER, false, false},
+        {DIAL_PLAN, false, true}, {"cn=plan, CN=UM DialPlan Container,DC=exchange,DC=test", false, true},
+        {CONTAINER, true, true},  {CONTAINER, false, false},
         {POINTER, false, false},
     };
     (void)state;
@@ -268,6 +266,97 @@ static void test_overlap_of_hands(void **state)
     }
 }
 
+/* ---- what nobody can tell */
+
+static int vouch(struct stage *s, const struct person *who, const char *value, const char *comment)
+{
+    Umx__PlanConfirmArguments confirm = UMX__PLAN_CONFIRM_ARGUMENTS__INIT;
+    struct umx_engine_caller caller = caller_of(who);
+    char *values[] = {(char *)(uintptr_t)value};
+
+    confirm.name = (char *)(uintptr_t) "p";
+    confirm.step = (char *)(uintptr_t) "s1";
+    confirm.comment = (char *)(uintptr_t)comment;
+    confirm.value = values;
+    confirm.n_value = value != NULL ? 1 : 0;
+    return umx_engine_confirm(s->engine, &confirm, &caller, &s->err);
+}
+
+/* A domain controller that never comes back must not keep a plan, and all that touch the same, for ever. */
+static void test_word_for_a_domain_controller(void **state)
+{
+    (void)state;
+    for (int done = 0; done < 2; done++) {
+        struct stage *s = lab();
+        struct draft draft = draft_make(s, "p");
+        draft_modify(&draft, 0, DIAL_PLAN, "msExchUMVoIPSecurity", "1", "3");
+        assert_int_equal(draft_store(s, &draft), 0);
+        submit(s, "p");
+        s->fake->fault[0] = FAKE_FREEZES;
+        assert_int_equal(stage_start(s, "p"), 0);
+        assert_int_equal(stage_wait(s, "p", false), STATE(SUSPENDED));
+        assert_int_equal(stage_step(s, "p", "s1"), STEP(UNCERTAIN));
+        assert_int_equal(stage_undo(s, "p", NULL), UMX_E_UNCERTAIN);
+        assert_int_not_equal(vouch(s, &s->exchange, NULL, "looked"), 0);
+        assert_int_equal(s->err.id, UMX_ERR_GATE_VALUE);
+        assert_int_not_equal(vouch(s, &s->exchange, "outcome=perhaps", "looked"), 0);
+        assert_int_equal(s->err.id, UMX_ERR_GATE_VALUE);
+        assert_int_not_equal(vouch(s, &s->exchange, "outcome=done", NULL), 0);
+        assert_int_equal(s->err.id, UMX_ERR_REASON_MISSING);
+        assert_int_not_equal(vouch(s, &s->lync, "outcome=done", "looked"), 0);
+        assert_int_equal(s->err.id, UMX_ERR_APPROVER_NOT_OF_FOREST);
+        assert_int_equal(stage_step(s, "p", "s1"), STEP(UNCERTAIN));
+        assert_int_equal(vouch(s, &s->exchange, done ? "outcome=done" : "outcome=not_done", "looked"), 0);
+        assert_int_equal(stage_step(s, "p", "s1"), done ? STEP(DONE) : STEP(PENDING));
+        stage_close_engine(s); /* the journal has it */
+        assert_int_equal(stage_open_engine(s), 0);
+        assert_int_equal(stage_step(s, "p", "s1"), done ? STEP(DONE) : STEP(PENDING));
+        fake_thaw(s->fake, 0); /* it comes back after all, with what it was sent */
+        assert_int_equal(stage_resume(s, "p"), done ? 0 : UMX_E_STALE);
+        assert_int_equal(stage_wait(s, "p", false), done ? STATE(COMPLETED) : STATE(SUSPENDED));
+        assert_int_equal(fake_find(s->fake, 0, DIAL_PLAN)->writes, 1);
+        stage_end(s, true);
+    }
+}
+
+/* A cmdlet that broke off half-way: the items beside it are known, and are neither repeated nor forgotten. */
+static void test_word_for_an_item(void **state)
+{
+    (void)state;
+    for (int done = 0; done < 2; done++) {
+        struct stage *s = lab();
+        struct draft draft = draft_make(s, "p");
+        draft_users(s, &draft, 3);
+        assert_int_equal(draft_store(s, &draft), 0);
+        submit(s, "p");
+        snprintf(s->fake->lost_item, sizeof s->fake->lost_item, "u2@");
+        assert_int_equal(stage_start(s, "p"), 0);
+        assert_int_equal(stage_wait(s, "p", false), STATE(SUSPENDED));
+        assert_true(settles(s, "p", "s1", STEP(UNCERTAIN)));
+        assert_int_equal(stage_resume(s, "p"), UMX_E_UNCERTAIN);
+        assert_int_equal(stage_undo(s, "p", NULL), UMX_E_UNCERTAIN);
+        assert_int_not_equal(vouch(s, &s->exchange, "outcome=done", "looked"), 0);
+        assert_int_equal(vouch(s, &s->lync, done ? "outcome=done" : "outcome=not_done", "looked"), 0);
+        s->fake->lost_item[0] = '\0';
+        if (done)
+            snprintf(s->fake->users[1].line, sizeof s->fake->users[1].line, "tel:+5001");
+        assert_int_equal(stage_resume(s, "p"), 0);
+        assert_int_equal(stage_wait(s, "p", false), STATE(COMPLETED));
+        assert_int_equal(s->fake->users[0].writes, 1);
+        assert_int_equal(s->fake->users[1].writes, done ? 0 : 1);
+        assert_int_equal(s->fake->users[2].writes, 1);
+        assert_string_equal(s->fake->users[1].line, "tel:+5001");
+        assert_int_equal(stage_undo(s, "p", NULL), 0);
+        assert_int_equal(stage_start(s, "p-undo"), 0);
+        assert_int_equal(stage_wait(s, "p-undo", false), STATE(COMPLETED));
+        assert_string_equal(s->fake->users[0].line, "tel:+1000");
+        assert_string_equal(s->fake->users[2].line, "tel:+1002");
+        /* What was there before a person's word nobody noted: it is left, and the undo says so. */
+        assert_string_equal(s->fake->users[1].line, done ? "tel:+5001" : "tel:+1001");
+        stage_end(s, true);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +367,8 @@ int main(void)
         cmocka_unit_test(test_undo_of_a_plan_that_went_on),
         cmocka_unit_test(test_overlap_by_another_agent),
         cmocka_unit_test(test_overlap_of_hands),
+        cmocka_unit_test(test_word_for_a_domain_controller),
+        cmocka_unit_test(test_word_for_an_item),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
