@@ -114,33 +114,37 @@ namespace Umx
 
         internal abstract string Does { get; }
 
-        internal virtual JsonObject Request(string server)
+        internal virtual JsonObject Request(string agent)
         {
             var made = new JsonObject();
-            made.Set("agent", server);
+            made.Set("agent", agent);
             return made;
         }
 
-        /// What -WhatIf says: what the controller knows of it now. Null when it does not know it.
-        internal virtual string Preview(string server)
+        /// What -WhatIf says: what the controller knows of it now, under the name that it has there. Null when it does not
+        /// know it.
+        internal virtual string Preview(ref string server)
         {
-            string preview = null;
+            string preview = null, wanted = server, known = server;
             Run("agents", null, (type, body) =>
             {
-                if (body is JsonObject agent && (Matches(server, agent.Text("server")) || agent.Text("agent") == server))
-                    preview = Does + " " + agent.Text("agent") + " of " + agent.Text("server") + " (" + agent.Text("state") + ", " + agent.Text("forest") + ")";
+                if (!(body is JsonObject agent) || !(Matches(wanted, agent.Text("server")) || agent.Text("agent") == wanted))
+                    return;
+                known = agent.Text("agent") == wanted ? wanted : agent.Text("server");
+                preview = Does + " " + agent.Text("agent") + " of " + agent.Text("server") + " (" + agent.Text("state") + ", " + agent.Text("forest") + ")";
             });
+            server = known;
             return preview;
         }
 
         /// <summary>Does it.</summary>
         protected override void ProcessRecord()
         {
-            foreach (string server in Server)
+            foreach (string wanted in Server)
             {
-                string preview = Preview(server);
+                string server = wanted, preview = Preview(ref server);
                 if (preview == null)
-                    WriteError(Failure.Record(Failure.NoMatch("agent", server), server));
+                    WriteError(Failure.Record(Failure.NoMatch("agent", wanted), wanted));
                 else if (ShouldProcess(preview, preview + "?", "umx"))
                     Run(Operation, Request(server), null, server);
             }

@@ -12,16 +12,20 @@ namespace Umx
     {
         private SessionHandle session;
 
-        internal Controller(string name, string identityFile, SessionHandle opened)
+        internal Controller(string name, string address, string identityFile, SessionHandle opened)
         {
             Name = name;
+            Address = address;
             IdentityFile = identityFile;
             session = opened;
             Completions = new Completions(this);
         }
 
-        /// <summary>HOST:PORT.</summary>
+        /// <summary>What -Controller and Disconnect-UmxController call it: HOST:PORT, unless it was named otherwise.</summary>
         public string Name { get; }
+
+        /// <summary>HOST:PORT.</summary>
+        public string Address { get; }
 
         /// <summary>The certificate's name: umx://DEPLOYMENT/operator/SID.</summary>
         public string Identity { get; internal set; }
@@ -68,7 +72,7 @@ namespace Umx
                 was.Dispose();
         }
 
-        /// <summary>HOST:PORT.</summary>
+        /// <summary>Its name.</summary>
         public override string ToString() { return Name; }
     }
 
@@ -114,7 +118,8 @@ namespace Umx
 
         internal Controller Find(string name)
         {
-            return all.FirstOrDefault(one => string.Equals(one.Name, Address(name), StringComparison.OrdinalIgnoreCase));
+            return all.FirstOrDefault(one => string.Equals(one.Name, name, StringComparison.OrdinalIgnoreCase)) ??
+                   all.FirstOrDefault(one => string.Equals(one.Name, Address(name), StringComparison.OrdinalIgnoreCase));
         }
 
         /// HOST is HOST:7444.

@@ -21,6 +21,11 @@ namespace Umx
         [ValidateNotNullOrEmpty]
         public string Controller { get; set; }
 
+        /// <summary>What to call the connection; HOST:PORT without it.</summary>
+        [Parameter]
+        [ValidateNotNullOrEmpty]
+        public string Name { get; set; }
+
         /// <summary>The identity file.</summary>
         [Parameter]
         [ValidateNotNullOrEmpty]
@@ -162,7 +167,7 @@ namespace Umx
             int status = Library.Loaded.SessionOpen(bytes, (UIntPtr)bytes.Length, out IntPtr session, out NativeBuffer error);
             if (status != 0)
                 throw Failure.From(Library.Loaded.TakeJson(ref error), status);
-            var made = new Controller(name, identity, new SessionHandle(session));
+            var made = new Controller(Name ?? name, name, identity, new SessionHandle(session));
             status = Library.Loaded.SessionIdentity(made.Session, out NativeBuffer json, out error);
             if (status != 0)
                 throw Failure.From(Library.Loaded.TakeJson(ref error), status);
@@ -246,8 +251,7 @@ namespace Umx
 
         private static bool Matches(string wanted, string name)
         {
-            return UmxCommand.IsPattern(wanted) ? UmxCommand.Matches(wanted, name)
-                : string.Equals(Connections.Address(wanted), name, StringComparison.OrdinalIgnoreCase);
+            return UmxCommand.IsPattern(wanted) ? UmxCommand.Matches(wanted, name) : Connections.Here.Find(wanted)?.Name == name;
         }
     }
 

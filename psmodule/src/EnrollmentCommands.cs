@@ -35,22 +35,25 @@ namespace Umx
         [Parameter(Position = 1, Mandatory = true, ValueFromPipelineByPropertyName = true)]
         public string Key { get; set; }
 
-        internal override JsonObject Request(string server)
+        internal override JsonObject Request(string agent)
         {
-            JsonObject made = base.Request(server);
+            JsonObject made = base.Request(agent);
             made.Set("key", Key);
             return made;
         }
 
-        internal override string Preview(string server)
+        internal override string Preview(ref string server)
         {
-            string preview = null;
+            string preview = null, wanted = server, known = server;
             Run("agents.held", null, (type, body) =>
             {
-                if (body is JsonObject held && Matches(server, held.Text("server")))
-                    preview = Does + " " + held.Text("server") + " with the key " + held.Text("key") + " from " + held.Text("peer") + ", in the place of " +
+                if (!(body is JsonObject held) || !Matches(wanted, held.Text("server")))
+                    return;
+                known = held.Text("server");
+                preview = Does + " " + held.Text("server") + " with the key " + held.Text("key") + " from " + held.Text("peer") + ", in the place of " +
                               (held.Text("known_agent") ?? "none") + " with the key " + (held.Text("known_key") ?? "none");
             });
+            server = known;
             return preview;
         }
     }

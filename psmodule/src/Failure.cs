@@ -134,6 +134,13 @@ namespace Umx
                                     server, reason, "Get-UmxAgent " + server + " tells what is known of it", server);
         }
 
+        internal static UmxException Unreadable(string path, Exception problem)
+        {
+            bool format = problem is FormatException;
+            return new UmxException(format ? "UMX-1011" : "UMX-1008", format ? UmxStatus.Format : UmxStatus.Io, path, problem.Message,
+                                    format ? "save the snapshot again" : "check the path and its permissions", path);
+        }
+
         internal static ErrorCategory Category(UmxStatus status)
         {
             int at = -(int)status;

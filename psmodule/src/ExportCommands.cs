@@ -1,0 +1,108 @@
+using System;
+using System.IO;
+using System.Linq;
+using System.Management.Automation;
+
+namespace Umx
+{
+    /// <summary>Writes what one operation answers into a file.</summary>
+    public abstract class ExportCommand : UmxCommand
+    {
+        /// <summary>The file.</summary>
+        [Parameter(Position = 1, Mandatory = true)]
+        [ValidateNotNullOrEmpty]
+        public string Path { get; set; }
+
+        /// <summary>Replace the file that is there.</summary>
+        [Parameter]
+        public SwitchParameter Force { get; set; }
+
+        /// <summary>Write the file's object.</summary>
+        [Parameter]
+        public SwitchParameter PassThru { get; set; }
+
+        /// Fills the file; false when the operation failed, which is told then.
+        internal abstract bool Fill(OutputFile file);
+
+        internal abstract string What { get; }
+
+        /// <summary>Exports.</summary>
+        protected override void ProcessRecord()
+        {
+            string path = FullPath(Path);
+
+            if (!ShouldProcess(path, "write " + What))
+                return;
+            try
+            {
+                using (var file = new OutputFile(path, Force))
+                    if (Fill(file))
+                    {
+                        FileInfo written = file.Complete();
+                        if (PassThru)
+                            WriteObject(written);
+                    }
+            }
+            catch (UmxException problem)
+            {
+                Fail(problem, path);
+            }
+        }
+    }
+
+    /// <summary>A plan with its bytes and journal: JSON, or a page of HTML.</summary>
+    [Cmdlet(VerbsData.Export, "UmxPlan", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Low)]
+    [OutputType(typeof(FileInfo))]
+    public sealed class ExportUmxPlanCommand : ExportCommand
+    {
+        /// <summary>The plan.</summary>
+        [Parameter(Position = 0, Mandatory = true, ValueFromPipelineByPropertyName = true)]
+        [Alias("Plan", "Identity")]
+        [ArgumentCompleter(typeof(PlanCompleter))]
+        public string Name { get; set; }
+
+        /// <summary>Json or Html; without it as the file's name ends.</summary>
+        [Parameter]
+        [ValidateSet("Json", "Html")]
+        public string Format { get; set; }
+
+        internal override string What { get { return "the plan " + Name; } }
+
+        internal override bool Fill(OutputFile file)
+        {
+            bool html = Format != null ? Format.Equals("Html", StringComparison.OrdinalIgnoreCase)
+                : Path.EndsWith(".html", StringComparison.OrdinalIgnoreCase) || Path.EndsWith(".htm", StringComparison.OrdinalIgnoreCase);
+            JsonObject arguments = PlanCommandBase.NamedPlan(Name);
+
+            arguments.Set("format", html ? "html" : "json");
+            JsonObject end = Run("plan.export", arguments, (type, body) =>
+            {
+                if (type == "html")
+                    file.Write(body as string);
+            }, Name);
+            if (end != null && !html)
+                file.WriteLine(JsonWriter.Text(end["export"]));
+            return end != null;
+        }
+    }
+
+    /// <summary>The journal, an entry a line.</summary>
+    [Cmdlet(VerbsData.Export, "UmxAuditLog", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Low)]
+    [OutputType(typeof(FileInfo))]
+    public sealed class ExportUmxAuditLogCommand : ExportCommand
+    {
+        /// <summary>Only entries of this plan.</summary>
+        [Parameter(ValueFromPipelineByPropertyName = true)]
+        [Alias("Name")]
+        [Argument("plan")]
+        [ArgumentCompleter(typeof(PlanCompleter))]
+        public string Plan { get; set; }
+
+        internal override string What { get { return "the journal" + (Plan != null ? " of " + Plan : string.Empty); } }
+
+        internal override bool Fill(OutputFile file)
+        {
+            return Run("audit", Arguments(), (type, body) => file.WriteLine(JsonWriter.Text(body)), Plan) != null;
+        }
+    }
+}
