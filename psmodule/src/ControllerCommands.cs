@@ -5,6 +5,7 @@ using System.IO;
 using System.Linq;
 using System.Management.Automation;
 using System.Runtime.InteropServices;
+using System.Threading;
 
 namespace Umx
 {
@@ -14,6 +15,7 @@ namespace Umx
     public sealed class ConnectUmxControllerCommand : PSCmdlet
     {
         private static readonly TimeSpan Margin = TimeSpan.FromMinutes(10);
+        private readonly ManualResetEventSlim stop = new ManualResetEventSlim();
 
         /// <summary>HOST or HOST:PORT.</summary>
         [Parameter(Position = 0, ValueFromPipeline = true)]
@@ -83,6 +85,9 @@ namespace Umx
             }
         }
 
+        /// <summary>Ctrl+C.</summary>
+        protected override void StopProcessing() { stop.Set(); }
+
         /// <summary>Connects.</summary>
         protected override void ProcessRecord()
         {
@@ -148,11 +153,41 @@ namespace Umx
                     request.Set(member.Key, member.Value);
             Directory.CreateDirectory(Path.GetDirectoryName(identity));
             byte[] bytes = JsonWriter.Bytes(request);
-            int status = Library.Loaded.Login(bytes, (UIntPtr)bytes.Length, out NativeBuffer result, out NativeBuffer error);
-            if (status != 0)
-                throw Failure.From(Library.Loaded.TakeJson(ref error), status);
-            JsonObject got = Library.Loaded.TakeJson(ref result);
+            Library library = Library.Loaded;
+            JsonObject got = Stoppable(() =>
+            {
+                int status = library.Login(bytes, (UIntPtr)bytes.Length, out NativeBuffer result, out NativeBuffer error);
+                if (status != 0)
+                    throw Failure.From(library.TakeJson(ref error), status);
+                return library.TakeJson(ref result);
+            });
             WriteVerbose("a new identity in " + identity + ": " + got?.Text("identity"));
+        }
+
+        /// What waits for the network, on a thread of its own: after Ctrl+C nobody waits for it, and it ends by itself.
+        private T Stoppable<T>(Func<T> work)
+        {
+            var done = new ManualResetEventSlim();
+            T result = default;
+            Exception problem = null;
+
+            new Thread(() =>
+            {
+                try
+                {
+                    result = work();
+                }
+                catch (Exception failed)
+                {
+                    problem = failed;
+                }
+                done.Set();
+            }) { IsBackground = true, Name = "umx connect" }.Start();
+            if (WaitHandle.WaitAny(new[] { done.WaitHandle, stop.WaitHandle }) == 1)
+                throw new PipelineStoppedException();
+            if (problem != null)
+                System.Runtime.ExceptionServices.ExceptionDispatchInfo.Capture(problem).Throw();
+            return result;
         }
 
         private Controller Open(string name, string identity)
@@ -179,9 +214,9 @@ namespace Umx
             return made;
         }
 
-        private static void AskWho(Controller made)
+        private void AskWho(Controller made)
         {
-            JsonObject who = Who.Ask(made);
+            JsonObject who = Stoppable(() => Who.Ask(made));
 
             made.Account = who.Text("name");
             made.Principal = who.Text("principal");
