@@ -172,4 +172,30 @@ namespace Umx
     {
         internal override IEnumerable<string> Names(IDictionary bound) { return Schema.Tables; }
     }
+
+    /// <summary>Completes the last word of SQL: tables, and the columns of those that the text names already.</summary>
+    public sealed class SqlCompleter : IArgumentCompleter
+    {
+        private static bool IsLetter(char letter) { return (letter < 128 && char.IsLetterOrDigit(letter)) || letter == '_'; }
+
+        /// <summary>Called by the engine.</summary>
+        public IEnumerable<CompletionResult> CompleteArgument(string commandName, string parameterName, string wordToComplete,
+                                                              CommandAst commandAst, IDictionary fakeBoundParameters)
+        {
+            string word = wordToComplete ?? string.Empty;
+            string quote = word.StartsWith("\"", StringComparison.Ordinal) ? "\"" : "'";
+            string text = word.Trim('\'', '"');
+            int start = text.Length;
+            while (start > 0 && IsLetter(text[start - 1]))
+                start--;
+            string head = text.Substring(0, start), begun = text.Substring(start);
+            string[] named = new string(text.Select(letter => IsLetter(letter) ? letter : ' ').ToArray()).Split(' ');
+            IEnumerable<string> tables = parameterName == "Where" ? new[] { "server" } : Schema.Tables.Where(table => named.Contains(table, StringComparer.OrdinalIgnoreCase));
+            IEnumerable<string> names = tables.SelectMany(table => Schema.Columns(table).Keys);
+            if (parameterName != "Where")
+                names = names.Concat(Schema.Tables);
+            return names.Distinct().Where(name => name.StartsWith(begun, StringComparison.OrdinalIgnoreCase)).OrderBy(name => name, StringComparer.Ordinal)
+                .Select(name => new CompletionResult(quote + head + name + quote, name, CompletionResultType.ParameterValue, name)).ToArray();
+        }
+    }
 }

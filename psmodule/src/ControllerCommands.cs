@@ -335,6 +335,11 @@ namespace Umx
             JsonObject who = null;
             UmxException problem = null;
 
+            if (Quiet && Controller == null && Connections.Here.Default == null)
+            {
+                WriteObject(false);
+                return;
+            }
             try
             {
                 who = RunOrThrow("whoami", null, null);

@@ -54,6 +54,8 @@ namespace Umx
 
             if (step != null && (kind == "verified" || kind == "step_skipped" || kind == "confirmed"))
                 settled.Add(step);
+            if (kind == "effect" && step != null && steps.TryGetValue(step, out JsonObject made))
+                command.WriteVerbose(step + " " + made.Text("forest") + ": " + made.Text("kind") + ": " + made.Text("summary"));
             if (clock.IsRunning && clock.ElapsedMilliseconds < ProgressEveryMilliseconds)
                 return;
             clock.Restart();

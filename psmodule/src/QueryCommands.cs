@@ -13,6 +13,7 @@ namespace Umx
         [Parameter(Position = 0, Mandatory = true, ParameterSetName = "Sql", ValueFromPipeline = true)]
         [Argument("sql")]
         [Alias("Query")]
+        [ArgumentCompleter(typeof(SqlCompleter))]
         [ValidateNotNullOrEmpty]
         public string Sql { get; set; }
 
@@ -30,6 +31,7 @@ namespace Umx
         /// <summary>Condition on the table `server`.</summary>
         [Parameter]
         [Argument("where")]
+        [ArgumentCompleter(typeof(SqlCompleter))]
         public string Where { get; set; }
 
         /// <summary>Seconds.</summary>
