@@ -178,6 +178,11 @@ static int confirm(struct umx_verb *v)
     if (umx_states_open(step) && v->plan->run == NULL)
         return umx_verb_vouch(v, step);
     int status = check_confirmable(v, step, arguments);
+    /* What a wait waits for can be seen: who says it need not be waited for (calls, a pool that is not ready) says why.
+     */
+    if (status == 0 && step->step->kind == UMX__CHANGE__KIND__WAIT && umx_promise_has(step->step) && !commented)
+        status = umx_fail(v->err, UMX_ERR_REASON_MISSING, step->step->id,
+                          "it waits for what can be seen, and would end without it");
     if (status == 0)
         status = read_values(arguments, &values, v->err);
     if (status == 0)

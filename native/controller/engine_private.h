@@ -271,6 +271,8 @@ int umx_step_settle(struct umx_engine *engine, struct umx_plan_state *plan, stru
 int umx_run_begin(struct umx_engine *engine, struct umx_plan_state *plan, struct umx_error *err);
 /* Asks a running plan to end as SUSPENDED or CANCELLED at the next step boundary. Mutex held. */
 void umx_run_halt(struct umx_run *run, Umx__Journal__Kind how, const char *actor, const struct umx_error *why);
+/* Whether umx_run_halt still has a say: the run's end is not in the journal yet. run may be NULL. Mutex held. */
+bool umx_run_takes_a_halt(const struct umx_run *run);
 /* Joins threads of runs that ended; with all, waits for the others too. Mutex held, given up while waiting. */
 void umx_run_reap(struct umx_engine *engine, bool all);
 /* Whether a plan is running in the forest. Mutex held. */

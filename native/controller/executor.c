@@ -23,6 +23,7 @@ struct umx_run {
     struct lane *lanes;
     size_t lane_count;
     size_t active;
+    bool recorded; /* how it ended is in the journal: a halt comes too late */
     bool ended;
     bool halted;
     Umx__Journal__Kind how; /* of a halt: suspended, cancelled or failed */
@@ -47,6 +48,11 @@ void umx_run_halt(struct umx_run *run, Umx__Journal__Kind how, const char *actor
     else
         memset(&run->why, 0, sizeof run->why);
     pthread_cond_broadcast(&run->engine->changed);
+}
+
+bool umx_run_takes_a_halt(const struct umx_run *run)
+{
+    return run != NULL && !run->recorded;
 }
 
 bool umx_run_halted(const struct umx_run *run)
@@ -299,6 +305,7 @@ static void end_run(struct umx_run *run)
     if (record_end(run, &err) != 0)
         umx_log_error("engine",
                       &err); /* the plan stays `running` in the journal: resume or the next start recover it */
+    run->recorded = true;
     if (engine->ports.undone != NULL && run->plan->plan->undo_of != NULL &&
         run->plan->base == UMX__PLAN_SUMMARY__STATE__COMPLETED) {
         pthread_mutex_unlock(&engine->mutex);

@@ -281,7 +281,7 @@ static int stop(struct umx_engine *engine, const char *name, const struct umx_en
     bool suspends = how == UMX__JOURNAL__KIND__SUSPENDED;
     if (plan == NULL)
         status = err->status;
-    else if (plan->run != NULL)
+    else if (umx_run_takes_a_halt(plan->run))
         umx_run_halt(plan->run, how, actor_of(caller), NULL);
     else if (suspends ? plan->base != UMX__PLAN_SUMMARY__STATE__RUNNING
                       : plan->base == UMX__PLAN_SUMMARY__STATE__CANCELLED ||

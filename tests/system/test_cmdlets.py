@@ -186,6 +186,20 @@ def test_eum_addresses_are_added_and_removed(servers):
     assert new not in text_of(servers.one("contoso.test", person[0])["proxyaddresses"])
 
 
+def test_refused_eum_addresses_leave_nothing_half_way(servers):
+    """What goes before the refused addition (the same address with another case) comes back."""
+    person, other = people(servers, 2)
+    taken, mine = "eum:42001;phone-context=X.contoso.test", "eum:42002;phone-context=X.contoso.test"
+    servers.good(EXCHANGE, "set-eum-addresses", {"user": other[0], "add": taken})
+    servers.good(EXCHANGE, "set-eum-addresses", {"user": person[0], "add": mine})
+    servers.bad(EXCHANGE, "set-eum-addresses",
+                {"user": person[0], "add": f"EUM{mine[3:]}\n{taken}", "remove": mine}, "UMX-1714", "already being used")
+    addresses = text_of(servers.one("contoso.test", person[0])["proxyaddresses"])
+    assert mine in addresses and taken not in addresses
+    servers.good(EXCHANGE, "set-eum-addresses", {"user": person[0], "remove": mine})
+    servers.good(EXCHANGE, "set-eum-addresses", {"user": other[0], "remove": taken})
+
+
 def sign(servers, request, tmp_path):
     """The lab's authority signs a request."""
     (tmp_path / "r.csr").write_text(request)

@@ -109,6 +109,7 @@ struct fake {
     bool ready;
     int applies;
     int released;
+    void (*releasing)(void *user); /* done once, when a writer is released; only within one process */
     void (*meanwhile)(void *user); /* done once, when the next request comes; only within one process */
     void *meanwhile_user;
     struct fake_object objects[FAKE_OBJECTS]; /* what is long comes last: only the part in use is copied */
@@ -815,6 +816,10 @@ static inline void fake_release(void *user, const char *forest)
     struct fake *fake = user;
 
     (void)forest;
+    void (*releasing)(void *) = fake->releasing;
+    fake->releasing = NULL;
+    if (releasing != NULL)
+        releasing(fake->meanwhile_user);
     fake_lock(fake);
     fake->released++;
     fake_unlock(fake);

@@ -266,6 +266,68 @@ static void test_overlap_of_hands(void **state)
     }
 }
 
+/* ---- stopping */
+
+static void cancel_p(void *user)
+{
+    struct stage *s = user;
+    struct umx_engine_caller caller = caller_of(&s->exchange);
+    struct umx_error err = {0};
+
+    assert_int_equal(umx_engine_cancel(s->engine, "p", &caller, &err), 0);
+}
+
+/* The plan has just come to rest as suspended, and its writers are being released: what was answered with yes holds. */
+static void test_cancelled_while_it_ends(void **state)
+{
+    struct stage *s = lab();
+    (void)state;
+
+    struct draft draft = draft_make(s, "p");
+    draft_depend(&draft, draft_modify(&draft, 0, DIAL_PLAN, "msExchUMVoIPSecurity", "1", "3"),
+                 draft_gate(&draft, 0, "wait for me"));
+    assert_int_equal(draft_store(s, &draft), 0);
+    submit(s, "p");
+    assert_int_equal(stage_start(s, "p"), 0);
+    assert_true(settles(s, "p", "s1", STEP(INTENDED)));
+    s->fake->meanwhile_user = s;
+    s->fake->releasing = cancel_p;
+    struct umx_engine_caller caller = caller_of(&s->exchange);
+    assert_int_equal(umx_engine_suspend(s->engine, "p", &caller, &s->err), 0);
+    for (int64_t end = umx_clock_monotonic() + STAGE_PATIENCE; s->fake->released == 0 && umx_clock_monotonic() < end;)
+        usleep(2000);
+    assert_int_equal(stage_wait(s, "p", false), STATE(CANCELLED));
+    assert_int_equal(stage_resume(s, "p"), UMX_E_CONFLICT);
+    stage_end(s, true);
+}
+
+/* Calls that are still there, a pool that is not ready: skipping that wait is possible, and never by the way. */
+static void test_wait_is_not_skipped_by_the_way(void **state)
+{
+    struct stage *s = lab();
+    struct draft draft = draft_make(s, "p");
+    Umx__PlanConfirmArguments confirm = UMX__PLAN_CONFIRM_ARGUMENTS__INIT;
+    struct umx_engine_caller caller = caller_of(&s->lync);
+    (void)state;
+
+    Umx__PlanStep *wait = draft_wait(&draft, 1, "service", 600);
+    wait->change->wait->server = umx_arena_string(draft.arena, FRONT_END);
+    part_service(&draft, &wait->predicted);
+    assert_int_equal(draft_store(s, &draft), 0);
+    submit(s, "p");
+    assert_int_equal(stage_start(s, "p"), 0);
+    assert_true(settles(s, "p", "s1", STEP(INTENDED)));
+    confirm.name = (char *)(uintptr_t) "p";
+    confirm.step = (char *)(uintptr_t) "s1";
+    assert_int_not_equal(umx_engine_confirm(s->engine, &confirm, &caller, &s->err), 0);
+    assert_int_equal(s->err.id, UMX_ERR_REASON_MISSING);
+    assert_int_equal(stage_step(s, "p", "s1"), STEP(INTENDED));
+    confirm.comment = (char *)(uintptr_t) "its console says it runs";
+    assert_int_equal(umx_engine_confirm(s->engine, &confirm, &caller, &s->err), 0);
+    assert_int_equal(stage_wait(s, "p", false), STATE(COMPLETED));
+    stage_end(s, true);
+}
+
 /* ---- what nobody can tell */
 
 static int vouch(struct stage *s, const struct person *who, const char *value, const char *comment)
@@ -367,6 +429,8 @@ int main(void)
         cmocka_unit_test(test_undo_of_a_plan_that_went_on),
         cmocka_unit_test(test_overlap_by_another_agent),
         cmocka_unit_test(test_overlap_of_hands),
+        cmocka_unit_test(test_cancelled_while_it_ends),
+        cmocka_unit_test(test_wait_is_not_skipped_by_the_way),
         cmocka_unit_test(test_word_for_a_domain_controller),
         cmocka_unit_test(test_word_for_an_item),
     };
