@@ -80,7 +80,10 @@ const char *umx_error_why(const struct umx_error *err);
 /* "UMX-1042: <what>: <why>; <what to do>" into buf; returns buf. */
 char *umx_error_format(const struct umx_error *err, char *buf, size_t size);
 
-/* Static lower-case word for a status, for example "not_found". */
+/* Static lower-case word for a status, for example "not_found". libumx exports it. */
+#if defined(__GNUC__) && !defined(_WIN32)
+__attribute__((visibility("default")))
+#endif
 const char *umx_status_name(int status);
 
 /* Exit code of the command line for a status (design 8): 0, 1, 2, 3 or 4. */

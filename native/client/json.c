@@ -106,6 +106,14 @@ int32_t umx_client_fail(const struct umx_error *error, umx_buf *err)
     return error->status;
 }
 
+int32_t umx_client_missing(const char *parameter, umx_buf *err)
+{
+    struct umx_error failed;
+
+    umx_fail(&failed, UMX_ERR_ARGUMENT_MISSING, parameter, NULL);
+    return umx_client_fail(&failed, err);
+}
+
 bool umx_client_give(struct umx_text *text, umx_buf *out)
 {
     if (text->failed) {

@@ -12,7 +12,7 @@
 int umx_client_trust_load(const char *path, const struct umx_identity_file *identity, struct umx_trust *out,
                           struct umx_error *err)
 {
-    FILE *file = path != NULL ? fopen(path, "rb") : NULL;
+    FILE *file = path != NULL ? umx_private_file_open(path) : NULL;
     char *pem = NULL;
     size_t length = 0;
 
@@ -28,7 +28,7 @@ int umx_client_trust_load(const char *path, const struct umx_identity_file *iden
     return status;
 }
 
-int umx_client_trust_keep(const struct umx_session *session, const char *json, struct umx_error *err)
+int umx_client_trust_keep(const struct umx_client_session *session, const char *json, struct umx_error *err)
 {
     const char *pem = NULL;
     json_t *body = json != NULL ? json_loads(json, JSON_REJECT_DUPLICATES, NULL) : NULL;

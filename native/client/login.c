@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/statement.h"
+#include "client/pipe.h"
 #include "client/session.h"
 #include "client/ticket.h"
 #include "rpc/pin.h"
@@ -355,16 +356,19 @@ int32_t umx_login(const uint8_t *json, size_t length, umx_buf *result, umx_buf *
                                           {"server_name", UMX_KEY_TEXT, false, &login.server_name},
                                           {"service", UMX_KEY_TEXT, false, &login.service}};
     struct umx_error failed = {0};
+    struct umx_client_pipe pipe;
     json_t *root;
 
     if (err != NULL)
         *err = (umx_buf){0};
     if (result == NULL)
-        return UMX_E_ARGUMENT;
+        return umx_client_missing("result", err);
     *result = (umx_buf){0};
     int status = umx_client_parse(json, length, keys, sizeof keys / sizeof keys[0], &root, &failed);
+    umx_client_pipe_hold(&pipe);
     if (status == 0)
         status = run(&login, result, &failed);
+    umx_client_pipe_release(&pipe);
     free_login(&login);
     json_decref(root);
     return status == 0 ? 0 : umx_client_fail(&failed, err);

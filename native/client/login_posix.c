@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <gssapi/gssapi.h>
 #include <gssapi/gssapi_krb5.h>
 #include <stdlib.h>
@@ -106,7 +105,7 @@ int umx_client_ticket_realm(char *out, size_t size, struct umx_error *err)
         while (at > 0 && whole[at - 1] != '@')
             at--;
         for (; at > 0 && at < text.length && n + 1 < size; at++)
-            out[n++] = (char)tolower((unsigned char)whole[at]);
+            out[n++] = (char)(whole[at] >= 'A' && whole[at] <= 'Z' ? whole[at] - 'A' + 'a' : whole[at]);
         out[n] = '\0';
         if (n == 0)
             status = umx_fail(err, UMX_ERR_TICKET, "ticket cache", "its name has no realm");

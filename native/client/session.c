@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "client/handle.h"
 #include "rpc/signature.h"
 
 int32_t umx_abi_version(umx_info *io)
@@ -19,23 +20,18 @@ int32_t umx_abi_version(umx_info *io)
     return 0;
 }
 
-void umx_client_session_ref(struct umx_session *session)
+static void release(void *user)
 {
-    atomic_fetch_add(&session->users, 1);
-}
+    struct umx_client_session *session = user;
 
-void umx_client_session_unref(struct umx_session *session)
-{
-    if (session == NULL || atomic_fetch_sub(&session->users, 1) != 1)
-        return;
     umx_rpc_channel_close(session->channel);
     umx_identity_file_free(&session->identity);
     free(session->trust_path);
     free(session);
 }
 
-static int open_channel(struct umx_session *session, const char *controller, const char *identity, const char *ca,
-                        const char *server_name, struct umx_error *err)
+static int open_channel(struct umx_client_session *session, const char *controller, const char *identity,
+                        const char *ca, const char *server_name, struct umx_error *err)
 {
     struct umx_rpc_tls tls = {0};
     struct umx_trust trust = {0};
@@ -84,74 +80,97 @@ int32_t umx_session_open(const uint8_t *json, size_t length, umx_session **out, 
                                           {"ca", UMX_KEY_TEXT, false, &ca},
                                           {"server_name", UMX_KEY_TEXT, false, &server_name}};
     struct umx_error failed = {0};
+    void *handle = NULL;
     json_t *root;
     int status;
 
     if (err != NULL)
         *err = (umx_buf){0};
     if (out == NULL)
-        return UMX_E_ARGUMENT;
+        return umx_client_missing("out", err);
     *out = NULL;
-    struct umx_session *session = calloc(1, sizeof *session);
+    struct umx_client_session *session = calloc(1, sizeof *session);
     if (session == NULL) {
         umx_fail(&failed, UMX_ERR_MEMORY, "session", NULL);
         return umx_client_fail(&failed, err);
     }
-    atomic_init(&session->users, 1);
     status = umx_client_parse(json, length, keys, sizeof keys / sizeof keys[0], &root, &failed);
     if (status == 0)
         status = open_channel(session, controller, identity, ca, server_name, &failed);
     json_decref(root);
+    if (status == 0)
+        status = umx_handle_open(UMX_HANDLE_SESSION, session, release, &handle, &failed);
     if (status == 0) {
-        *out = session;
+        *out = handle;
         return 0;
     }
-    umx_client_session_unref(session);
+    release(session);
     return umx_client_fail(&failed, err);
 }
 
-void umx_session_close(umx_session *session)
+void umx_session_close(umx_session *handle)
 {
-    umx_client_session_unref(session);
+    umx_handle_close(UMX_HANDLE_SESSION, handle, NULL);
 }
 
-int32_t umx_session_identity(umx_session *session, umx_buf *json, umx_buf *err)
+static json_t *describe(const struct umx_client_session *session)
 {
     static const char *const roles[] = {"none", "agent", "operator", "controller"};
-    struct umx_error failed = {0};
+    const struct umx_identity *own = &session->identity.identity;
     char end[UMX_CLOCK_TEXT];
 
-    if (err != NULL)
-        *err = (umx_buf){0};
-    if (session == NULL || json == NULL)
-        return UMX_E_ARGUMENT;
-    const struct umx_identity *own = &session->identity.identity;
-    json_t *made =
-        session->has_identity
-            ? json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "identity", own->uri, "role", roles[own->role], "name", own->name,
-                        "forest", own->forest, "deployment", own->deployment, "expires_at",
-                        umx_clock_format(own->not_after_at, end))
-            : json_pack("{s:n,s:n,s:n,s:n,s:n,s:n}", "identity", "role", "name", "forest", "deployment", "expires_at");
-    if (umx_client_write(made, json))
-        return 0;
-    umx_fail(&failed, UMX_ERR_MEMORY, "identity", NULL);
-    return umx_client_fail(&failed, err);
+    return session->has_identity ? json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "identity", own->uri, "role",
+                                             roles[own->role], "name", own->name, "forest", own->forest, "deployment",
+                                             own->deployment, "expires_at", umx_clock_format(own->not_after_at, end))
+                                 : json_pack("{s:n,s:n,s:n,s:n,s:n,s:n}", "identity", "role", "name", "forest",
+                                             "deployment", "expires_at");
 }
 
-int32_t umx_session_sign(umx_session *session, const uint8_t *bytes, size_t length, umx_buf *signature, umx_buf *err)
+int32_t umx_session_identity(umx_session *handle, umx_buf *json, umx_buf *err)
 {
     struct umx_error failed = {0};
-    int status;
 
     if (err != NULL)
         *err = (umx_buf){0};
-    if (session == NULL || signature == NULL || (bytes == NULL && length > 0))
-        return UMX_E_ARGUMENT;
-    *signature = (umx_buf){0};
+    if (json == NULL)
+        return umx_client_missing("json", err);
+    *json = (umx_buf){0};
+    struct umx_client_session *session = umx_handle_hold(UMX_HANDLE_SESSION, handle);
+    if (session == NULL)
+        umx_fail(&failed, UMX_ERR_HANDLE_INVALID, "session", NULL);
+    else if (!umx_client_write(describe(session), json))
+        umx_fail(&failed, UMX_ERR_MEMORY, "identity", NULL);
+    if (session != NULL)
+        umx_handle_drop(handle);
+    return failed.status == 0 ? 0 : umx_client_fail(&failed, err);
+}
+
+static int sign(const struct umx_client_session *session, const uint8_t *bytes, size_t length, umx_buf *signature,
+                struct umx_error *err)
+{
+    if (length > UMX_CLIENT_JSON_MAX)
+        return umx_fail(err, UMX_ERR_FRAME_TOO_LARGE, "what shall be signed", NULL);
     if (!session->has_identity)
-        status = umx_fail(&failed, UMX_ERR_NO_IDENTITY, "signature", NULL);
+        return umx_fail(err, UMX_ERR_NO_IDENTITY, "signature", NULL);
+    return umx_signature_make(session->identity.key, bytes != NULL ? bytes : (const uint8_t *)"", length,
+                              &signature->data, &signature->length, err);
+}
+
+int32_t umx_session_sign(umx_session *handle, const uint8_t *bytes, size_t length, umx_buf *signature, umx_buf *err)
+{
+    struct umx_error failed = {0};
+
+    if (err != NULL)
+        *err = (umx_buf){0};
+    if (signature == NULL || (bytes == NULL && length > 0))
+        return umx_client_missing(signature == NULL ? "signature" : "bytes", err);
+    *signature = (umx_buf){0};
+    struct umx_client_session *session = umx_handle_hold(UMX_HANDLE_SESSION, handle);
+    if (session == NULL)
+        umx_fail(&failed, UMX_ERR_HANDLE_INVALID, "session", NULL);
     else
-        status = umx_signature_make(session->identity.key, bytes != NULL ? bytes : (const uint8_t *)"", length,
-                                    &signature->data, &signature->length, &failed);
-    return status == 0 ? 0 : umx_client_fail(&failed, err);
+        sign(session, bytes, length, signature, &failed);
+    if (session != NULL)
+        umx_handle_drop(handle);
+    return failed.status == 0 ? 0 : umx_client_fail(&failed, err);
 }

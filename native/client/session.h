@@ -17,8 +17,7 @@
 
 enum { UMX_CLIENT_JSON_MAX = 16 * 1024 * 1024, UMX_CLIENT_MESSAGE_MAX = 64 * 1024 * 1024 };
 
-struct umx_session {
-    atomic_int users; /* the caller and its operations */
+struct umx_client_session {
     struct umx_identity_file identity;
     bool has_identity;
     struct umx_rpc_channel *channel;
@@ -27,9 +26,6 @@ struct umx_session {
     bool has_trust;
 };
 
-void umx_client_session_ref(struct umx_session *session);
-void umx_client_session_unref(struct umx_session *session);
-
 /* ---- learn.c: whom to trust, as the controller says it on calls, kept in IDENTITY.trust */
 
 /* What was kept for this identity, when it is whole and still fits: 0 also when there is nothing. */
@@ -37,7 +33,7 @@ int umx_client_trust_load(const char *path, const struct umx_identity_file *iden
                           struct umx_error *err);
 /* Keeps what an event says: {"certificates": PEM}. A file that cannot be written loses nothing but a later call's
  * telling. */
-int umx_client_trust_keep(const struct umx_session *session, const char *json, struct umx_error *err);
+int umx_client_trust_keep(const struct umx_client_session *session, const char *json, struct umx_error *err);
 
 /* ---- json.c */
 
@@ -59,6 +55,8 @@ json_t *umx_client_error(const struct umx_error *error);
 bool umx_client_write(json_t *value, umx_buf *out);
 /* Fills err, which may be NULL, and returns the status. */
 int32_t umx_client_fail(const struct umx_error *error, umx_buf *err);
+/* The same for a parameter that is NULL. */
+int32_t umx_client_missing(const char *parameter, umx_buf *err);
 /* Hands the text's memory over. */
 bool umx_client_give(struct umx_text *text, umx_buf *out);
 

@@ -7,8 +7,12 @@
  *   {"id":"UMX-1102","what":"...","why":"...","remedy":"...","status":-9}
  * err may be NULL. Keys that are not listed here are errors.
  *
- * Threads. A session may be used from any thread. An operation belongs to one thread at a time; umx_op_cancel alone may
- * be called from another one meanwhile. Handles may be closed in any order; closing NULL does nothing.
+ * Threads. A session may be used from any thread. An operation belongs to one thread at a time; umx_op_cancel and
+ * umx_op_close alone may be called from another one meanwhile, and end a umx_op_next there.
+ *
+ * Handles are looked up, never followed: one that was closed, is of the other kind or never was one is an error
+ * (UMX-1607), as is NULL for a pointer that is needed (UMX-1608) and a second thread in umx_op_next (UMX-1609). They may
+ * be closed in any order; an operation outlives its session's handle. Closing twice, or NULL, does nothing.
  */
 #ifndef UMX_H
 #define UMX_H
@@ -18,6 +22,15 @@
 
 #ifdef __cplusplus
 extern "C" {
+#endif
+
+/* Everything else in the library is hidden. */
+#if defined(_WIN32) && defined(UMX_EXPORTS)
+#define UMX_API __declspec(dllexport)
+#elif defined(__GNUC__) && !defined(_WIN32)
+#define UMX_API __attribute__((visibility("default")))
+#else
+#define UMX_API
 #endif
 
 enum { UMX_ABI = 1 };
@@ -38,21 +51,22 @@ typedef struct umx_info {
 } umx_info;
 
 /* Fills as much of *io as io->size holds. The caller compares abi with UMX_ABI. */
-int32_t umx_abi_version(umx_info *io);
+UMX_API int32_t umx_abi_version(umx_info *io);
 
 /* {"controller":"HOST:PORT", "identity":"FILE", "ca":"FILE", "server_name":"HOST"}
  * identity: private key, certificate, intermediate and root in PEM. ca: the deployment's root, instead of the
  * identity's; needed without identity, which only lets in where no certificate is asked for. server_name: the name in
  * the controller's certificate, when it is reached by another one. No connection is made yet. */
-int32_t umx_session_open(const uint8_t *json, size_t length, umx_session **out, umx_buf *err);
-void umx_session_close(umx_session *session);
+UMX_API int32_t umx_session_open(const uint8_t *json, size_t length, umx_session **out, umx_buf *err);
+UMX_API void umx_session_close(umx_session *session);
 
 /* Who the session is, for example {"identity":"umx://D/operator/SID","role":"operator","name":"SID",
  * "forest":"exchange.test","deployment":"D","expires_at":"..."}; identity is null without one. */
-int32_t umx_session_identity(umx_session *session, umx_buf *json, umx_buf *err);
+UMX_API int32_t umx_session_identity(umx_session *session, umx_buf *json, umx_buf *err);
 
 /* Signs the bytes with the identity's key (SHA-256; ECDSA in DER, or RSA PKCS#1). */
-int32_t umx_session_sign(umx_session *session, const uint8_t *bytes, size_t length, umx_buf *signature, umx_buf *err);
+UMX_API int32_t umx_session_sign(umx_session *session, const uint8_t *bytes, size_t length, umx_buf *signature,
+                                 umx_buf *err);
 
 /* What umx_op_next returns besides a negative status. */
 enum {
@@ -67,30 +81,30 @@ enum {
 
 /* Starts an operation: {"operation":"check", "arguments":{...}, "deadline_ms":60000}. arguments may be missing; without
  * deadline_ms the controller alone decides how long it takes. */
-int32_t umx_op_start(umx_session *session, const uint8_t *json, size_t length, umx_op **out, umx_buf *err);
+UMX_API int32_t umx_op_start(umx_session *session, const uint8_t *json, size_t length, umx_op **out, umx_buf *err);
 
 /* Waits at most timeout_ms for the next record:
  *   {"kind":"item","type":"findings","json":{...}}
  * kind is item, progress, verbose, warning, error or end. A negative status means that the operation failed: the record
  * is then {"kind":"failed","type":"error","json":{the error as above}}. After end or failure the same value is returned
  * again, with an empty record. */
-int32_t umx_op_next(umx_op *op, uint32_t timeout_ms, umx_buf *record);
-int32_t umx_op_cancel(umx_op *op);
-void umx_op_close(umx_op *op);
+UMX_API int32_t umx_op_next(umx_op *op, uint32_t timeout_ms, umx_buf *record);
+UMX_API int32_t umx_op_cancel(umx_op *op);
+UMX_API void umx_op_close(umx_op *op);
 
 /* Gets an identity for a proof, and writes its file (mode 0600):
  * {"controller":"HOST:PORT", "forest":"exchange.test", "certificate":"FILE", "key":"FILE", "out":"FILE",
  *  "ca":"FILE" or "fingerprint":"SHA-256 of the root certificate in hex", "server_name":"HOST", "service":"umx/HOST"}
  * certificate and key are of the forest's operator CA, PEM; further certificates of its chain may follow in the file.
- * Without both the proof is the Kerberos ticket of whoever is logged on: forest is then that of the ticket when missing,
- * service the controller's host as it is named. Without ca and fingerprint the root of the identity that is in out.
- * result: {"identity":"umx://...","forest":"...","expires_at":"...","file":"FILE"}. At most 60 seconds. */
-int32_t umx_login(const uint8_t *json, size_t length, umx_buf *result, umx_buf *err);
+ * Without both the proof is the Kerberos ticket of whoever is logged on: forest is then that of the ticket when
+ * missing, service the controller's host as it is named. Without ca and fingerprint the root of the identity that is in
+ * out. result: {"identity":"umx://...","forest":"...","expires_at":"...","file":"FILE"}. At most 60 seconds. */
+UMX_API int32_t umx_login(const uint8_t *json, size_t length, umx_buf *result, umx_buf *err);
 
-void umx_buf_free(umx_buf *buf);
+UMX_API void umx_buf_free(umx_buf *buf);
 
 /* Static lower-case word, for example "not_found". */
-const char *umx_status_name(int32_t status);
+UMX_API const char *umx_status_name(int32_t status);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,5 @@
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
@@ -43,6 +44,14 @@ bool umx_rpc_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t dur
     return pthread_cond_timedwait(cond, mutex, &at) == 0;
 }
 
+void umx_rpc_not_inherited(int fd)
+{
+    int flags = fcntl(fd, F_GETFD);
+
+    if (flags >= 0)
+        fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+}
+
 long umx_rpc_cores(void)
 {
     return sysconf(_SC_NPROCESSORS_ONLN);
@@ -50,10 +59,10 @@ long umx_rpc_cores(void)
 
 /* Debian builds abseil without NDEBUG, so that every lock of gRPC walks one global graph: a third of the controller's
  * time at 5,000 agents. The switch is a C++ function whose name carries Debian's abseil version; without it everything
- * works, only slower. */
+ * works, only slower. RTLD_NEXT, since a library that a program loads at run time is not in the default scope. */
 void umx_rpc_tune(void)
 {
-    void *symbol = dlsym(RTLD_DEFAULT, "_ZN4absl7debian329SetMutexDeadlockDetectionModeENS0_15OnDeadlockCycleE");
+    void *symbol = dlsym(RTLD_NEXT, "_ZN4absl7debian329SetMutexDeadlockDetectionModeENS0_15OnDeadlockCycleE");
     void (*set_mode)(int);
 
     umx_log(UMX_LOG_DEBUG, "rpc", "abseil deadlock detection: %s", symbol != NULL ? "switched off" : "no switch found");

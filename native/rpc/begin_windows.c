@@ -29,6 +29,11 @@ bool umx_rpc_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t dur
     return pthread_cond_timedwait(cond, mutex, &at) == 0;
 }
 
+void umx_rpc_not_inherited(int fd)
+{
+    (void)fd; /* sockets are inherited only by those who ask for all handles */
+}
+
 long umx_rpc_cores(void)
 {
     SYSTEM_INFO info;

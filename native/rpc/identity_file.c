@@ -150,7 +150,7 @@ int umx_identity_file_load(const char *path, struct umx_identity_file *out, stru
 
 int umx_private_file_read(const char *path, size_t max, char **bytes, size_t *length, struct umx_error *err)
 {
-    FILE *file = fopen(path, "rb");
+    FILE *file = umx_private_file_open(path);
     char *made = file != NULL ? malloc(max + 1) : NULL;
 
     *bytes = NULL;

@@ -7,6 +7,7 @@
 #define UMX_RPC_IDENTITY_FILE_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/error.h"
 #include "rpc/rpc.h"
@@ -30,6 +31,8 @@ void umx_identity_file_free(struct umx_identity_file *file);
 /* As TLS material for a channel or a server; points into file. */
 struct umx_rpc_tls umx_identity_file_tls(const struct umx_identity_file *file);
 
+/* Opens for reading: the path is UTF-8, and no program that is started meanwhile inherits the file. NULL with errno. */
+FILE *umx_private_file_open(const char *path);
 /* Reads a whole file of at most max bytes into malloc'ed memory, with a NUL behind. UMX_ERR_FILE_UNREADABLE. */
 int umx_private_file_read(const char *path, size_t max, char **bytes, size_t *length, struct umx_error *err);
 /* Writes a file for its owner only, durable and whole: what was there before stays until then. UMX_ERR_FILE_UNWRITABLE.

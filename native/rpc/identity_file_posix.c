@@ -37,6 +37,11 @@ static void sync_directory(const char *path)
     free(copy);
 }
 
+FILE *umx_private_file_open(const char *path)
+{
+    return fopen(path, "rbe");
+}
+
 int umx_private_file_write(const char *path, const char *bytes, size_t length, struct umx_error *err)
 {
     struct umx_text temporary = {0};

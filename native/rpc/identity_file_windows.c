@@ -31,6 +31,15 @@ static HANDLE create_private(const wchar_t *path)
     return file;
 }
 
+FILE *umx_private_file_open(const char *path)
+{
+    wchar_t *name = wide(path);
+    FILE *file = name != NULL ? _wfopen(name, L"rbN") : NULL;
+
+    free(name);
+    return file;
+}
+
 int umx_private_file_write(const char *path, const char *bytes, size_t length, struct umx_error *err)
 {
     struct umx_text temporary = {0};

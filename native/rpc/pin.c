@@ -6,8 +6,11 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/text.h"
+#include "rpc/platform.h"
 
 enum { CONNECT_SECONDS = 20, NAP_MS = 20, DIGEST = 32 };
 
@@ -57,6 +60,26 @@ static char *find_root(STACK_OF(X509) * chain, const uint8_t wanted[DIGEST])
     return NULL;
 }
 
+/* OpenSSL makes a socket for each address of the name, and knows nothing of inheritance. */
+static bool connect_all(BIO *bio)
+{
+    int64_t until = umx_clock_monotonic() + CONNECT_SECONDS * UMX_SECOND;
+    bool done = false;
+    bool again = true;
+
+    BIO_set_nbio(bio, 1);
+    while (!done && again && umx_clock_monotonic() < until) {
+        int fd = -1;
+        done = BIO_do_handshake(bio) == 1;
+        again = BIO_should_retry(bio);
+        if (BIO_get_fd(bio, &fd) >= 0)
+            umx_rpc_not_inherited(fd);
+        if (!done && again)
+            BIO_wait(bio, time(NULL) + 1, NAP_MS);
+    }
+    return done;
+}
+
 int umx_rpc_fetch_root(const char *target, const char *fingerprint, char **pem, struct umx_error *err)
 {
     uint8_t wanted[DIGEST];
@@ -74,8 +97,7 @@ int umx_rpc_fetch_root(const char *target, const char *fingerprint, char **pem, 
     if (bio == NULL || BIO_get_ssl(bio, &ssl) != 1 || BIO_set_conn_hostname(bio, target) != 1) {
         status = umx_fail(err, UMX_ERR_MEMORY, target, NULL);
     } else {
-        BIO_set_nbio(bio, 1);
-        if (BIO_do_connect_retry(bio, CONNECT_SECONDS, NAP_MS) != 1)
+        if (!connect_all(bio))
             status = umx_fail(err, UMX_ERR_PEER_UNREACHABLE, target, NULL);
         else if ((*pem = find_root(SSL_get_peer_cert_chain(ssl), wanted)) == NULL)
             status = umx_fail(err, UMX_ERR_ROOT_NOT_FOUND, target, NULL);

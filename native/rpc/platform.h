@@ -28,6 +28,9 @@ void umx_rpc_unmask(const struct umx_rpc_mask *before);
 void umx_rpc_cond_init(pthread_cond_t *cond);
 bool umx_rpc_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t duration);
 
+/* Programs that this process starts do not get the descriptor. */
+void umx_rpc_not_inherited(int fd);
+
 /* Processors of this machine. */
 long umx_rpc_cores(void);
 
