@@ -11,8 +11,8 @@
  * umx_op_close alone may be called from another one meanwhile, and end a umx_op_next there.
  *
  * Handles are looked up, never followed: one that was closed, is of the other kind or never was one is an error
- * (UMX-1607), as is NULL for a pointer that is needed (UMX-1608) and a second thread in umx_op_next (UMX-1609). They may
- * be closed in any order; an operation outlives its session's handle. Closing twice, or NULL, does nothing.
+ * (UMX-1607), as is NULL for a pointer that is needed (UMX-1608) and a second thread in umx_op_next (UMX-1609). They
+ * may be closed in any order; an operation outlives its session's handle. Closing twice, or NULL, does nothing.
  */
 #ifndef UMX_H
 #define UMX_H

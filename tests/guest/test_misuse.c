@@ -133,7 +133,7 @@ static void test_closed_stays_closed(void **state)
 
     (void)state;
     umx.session_close(first);
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 60; i++) {
         umx_session *other = session_open(&umx, &stand_in);
         assert_ptr_not_equal(first, other);
         umx_op *op = op_start(&umx, other, few);
@@ -309,9 +309,12 @@ static void test_timeouts(void **state)
 static void *read_long(void *user)
 {
     umx_buf record;
-    int32_t kind = umx.op_next(user, 60000, &record);
+    int32_t kind;
 
-    umx.buf_free(&record);
+    do { /* one of the two is refused, and that may be this one */
+        kind = umx.op_next(user, 60000, &record);
+        umx.buf_free(&record);
+    } while (kind == -12);
     return (void *)(intptr_t)kind;
 }
 
