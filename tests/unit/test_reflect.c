@@ -3,9 +3,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <cmocka.h>
 
 #include "base/clock.h"
 #include "generate.h"
@@ -561,6 +561,26 @@ static void cells_fit_their_columns(void **state)
     umx_text_free(&scratch);
 }
 
+/* What SQL's types do not tell; the PowerShell module makes its values by it. */
+static void kinds_of_columns(void **state)
+{
+    static const struct {
+        const char *table, *field, *kind;
+    } rows[] = {{"agent", "server", "text"},           {"agent", "connected_at", "time"},
+                {"agent", "recorded", "truth"},        {"service", "state", "word"},
+                {"service", "process_id", "integer"},  {"certificate", "dns_name", "list"},
+                {"dial_plan", "object_guid", "bytes"}, {"plan_step", "change", "record"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct umx_table *table = umx_reflect_table(rows[i].table);
+        const ProtobufCFieldDescriptor *field =
+            protobuf_c_message_descriptor_get_field_by_name(table->record, rows[i].field);
+        assert_non_null(field);
+        assert_string_equal(umx_reflect_column_kind(field), rows[i].kind);
+    }
+}
+
 static void json_strings(void **state)
 {
     struct umx_text out = {0};
@@ -593,6 +613,7 @@ int main(void)
         cmocka_unit_test(comments),
         cmocka_unit_test(cells),
         cmocka_unit_test(cells_fit_their_columns),
+        cmocka_unit_test(kinds_of_columns),
         cmocka_unit_test(json_strings),
     };
 
