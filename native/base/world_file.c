@@ -9,6 +9,7 @@
 #include "base/frame.h"
 #include "base/reflect_field.h"
 #include "base/world.h"
+#include "base/world_lines.h"
 
 static const char header[] = "umx-snapshot 1\n";
 
@@ -119,7 +120,7 @@ static int read_part(struct umx_world *world, uint8_t *bytes, size_t length, str
 /* What is wrong inside a frame is said about the file; a lack of memory and a failed read stay what they are. */
 static int not_a_snapshot(const char *path, int status, struct umx_error *err)
 {
-    if (err == NULL || status == UMX_E_MEMORY || status == UMX_E_IO)
+    if (err == NULL || status == UMX_OK || status == UMX_E_MEMORY || status == UMX_E_IO)
         return status;
     struct umx_error inner = *err;
     return umx_fail(err, UMX_ERR_SNAPSHOT_INVALID, path, "%s", umx_error_why(&inner));
@@ -128,7 +129,11 @@ static int not_a_snapshot(const char *path, int status, struct umx_error *err)
 static int read_all(FILE *file, const char *path, struct umx_world *world, struct umx_error *err)
 {
     char line[sizeof header];
+    int first = fgetc(file);
 
+    ungetc(first, file);
+    if (first == '{')
+        return not_a_snapshot(path, umx_world_read_lines(file, world, err), err);
     if (fgets(line, sizeof line, file) == NULL || strcmp(line, header) != 0)
         return umx_fail(err, UMX_ERR_SNAPSHOT_INVALID, path, "it does not begin as a snapshot of this version");
     for (bool complete = false; !complete;) {

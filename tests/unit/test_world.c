@@ -3,10 +3,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <cmocka.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cmocka.h>
 
 #include "base/world.h"
 #include "generate.h"
@@ -210,6 +210,40 @@ static void assert_refused(void)
     assert_null(loaded);
 }
 
+#define HEAD "{\"snapshot\":1,\"taken_at\":\"2026-01-31T22:00:00Z\",\"deployment\":\"lab\"}\n"
+#define RECORD "{\"table\":\"service\",\"record\":{\"server\":\"a.test\",\"name\":\"RTCSRV\",\"state\":\"running\"}}\n"
+
+static void lines_are_a_snapshot_too(void **state)
+{
+    static const char whole[] = HEAD RECORD RECORD "{\"records\":2}\n";
+    static const char *const wrong[] = {
+        HEAD,
+        HEAD RECORD,
+        HEAD RECORD "{\"records\":2}\n",
+        HEAD RECORD "{\"records\":1}\n" RECORD,
+        RECORD "{\"records\":1}\n",
+        "{\"snapshot\":2,\"taken_at\":\"2026-01-31T22:00:00Z\"}\n{\"records\":0}\n",
+        HEAD "{\"table\":\"finding\",\"record\":{}}\n{\"records\":1}\n",
+        HEAD "{\"table\":\"service\",\"record\":{\"nosuch\":1}}\n{\"records\":1}\n",
+        HEAD "{\"table\":\"service\"}\n{\"records\":1}\n",
+        HEAD "[]\n{\"records\":1}\n",
+    };
+    struct umx_world *loaded;
+
+    (void)state;
+    write_file(whole, sizeof whole - 1);
+    assert_int_equal(umx_world_load(path, &loaded, NULL), UMX_OK);
+    assert_int_equal(umx_world_records(loaded)->n_service, 2);
+    assert_string_equal(umx_world_records(loaded)->service[1]->name, "RTCSRV");
+    assert_string_equal(umx_world_records(loaded)->deployment, "lab");
+    assert_true(umx_world_records(loaded)->has_taken_at);
+    umx_world_free(loaded);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        write_file(wrong[i], strlen(wrong[i]));
+        assert_refused();
+    }
+}
+
 static void cut_snapshots_are_refused(void **state)
 {
     struct umx_world *world = make(3, 1);
@@ -255,10 +289,11 @@ static void missing_places_are_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(grows_and_keeps_order),     cmocka_unit_test(refuses_what_is_no_record),
-        cmocka_unit_test(copies_are_deep),           cmocka_unit_test(parts_add_up),
-        cmocka_unit_test(snapshots_come_back),       cmocka_unit_test(extreme_records_come_back),
-        cmocka_unit_test(cut_snapshots_are_refused), cmocka_unit_test(missing_places_are_named),
+        cmocka_unit_test(grows_and_keeps_order),    cmocka_unit_test(refuses_what_is_no_record),
+        cmocka_unit_test(copies_are_deep),          cmocka_unit_test(parts_add_up),
+        cmocka_unit_test(snapshots_come_back),      cmocka_unit_test(extreme_records_come_back),
+        cmocka_unit_test(lines_are_a_snapshot_too), cmocka_unit_test(cut_snapshots_are_refused),
+        cmocka_unit_test(missing_places_are_named),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
