@@ -82,6 +82,10 @@ static bool connect_all(BIO *bio)
 
 int umx_rpc_fetch_root(const char *target, const char *fingerprint, char **pem, struct umx_error *err)
 {
+    union {
+        const char *given;
+        char *read; /* only read */
+    } name = {.given = target};
     uint8_t wanted[DIGEST];
     SSL_CTX *context = NULL;
     BIO *bio = NULL;
@@ -94,7 +98,7 @@ int umx_rpc_fetch_root(const char *target, const char *fingerprint, char **pem, 
     context = SSL_CTX_new(TLS_client_method());
     if (context != NULL && SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1)
         bio = BIO_new_ssl_connect(context);
-    if (bio == NULL || BIO_get_ssl(bio, &ssl) != 1 || BIO_set_conn_hostname(bio, target) != 1) {
+    if (bio == NULL || BIO_get_ssl(bio, &ssl) != 1 || BIO_set_conn_hostname(bio, name.read) != 1) {
         status = umx_fail(err, UMX_ERR_MEMORY, target, NULL);
     } else {
         if (!connect_all(bio))
