@@ -1,15 +1,20 @@
 #include "cli/commands.h"
 #include "cli/value.h"
 
-enum { COLUMNS_MAX = 64 };
+enum { COLUMNS_MAX = 64, SILENT_SHOWN = 10 };
 
+/* Thousands of lines would push the answer off the screen; -o json has all of them. */
 static void view_silent(struct umx_cli *cli, const json_t *silent)
 {
-    for (size_t i = 0; i < json_array_size(silent); i++) {
+    size_t count = json_array_size(silent);
+
+    for (size_t i = 0; i < count && i < SILENT_SHOWN; i++) {
         const json_t *row = json_array_get(silent, i);
         fprintf(cli->err, "umx: no answer from %s: %s\n", umx_value_string(row, "agent"),
                 umx_value_string(row, "reason"));
     }
+    if (count > SILENT_SHOWN)
+        fprintf(cli->err, "umx: no answer from %zu more; -o json names all of them\n", count - SILENT_SHOWN);
 }
 
 static void view(struct umx_cli *cli, const struct umx_document *document)

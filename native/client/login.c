@@ -53,23 +53,77 @@ static void free_login(struct login *login)
     free(login->signature);
 }
 
-static int load_roots(struct login *login, struct umx_error *err)
+static int hash(const void *bytes, size_t length, char out[HEX], struct umx_error *err)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    struct umx_text hex = {0};
+
+    if (EVP_Digest(bytes, length, digest, &size, EVP_sha256(), NULL) == 1)
+        umx_text_add_hex(&hex, digest, size);
+    bool good = !hex.failed && hex.length == HEX - 1;
+    umx_text_copy(out, HEX, good ? umx_text_string(&hex) : "");
+    umx_text_free(&hex);
+    return good ? 0 : umx_fail(err, UMX_ERR_INTERNAL, "a digest", NULL);
+}
+
+/* Of the roots that were told while the authority rotated, the one that the controller shows now. */
+static int root_shown(struct login *login, const struct umx_trust *trust, struct umx_error *err)
+{
+    static const char end[] = "-----END CERTIFICATE-----\n";
+    int status = umx_fail(err, UMX_ERR_ROOT_NOT_FOUND, login->controller, NULL);
+
+    for (const char *at = trust->roots, *next = at; login->roots == NULL && (next = strstr(at, end)) != NULL;
+         at = next) {
+        uint8_t *der = NULL;
+        size_t length = 0;
+        char print[HEX];
+        next += sizeof end - 1;
+        status = umx_identity_certificate(at, (size_t)(next - at), &der, &length);
+        if (status == 0)
+            status = hash(der, length, print, err);
+        free(der);
+        if (status == 0)
+            status = umx_rpc_fetch_root(login->controller, print, &login->roots, err);
+        if (status != 0 && (err == NULL || err->id != UMX_ERR_ROOT_NOT_FOUND))
+            break; /* nobody is there: the others would say the same */
+    }
+    return status;
+}
+
+/* Whoever has logged in before trusts whom he trusted then, and what those have told since. */
+static int trust_as_before(struct login *login, struct umx_error *err)
 {
     struct umx_identity_file before = {0};
+    struct umx_trust trust = {0};
+    struct umx_text path = {0};
+    int status = 0;
+
+    umx_text_addf(&path, "%s.trust", login->out_file);
+    if (umx_identity_file_load(login->out_file, &before, NULL) == 0) {
+        status = umx_client_trust_load(path.data, &before, &trust, err);
+        if (status == 0 && trust.pem != NULL)
+            status = root_shown(login, &trust, err);
+        else if (status == 0)
+            login->roots = strdup(before.root);
+    }
+    umx_trust_free(&trust);
+    umx_text_free(&path);
+    umx_identity_file_free(&before);
+    if (status == 0 && login->roots == NULL)
+        return umx_fail(err, UMX_ERR_JSON_VALUE_INVALID, "ca",
+                        "ca or fingerprint says whom to trust, and no earlier identity is in %s", login->out_file);
+    return status;
+}
+
+static int load_roots(struct login *login, struct umx_error *err)
+{
     size_t length;
 
     if (login->ca_file != NULL && login->fingerprint != NULL)
         return umx_fail(err, UMX_ERR_JSON_VALUE_INVALID, "ca", "one of ca and fingerprint says whom to trust");
-    /* Whoever has logged in before trusts whom he trusted then. */
-    if (login->ca_file == NULL && login->fingerprint == NULL) {
-        if (umx_identity_file_load(login->out_file, &before, NULL) == 0)
-            login->roots = strdup(before.root);
-        umx_identity_file_free(&before);
-        if (login->roots == NULL)
-            return umx_fail(err, UMX_ERR_JSON_VALUE_INVALID, "ca",
-                            "ca or fingerprint says whom to trust, and no earlier identity is in %s", login->out_file);
-        return 0;
-    }
+    if (login->ca_file == NULL && login->fingerprint == NULL)
+        return trust_as_before(login, err);
     if (login->ca_file != NULL)
         return umx_private_file_read(login->ca_file, UMX_IDENTITY_FILE_MAX, &login->roots, &length, err);
     return umx_rpc_fetch_root(login->controller, login->fingerprint, &login->roots, err);
@@ -100,20 +154,6 @@ static int load_proof(struct login *login, struct umx_error *err)
     umx_private_free(secret);
     free(pem);
     return status;
-}
-
-static int hash(const void *bytes, size_t length, char out[HEX], struct umx_error *err)
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    struct umx_text hex = {0};
-
-    if (EVP_Digest(bytes, length, digest, &size, EVP_sha256(), NULL) == 1)
-        umx_text_add_hex(&hex, digest, size);
-    bool good = !hex.failed && hex.length == HEX - 1;
-    umx_text_copy(out, HEX, good ? umx_text_string(&hex) : "");
-    umx_text_free(&hex);
-    return good ? 0 : umx_fail(err, UMX_ERR_INTERNAL, "a digest", NULL);
 }
 
 /* umx/HOST@REALM: the controller's host as it was named, in the forest that vouches. */

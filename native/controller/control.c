@@ -20,7 +20,7 @@
 #include "store/journal_file.h"
 #include "store/state.h"
 
-enum { LINE = 1024, ASKER_SECONDS = 5, COPY_SECONDS = 600 };
+enum { LINE = 1024, ASKER_SECONDS = 5, COPY_SECONDS = 600, REST_MS = 200 };
 
 static const char name[] = "control.sock";
 static const char copies[] = "backup-";
@@ -152,9 +152,16 @@ static void *serve(void *user)
             return NULL;
         if (polled[1].revents != 0)
             return NULL;
-        int fd = polled[0].revents != 0 ? accept4(control->listener, NULL, NULL, SOCK_CLOEXEC) : -1;
-        if (fd < 0)
+        if (polled[0].revents == 0)
             continue;
+        int fd = accept4(control->listener, NULL, NULL, SOCK_CLOEXEC);
+        /* Whoever waits at the door stays there when there is no descriptor for him: looking again at once would only
+         * spin. */
+        if (fd < 0) {
+            if (errno != EINTR && errno != ECONNABORTED)
+                poll(&polled[1], 1, REST_MS);
+            continue;
+        }
         answer(control, fd);
         close(fd);
     }

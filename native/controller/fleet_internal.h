@@ -20,8 +20,11 @@ enum {
     FLEET_BURST_BYTES = 64 * 1024 * 1024,
     FLEET_RATE_BYTES = 1024 * 1024,
     FLEET_DIGEST = 32,
-    FLEET_TABLES = 16, /* tables an agent may report */
+    FLEET_TABLES = 16,  /* tables an agent may report */
+    FLEET_RENEWALS = 8, /* certificates an agent may ask for at once, and then one in: */
 };
+
+#define FLEET_RENEWAL_INTERVAL (10 * UMX_MINUTE)
 
 /* What is stored of one table of one agent. */
 struct fleet_table {
@@ -63,6 +66,7 @@ struct fleet_agent {
     int64_t superseded; /* reports that a newer one replaced */
     int64_t held;       /* pauses for saying too much */
     int64_t held_at;
+    int64_t renewal_due; /* monotonic: when all its renewals are earned again; 0: they are */
 };
 
 /* One stream. Owned by the transport between opened and closed. */
@@ -74,7 +78,7 @@ struct fleet_session {
     struct fleet_agent *agent; /* after a good Hello */
     bool has_trust;            /* it said which trust it keeps */
     uint8_t trust[UMX_TRUST_ID];
-    struct umx_world *rows;    /* the report that is being put together */
+    struct umx_world *rows; /* the report that is being put together */
     const struct umx_table *table;
     int64_t generation;
     int32_t chunks_seen;

@@ -300,12 +300,33 @@ static int take_report(struct fleet_session *session, const Umx__Report *report,
     return session->chunks_seen == chunks ? complete_report(session, report, err) : 0;
 }
 
+/* A renewal costs a key's signature and a line of issued.tsv for ever: a rotation that is turned back and forth needs a
+ * few, and a month one. */
+static bool may_renew(struct fleet_session *session)
+{
+    struct fleet_agent *agent = session->agent;
+    int64_t now = umx_clock_monotonic();
+
+    pthread_mutex_lock(&session->fleet->mutex);
+    int64_t due = agent->renewal_due > now ? agent->renewal_due : now;
+    bool good = due - now <= (FLEET_RENEWALS - 1) * FLEET_RENEWAL_INTERVAL;
+    if (good)
+        agent->renewal_due = due + FLEET_RENEWAL_INTERVAL;
+    pthread_mutex_unlock(&session->fleet->mutex);
+    return good;
+}
+
 /* A refusal is an answer, not the end of the stream. */
 static void take_renew(struct fleet_session *session, const Umx__Renew *renew)
 {
     struct umx_fleet *fleet = session->fleet;
     struct umx_error err = {0};
 
+    if (!may_renew(session)) {
+        umx_fail(&err, UMX_ERR_BUSY, session->identity.fqdn, "it asks for a new certificate too often");
+        umx_fleet_renewed(fleet, &session->identity, NULL, &err);
+        return;
+    }
     if (umx_enrolment_renew(fleet->controller->enrolment, &session->identity, renew->request.data, renew->request.len,
                             &err) != 0)
         umx_fleet_renewed(fleet, &session->identity, NULL, &err);

@@ -19,9 +19,7 @@ enum { CHANGES_SHARE = 3 }; /* of the time, before another domain controller is 
 
 struct slot {
     const struct umx_forest_config *config;
-    struct umx_worker_process *reader;
-    struct umx_worker_process *writer;
-    struct umx_worker_process *clerk;
+    struct umx_worker_process *workers[UMX_ACCOUNTS];
     pthread_mutex_t mutex;       /* one read of the whole forest at a time: of refresh */
     struct umx_refresh *refresh; /* NULL: the next one reads everything */
 };
@@ -44,12 +42,12 @@ int umx_forests_open(const struct umx_config *config, struct umx_forests **out, 
         struct slot *slot = &forests->slots[forests->count++];
         slot->config = &config->forests[i];
         pthread_mutex_init(&slot->mutex, NULL);
-        slot->reader = umx_worker_process_new(slot->config, UMX_ACCOUNT_READER, OPERATION_TIMEOUT);
-        slot->writer = umx_worker_process_new(slot->config, UMX_ACCOUNT_WRITER, OPERATION_TIMEOUT);
-        slot->clerk = umx_worker_process_new(slot->config, UMX_ACCOUNT_CLERK, OPERATION_TIMEOUT);
-        if (slot->reader == NULL || slot->writer == NULL || slot->clerk == NULL) {
-            umx_forests_close(forests);
-            return umx_fail(err, UMX_ERR_MEMORY, "forests", NULL);
+        for (int a = 0; a < UMX_ACCOUNTS; a++) {
+            slot->workers[a] = umx_worker_process_new(slot->config, (enum umx_account)a, OPERATION_TIMEOUT);
+            if (slot->workers[a] == NULL) {
+                umx_forests_close(forests);
+                return umx_fail(err, UMX_ERR_MEMORY, "forests", NULL);
+            }
         }
     }
     *out = forests;
@@ -61,9 +59,8 @@ void umx_forests_close(struct umx_forests *forests)
     if (forests == NULL)
         return;
     for (size_t i = 0; i < forests->count; i++) {
-        umx_worker_process_free(forests->slots[i].reader);
-        umx_worker_process_free(forests->slots[i].writer);
-        umx_worker_process_free(forests->slots[i].clerk);
+        for (int a = 0; a < UMX_ACCOUNTS; a++)
+            umx_worker_process_free(forests->slots[i].workers[a]);
         umx_refresh_free(forests->slots[i].refresh);
         pthread_mutex_destroy(&forests->slots[i].mutex);
     }
@@ -78,11 +75,6 @@ static struct slot *find(struct umx_forests *forests, const char *name)
     return NULL;
 }
 
-static struct umx_worker_process *worker_of(const struct slot *slot, enum umx_account account)
-{
-    return account == UMX_ACCOUNT_WRITER ? slot->writer : account == UMX_ACCOUNT_CLERK ? slot->clerk : slot->reader;
-}
-
 int umx_forests_call(struct umx_forests *forests, const char *forest, enum umx_account account,
                      Umx__WorkerRequest *request, int64_t deadline, struct umx_arena *arena, Umx__WorkerReply **reply,
                      struct umx_error *err)
@@ -91,15 +83,14 @@ int umx_forests_call(struct umx_forests *forests, const char *forest, enum umx_a
 
     if (slot == NULL)
         return umx_fail(err, UMX_ERR_FOREST_UNKNOWN, forest, NULL);
-    return umx_worker_process_call(worker_of(slot, account), request, deadline, NULL, NULL, arena, reply, err);
+    return umx_worker_process_call(slot->workers[account], request, deadline, NULL, NULL, arena, reply, err);
 }
 
 void umx_forests_hurry(struct umx_forests *forests, int64_t grace)
 {
     for (size_t i = 0; forests != NULL && i < forests->count; i++) {
-        umx_worker_process_hurry(forests->slots[i].reader, grace);
-        umx_worker_process_hurry(forests->slots[i].writer, grace);
-        umx_worker_process_hurry(forests->slots[i].clerk, grace);
+        for (int a = 0; a < UMX_ACCOUNTS; a++)
+            umx_worker_process_hurry(forests->slots[i].workers[a], grace);
     }
 }
 
@@ -108,7 +99,7 @@ void umx_forests_stop_writer(struct umx_forests *forests, const char *forest)
     struct slot *slot = find(forests, forest);
 
     if (slot != NULL)
-        umx_worker_process_stop(slot->writer);
+        umx_worker_process_stop(slot->workers[UMX_ACCOUNT_WRITER]);
 }
 
 /* ---- reading */
@@ -127,8 +118,8 @@ static int take_part(void *user, const Umx__WorkerReply *reply, struct umx_error
     return umx_world_add_all(collecting->world, reply->part, err);
 }
 
-static int collect(struct slot *slot, enum umx_account account, Umx__WorkerRequest *request, int64_t deadline, struct umx_world *world,
-                   struct umx_error *err)
+static int collect(struct slot *slot, enum umx_account account, Umx__WorkerRequest *request, int64_t deadline,
+                   struct umx_world *world, struct umx_error *err)
 {
     struct collecting collecting = {slot->config->name, world};
     struct umx_arena *arena = umx_arena_new(UMX_MAX_WORKER_MESSAGE);
@@ -136,7 +127,8 @@ static int collect(struct slot *slot, enum umx_account account, Umx__WorkerReque
 
     if (arena == NULL)
         return umx_fail(err, UMX_ERR_MEMORY, slot->config->name, NULL);
-    int status = umx_worker_process_call(worker_of(slot, account), request, deadline, take_part, &collecting, arena, &last, err);
+    int status =
+        umx_worker_process_call(slot->workers[account], request, deadline, take_part, &collecting, arena, &last, err);
     if (status == 0 && last->reply_case == UMX__WORKER_REPLY__REPLY_PART)
         status = umx_world_add_all(world, last->part, err);
     umx_arena_free(arena);
@@ -171,7 +163,8 @@ static int read_once(const struct reading *reading, Umx__Read *read, int64_t dea
 
     request.request_case = UMX__WORKER_REQUEST__REQUEST_READ;
     request.read = read;
-    return umx_worker_process_call(reading->slot->reader, &request, deadline, take_part, &collecting, arena, last, err);
+    return umx_worker_process_call(reading->slot->workers[UMX_ACCOUNT_READER], &request, deadline, take_part,
+                                   &collecting, arena, last, err);
 }
 
 /* What changed since the last time, merged. False when the forest must be read whole: its changes cannot be told, or
@@ -304,8 +297,8 @@ static void *prove_trust(void *user)
     prove.domain_controller = &proving->domain_controller;
     request.request_case = UMX__WORKER_REQUEST__REQUEST_PROVE_TRUST;
     request.prove_trust = &prove;
-    int status = umx_worker_process_call(slot->reader, &request, PROOF_TIMEOUT * UMX_SECOND, NULL, NULL, proving->arena,
-                                         &reply, &err);
+    int status = umx_worker_process_call(slot->workers[UMX_ACCOUNT_READER], &request, PROOF_TIMEOUT * UMX_SECOND, NULL,
+                                         NULL, proving->arena, &reply, &err);
     if (status == 0 && reply->reply_case == UMX__WORKER_REPLY__REPLY_PROOF) {
         proving->proof = reply->proof;
         return NULL;

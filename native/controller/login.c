@@ -130,7 +130,7 @@ int umx_login_prove(struct umx_controller *controller, const struct umx_forest_c
     question.accept_login = &accept;
     arena = umx_arena_new(UMX_MAX_WORKER_MESSAGE);
     status = arena == NULL ? umx_fail(err, UMX_ERR_MEMORY, forest->name, NULL)
-                           : umx_forests_call(controller->forests, forest->name, UMX_ACCOUNT_CLERK, &question,
+                           : umx_forests_call(controller->forests, forest->name, UMX_ACCOUNT_PORTER, &question,
                                               LOGIN_TIME, arena, &reply, err);
     if (status == 0)
         status = take_answer(reply, forest, controller->config->login_hours * UMX_HOUR, out, life, err);

@@ -10,6 +10,8 @@
 #include "controller/authority.h"
 #include "controller/refusals.h"
 
+#define RECHECK (30 * UMX_SECOND)
+
 static int send_event(struct umx_operation *operation, Umx__RunEvent__Kind kind, const char *type, const char *json,
                       struct umx_error *err)
 {
@@ -155,6 +157,20 @@ static int tell_trust(struct umx_operation *operation, const Umx__Call *call, st
     return status;
 }
 
+static int check(struct umx_operation *operation, const struct umx_operation_row *row, struct umx_error *err)
+{
+    operation->checked_at = umx_clock_monotonic();
+    return umx_access_check(operation->controller, operation->caller, row->access,
+                            row->mutates || row->access == UMX_ACCESS_OPERATOR, row->name, err);
+}
+
+int umx_operation_recheck(struct umx_operation *operation, struct umx_error *err)
+{
+    const struct umx_operation_row *row = find(operation->name);
+
+    return row != NULL && umx_clock_monotonic() - operation->checked_at >= RECHECK ? check(operation, row, err) : 0;
+}
+
 static int run(struct umx_operation *operation, const Umx__Call *call, struct umx_error *err)
 {
     const struct umx_operation_row *row = find(call->operation);
@@ -164,8 +180,7 @@ static int run(struct umx_operation *operation, const Umx__Call *call, struct um
     if (row == NULL)
         return umx_fail(err, UMX_ERR_OPERATION_UNKNOWN, call->operation != NULL ? call->operation : "(none)", NULL);
     umx_text_copy(operation->name, sizeof operation->name, row->name);
-    int status = umx_access_check(operation->controller, operation->caller, row->access,
-                                  row->mutates || row->access == UMX_ACCESS_OPERATOR, row->name, err);
+    int status = check(operation, row, err);
     if (status == 0)
         status = umx_reflect_from_json(row->arguments, json, strlen(json), operation->arena, &arguments, err);
     if (status != 0)

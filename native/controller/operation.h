@@ -22,6 +22,7 @@ struct umx_operation {
     const ProtobufCMessage *arguments; /* of the type in the table */
     struct umx_arena *arena;
     int64_t until;       /* monotonic end of its time; 0: none */
+    int64_t checked_at;  /* monotonic: when the caller's right to it was looked at */
     struct umx_text end; /* members of the end event's object, without braces */
 };
 
@@ -46,6 +47,10 @@ int umx_operation_serve(void *user, struct umx_rpc_call *call, const struct umx_
 
 /* Microseconds that are left of its time; 0: it has no end. */
 int64_t umx_operation_left(const struct umx_operation *operation);
+
+/* For operations that last: looks again at whether the caller may still do this, twice a minute and no more often. An
+ * account that was disabled meanwhile has its last picture then. */
+int umx_operation_recheck(struct umx_operation *operation, struct umx_error *err);
 
 /* One item of the array named type. */
 int umx_operation_item(struct umx_operation *operation, const char *type, const ProtobufCMessage *item,

@@ -254,6 +254,8 @@ static int watch(struct umx_operation *operation, struct umx_error *err)
     int status = 0;
 
     while (!umx_rpc_cancelled(operation->call)) {
+        if ((status = umx_operation_recheck(operation, err)) != 0)
+            return status;
         struct umx_arena *arena = umx_arena_new(UMX_MAX_OPERATOR_MESSAGE);
         Umx__Journal *entry = NULL;
         if (arena == NULL)

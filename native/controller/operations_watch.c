@@ -141,6 +141,8 @@ int umx_operation_agents_watch(struct umx_operation *operation, struct umx_error
         int64_t now = umx_fleet_watch(operation->controller->fleet, told, TURN);
         if (now < 0) /* the fleet is closing */
             break;
+        if ((status = umx_operation_recheck(operation, err)) != 0)
+            break;
         if (now == told)
             continue;
         told = now;

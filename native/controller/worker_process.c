@@ -317,7 +317,7 @@ int umx_worker_process_call(struct umx_worker_process *worker, Umx__WorkerReques
 {
     int64_t end = umx_clock_monotonic() + deadline;
     struct timespec until = {.tv_sec = (time_t)(end / UMX_SECOND), .tv_nsec = (long)(end % UMX_SECOND) * 1000};
-    static const char *const names[] = {"reader", "writer", "clerk"};
+    static const char *const names[] = {"reader", "writer", "clerk", "porter"};
     bool broken = true, sent = true;
 
     if (worker->account == UMX_ACCOUNT_WRITER && worker->config->writer == NULL)
@@ -336,8 +336,8 @@ int umx_worker_process_call(struct umx_worker_process *worker, Umx__WorkerReques
         status = umx_fail(err, UMX_ERR_WORKER_DIED, worker->config->name, "%s", umx_error_why(&why));
     }
     if (status != 0 && broken) {
-        umx_log(UMX_LOG_WARNING, "worker", "%s %s: ended (%s)", worker->config->name,
-                names[worker->account], umx_status_name(status));
+        umx_log(UMX_LOG_WARNING, "worker", "%s %s: ended (%s)", worker->config->name, names[worker->account],
+                umx_status_name(status));
         end_process(worker);
     }
     pthread_mutex_unlock(&worker->mutex);

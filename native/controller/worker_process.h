@@ -11,8 +11,9 @@
 #include "controller/config.h"
 #include "umx/v1/worker.pb-c.h"
 
-/* The clerk is a reader of its own, for logins and memberships: they do not wait while the forest is read. */
-enum umx_account { UMX_ACCOUNT_READER, UMX_ACCOUNT_WRITER, UMX_ACCOUNT_CLERK };
+/* The clerk is a reader of its own, for memberships, and the porter one for logins: what an operator may do is known
+ * while the forest is read, and while somebody logs in slowly. */
+enum umx_account { UMX_ACCOUNT_READER, UMX_ACCOUNT_WRITER, UMX_ACCOUNT_CLERK, UMX_ACCOUNT_PORTER, UMX_ACCOUNTS };
 
 struct umx_worker_process;
 

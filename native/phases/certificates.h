@@ -52,6 +52,7 @@ const char *umx_cert_band_text(struct umx_findings *out);
 const char *umx_cert_band_says(struct umx_findings *out, int days, int64_t until);
 /* Findings `certificates/own` for the deployment's own certificates that the world holds (stores umx-...): they belong
  * to no pair, and to no phase's state. */
+extern const struct umx_phase_check umx_cert_own_checks[]; /* of the documentation; id NULL ends it */
 bool umx_selects_certificates(const struct umx_phase *const *phases, size_t count);
 void umx_cert_check_own(const Umx__World *world, struct umx_findings *out);
 

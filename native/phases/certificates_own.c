@@ -17,6 +17,15 @@ static const struct own {
      "it is renewed by the controller itself: look into its log for why it was not"},
 };
 
+#define OWN "certificates/own", "V2.16"
+
+const struct umx_phase_check umx_cert_own_checks[] = {
+    {OWN, "Are the root, the intermediates and the controller's certificate valid for long enough (60, 30 and 7 days)?",
+     "the controller renews its own; for the others `umx ca status`, then docs/operate.md, \"replacing its authority\"",
+     0, "", false, NULL},
+    {.id = NULL},
+};
+
 bool umx_selects_certificates(const struct umx_phase *const *phases, size_t count)
 {
     bool found = phases == NULL;
@@ -40,7 +49,7 @@ void umx_cert_check_own(const Umx__World *world, struct umx_findings *out)
                 own = &kinds[k];
         if (own == NULL || !one->has_not_after_at)
             continue;
-        const struct umx_phase_check check = {.id = "certificates/own", .spec = "V2.16", .remedy = own->remedy};
+        const struct umx_phase_check check = {OWN, .remedy = own->remedy};
         int days = umx_cert_days(world, one);
         const struct umx_answer answer = {
             .status = umx_cert_band(days),

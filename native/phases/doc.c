@@ -1,5 +1,6 @@
 /* docs/checks.md from the registry. */
 #include "base/text.h"
+#include "phases/certificates.h"
 #include "phases/phases.h"
 
 static const char head[] =
@@ -37,11 +38,10 @@ static void add_cell(struct umx_text *out, const char *text)
     umx_text_adds(out, " ");
 }
 
-static void add_phase(struct umx_text *out, const struct umx_phase *phase)
+static void add_checks(struct umx_text *out, const struct umx_phase_check *checks)
 {
-    umx_text_addf(out, "\n## %d `%s`: %s\n\n", phase->number, phase->slug, phase->title);
     umx_text_adds(out, "| Check | Spec | Asks | Needs | Core | When it fails |\n|---|---|---|---|---|---|\n");
-    for (const struct umx_phase_check *check = phase->checks; check->id != NULL; check++) {
+    for (const struct umx_phase_check *check = checks; check->id != NULL; check++) {
         add_cell(out, check->id);
         add_cell(out, check->spec);
         add_cell(out, check->question);
@@ -52,9 +52,19 @@ static void add_phase(struct umx_text *out, const struct umx_phase *phase)
     }
 }
 
+static void add_phase(struct umx_text *out, const struct umx_phase *phase)
+{
+    umx_text_addf(out, "\n## %d `%s`: %s\n\n", phase->number, phase->slug, phase->title);
+    add_checks(out, phase->checks);
+}
+
 void umx_phases_doc_checks(struct umx_text *out)
 {
     umx_text_adds(out, head);
     for (size_t i = 0; i < UMX_PHASE_COUNT; i++)
         add_phase(out, &umx_phases()[i]);
+    umx_text_adds(
+        out, "\n## The deployment's own certificates\n\nChecked with phase `certificates`; they belong to no pair of "
+             "forests, and to no phase's state.\n\n");
+    add_checks(out, umx_cert_own_checks);
 }

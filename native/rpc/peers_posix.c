@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 
-enum { DESCRIPTORS = 65536, ADDRESS = 16, NETWORK = 8 };
+enum { DESCRIPTORS = 65536, ADDRESS = 16, NETWORK = 8, RECENT = 64 };
 
 #define COUNT_AGAIN (100 * UMX_MILLISECOND)
 
@@ -29,7 +29,12 @@ struct peer {
 /* By descriptor: what was accepted as it last. Nobody tells when one is closed; it is looked at when it matters. */
 static struct peer peers[DESCRIPTORS];
 static int highest = -1;
-static int64_t counted_at;
+/* Addresses at their limit whose connections were looked at last, and when: one that fills its own limit again and
+ * again does not keep others from being looked at. */
+static struct {
+    struct peer peer;
+    int64_t at;
+} recent[RECENT];
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int limit;
 static _Atomic int64_t refused;
@@ -95,6 +100,29 @@ static int count(const struct peer *peer, bool alive)
     return found;
 }
 
+/* Looking at each connection of an address must not become the load itself: once in a while for each address. Where
+ * more addresses than are kept are at their limits, the one that was looked at longest ago gives way, when its time is
+ * over. */
+static bool may_look(const struct peer *peer)
+{
+    int64_t now = umx_clock_monotonic();
+    size_t oldest = 0, place = RECENT;
+
+    for (size_t i = 0; i < RECENT; i++) {
+        if (recent[i].peer.used && same_address(&recent[i].peer, peer))
+            place = i;
+        if (recent[i].at < recent[oldest].at)
+            oldest = i;
+    }
+    if (place == RECENT)
+        place = oldest;
+    if (recent[place].peer.used && now - recent[place].at < COUNT_AGAIN)
+        return false;
+    recent[place].peer = *peer;
+    recent[place].at = now;
+    return true;
+}
+
 /* Whether the connection may stay; it is remembered then. */
 static bool admit(int fd, int most)
 {
@@ -105,14 +133,8 @@ static bool admit(int fd, int most)
         return true;
     pthread_mutex_lock(&mutex);
     peers[fd].used = false;
-    if (count(&peer, false) >= most) {
-        int64_t now = umx_clock_monotonic();
-        good = now - counted_at >= COUNT_AGAIN; /* looking at each of them must not become the load itself */
-        if (good) {
-            counted_at = now;
-            good = count(&peer, true) < most;
-        }
-    }
+    if (count(&peer, false) >= most)
+        good = may_look(&peer) && count(&peer, true) < most;
     if (good) {
         peers[fd] = peer;
         highest = fd > highest ? fd : highest;

@@ -111,6 +111,13 @@ class Target:
             f"connections_per_address = {CONNECTIONS}\n[forest {FOREST}]\nside = exchange\nbind = simple\n"
             f"reader = reader@{FOREST}\nreader_password_file = {place}/password\ntls_ca = {self.data}/root.pem\n"
             f"operator_ca = {self.data}/root.pem\ndomain_controllers = 127.0.0.1\n")
+        self.revoked = place / "revoked.pem"
+        subprocess.run([BUILD / "umxd", "issue", "agent", HOST, "--data", self.data, "--out", self.revoked], check=True,
+                       capture_output=True)
+        issued = self.data / "ca/issued.tsv"
+        fields = [line.split("\t") for line in issued.read_text().splitlines() if "\tagent\t" in line][-1]
+        with issued.open("a") as lines:
+            lines.write("\t".join([fields[0], "revoked", *fields[2:4], "-", *fields[5:7], "", ""]) + "\n")
         self.log = open(place / "log", "w")
         self.process = subprocess.Popen([BUILD / "umxd", "--config", place / "umxd.ini"], stderr=self.log)
         end = time.monotonic() + 30
@@ -118,6 +125,7 @@ class Target:
             assert self.process.poll() is None and time.monotonic() < end, (place / "log").read_text()
             time.sleep(0.05)
         self.make = Certificates(self.data, place)
+        self.make.revoked = self.revoked
         self.good_agent = self.make.agent()
         self.good_operator = self.make.operator(chain=[self.make.middle, self.make.root])
 
@@ -303,6 +311,7 @@ def below_an_agent(make):
 
 CERTIFICATES = {
     "none": (lambda make: None, "tls"),
+    "revoked": (lambda make: make.revoked, "UMX-1127"),
     "self-signed": (lambda make: make.agent(own=True, chain=[]), "tls"),
     "other authority": (other_authority, "tls"),
     "expired": (lambda make: make.agent(begin=-3 * DAY, end=-DAY), "tls"),

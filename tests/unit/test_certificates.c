@@ -1,6 +1,7 @@
 /* Phase 2: each rule over the certificate in use, trust of both sides, and the plan with an agent and by hand. */
 #include <stdlib.h>
 
+#include "phases/certificates.h"
 #include "worlds_um.h"
 
 static const char *const phase2[] = {"certificates", NULL};
@@ -561,6 +562,36 @@ static void test_without_agents(void **state)
     umx_world_free(world);
 }
 
+/* The bands of the deployment's own certificates: the last day of each, and what is not one of them. */
+static void test_own_certificates(void **state)
+{
+    static const char *const stores[][2] = {{"umx-root", "the deployment's root (c.test)"},
+                                            {"umx-intermediate", "the deployment's intermediate (c.test)"},
+                                            {"umx-controller", "the controller's certificate (c.test)"}};
+    static const struct {
+        int days;
+        Umx__Finding__Status status;
+    } bands[] = {{61, W_PASS}, {60, W_WARN}, {30, W_WARN}, {29, W_WARN},
+                 {7, W_WARN},  {6, W_FAIL},  {0, W_FAIL},  {-1, W_FAIL}};
+
+    (void)state;
+    for (size_t s = 0; s < sizeof stores / sizeof stores[0]; s++)
+        for (size_t b = 0; b < sizeof bands / sizeof bands[0]; b++) {
+            struct umx_world *world = world_um();
+            Umx__Certificate *own = w_certificate(world, "c.test", GOOD, bands[b].days);
+            own->store = w_s(stores[s][0]);
+            struct w_run own_run;
+            w_begin(&own_run, NULL);
+            umx_cert_check_own(umx_world_records(world), &own_run.findings);
+            const Umx__Finding *finding = w_finding(&own_run, "certificates/own", stores[s][1]);
+            assert_int_equal(finding->status, bands[b].status);
+            assert_true(bands[b].status == W_PASS || (finding->remedy != NULL && finding->remedy[0] != '\0'));
+            assert_int_equal(own_run.findings.count, 1); /* a server's own certificates are judged elsewhere */
+            w_end(&own_run);
+            umx_world_free(world);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -579,6 +610,7 @@ int main(void)
         cmocka_unit_test(test_plan_options),
         cmocka_unit_test(test_2016),
         cmocka_unit_test(test_without_agents),
+        cmocka_unit_test(test_own_certificates),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

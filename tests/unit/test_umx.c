@@ -335,6 +335,49 @@ static void test_login(void **state)
     umx_identity_file_free(&file);
 }
 
+/* Who heard of the new root while the authority rotated, in IDENTITY.trust, logs in at the new one without naming it.
+ */
+static void test_login_after_a_rotation(void **state)
+{
+    static const char *const names[] = {"127.0.0.1"};
+    struct umx_authority *old;
+    struct umx_issued issued = {0};
+    struct umx_text trust = {0};
+    struct umx_text pem = {0};
+    umx_buf result, err;
+
+    (void)state;
+    pki_must(umx_authority_init(path_of("old"), "lab", names, 1, NULL));
+    pki_must(umx_authority_open(path_of("old"), &old, NULL));
+    pki_must(umx_authority_issue_agent(old, "before.test", UMX_DAY, &pem, &issued, NULL));
+    write_file("rotated.pem", pem.data);
+    /* Of the old root alone it knows nobody here. */
+    json_t *request = login_request("server_name", "127.0.0.1", path_of("rotated.pem"));
+    assert_int_equal(call_json(umx_login, request, &result, &err), UMX_E_UNAUTHENTICATED);
+    expect_error(&err, UMX_ERR_TLS_FAILED);
+    umx_text_adds(&trust, umx_authority_trust(old)->pem);
+    umx_text_adds(&trust, umx_authority_trust(authority)->pem);
+    write_file("rotated.pem.trust", trust.data);
+    request = login_request("server_name", "127.0.0.1", path_of("rotated.pem"));
+    assert_int_equal(call_json(umx_login, request, &result, &err), 0);
+    json_t *body = json_of(&result);
+    assert_string_equal(text_at(body, "identity"), "umx://lab/operator/" SID);
+    json_decref(body);
+    /* What is told by somebody else than the trusted root counts for nothing. */
+    write_file("rotated.pem", pem.data);
+    write_file("rotated.pem.trust", umx_authority_trust(authority)->pem);
+    request = login_request("server_name", "127.0.0.1", path_of("rotated.pem"));
+    assert_int_equal(call_json(umx_login, request, &result, &err), UMX_E_UNAUTHENTICATED);
+    expect_error(&err, UMX_ERR_TLS_FAILED);
+    umx_text_free(&trust);
+    umx_text_free(&pem);
+    umx_issued_free(&issued);
+    umx_authority_close(old);
+    char command[256];
+    snprintf(command, sizeof command, "rm -r %s", path_of("old"));
+    assert_int_equal(system(command), 0); /* NOLINT: a test's own directory */
+}
+
 static void test_login_by_fingerprint(void **state)
 {
     X509 *root;
@@ -722,6 +765,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_login),
+        cmocka_unit_test(test_login_after_a_rotation),
         cmocka_unit_test(test_login_by_fingerprint),
         cmocka_unit_test(test_login_refused),
         cmocka_unit_test(test_version),
