@@ -734,6 +734,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     static const char *const files[] = {"me.pem",
+                                        "rotated.pem",
+                                        "rotated.pem.trust",
                                         "me.key",
                                         "other.key",
                                         "operator-ca.pem",
