@@ -37,8 +37,12 @@ struct umx_world *umx_world_copy(const struct umx_world *world);
 /* Records of a table: *count pointers. */
 ProtobufCMessage **umx_world_table(const Umx__World *records, const struct umx_table *table, size_t *count);
 
+/* Fails with the table and the field when a record lacks its forest, dn or server where nothing that reads leaves them
+ * out. The phases rely on them, so that records from a file, which anybody may have made, go through here. */
+int umx_world_check_places(const Umx__World *records, struct umx_error *err);
+
 /* Snapshot files: a line "umx-snapshot 1\n", then frames (base/frame.h), the last one empty. Saving goes to a
- * temporary file that is renamed when it is complete. Loading refuses what is cut short. */
+ * temporary file that is renamed when it is complete. Loading refuses what is cut short, and records of nowhere. */
 int umx_world_save(const struct umx_world *world, const char *path, struct umx_error *err);
 int umx_world_load(const char *path, struct umx_world **world, struct umx_error *err);
 

@@ -169,6 +169,8 @@ int umx_world_load(const char *path, struct umx_world **world, struct umx_error 
         status = umx_fail(err, UMX_ERR_MEMORY, path, NULL);
     else
         status = read_all(file, path, loaded, err);
+    if (status == UMX_OK)
+        status = not_a_snapshot(path, umx_world_check_places(umx_world_records(loaded), err), err);
     fclose(file);
     if (status == UMX_OK) {
         *world = loaded;

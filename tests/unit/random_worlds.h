@@ -355,16 +355,20 @@ static inline void rw_unset(ProtobufCMessage *record, const ProtobufCFieldDescri
     }
 }
 
-/* What the controller itself writes into every record. */
-static inline bool rw_is_place(const char *name)
+/* What every record has, because readers write it or a file without it is refused. */
+static inline bool rw_is_place(const ProtobufCMessage *record, const char *name)
 {
+    if (record->descriptor == &umx__exchange_server__descriptor)
+        return strcmp(name, "forest") == 0 || strcmp(name, "dn") == 0;
+    if (record->descriptor == &umx__admin_group__descriptor)
+        return strcmp(name, "forest") == 0;
     return strcmp(name, "forest") == 0 || strcmp(name, "dn") == 0 || strcmp(name, "server") == 0;
 }
 
 static inline void rw_lose_any(struct rw *rw, ProtobufCMessage *record, unsigned percent)
 {
     for (unsigned i = 0; i < record->descriptor->n_fields; i++)
-        if (rw_chance(rw, percent) && !rw_is_place(record->descriptor->fields[i].name))
+        if (rw_chance(rw, percent) && !rw_is_place(record, record->descriptor->fields[i].name))
             rw_unset(record, &record->descriptor->fields[i]);
 }
 

@@ -31,6 +31,16 @@ static int tear_down(void **state)
     return rmdir(directory); /* fails when a temporary file was left */
 }
 
+static const char *const places[] = {"forest", "dn", "server"};
+
+/* The field that says where a record is from; NULL: the table has none of this name. */
+static char **place_of(ProtobufCMessage *record, const char *name)
+{
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(record->descriptor, name);
+
+    return field != NULL ? (char **)(void *)((char *)record + field->offset) : NULL;
+}
+
 /* Some records of every table. */
 static struct umx_world *make(uint64_t seed, size_t each)
 {
@@ -42,7 +52,13 @@ static struct umx_world *make(uint64_t seed, size_t each)
     for (size_t t = 0; t < count && !tables[t].derived; t++) {
         for (size_t i = 0; i < each; i++) {
             struct umx_arena *arena = umx_arena_new(1 << 20);
-            assert_int_equal(umx_world_add(world, generate_message(&seed, tables[t].record, arena), NULL), UMX_OK);
+            ProtobufCMessage *record = generate_message(&seed, tables[t].record, arena);
+            for (size_t p = 0; p < sizeof places / sizeof places[0]; p++) {
+                char **place = place_of(record, places[p]);
+                if (place != NULL && *place == NULL)
+                    *place = umx_arena_string(arena, "somewhere");
+            }
+            assert_int_equal(umx_world_add(world, record, NULL), UMX_OK);
             umx_arena_free(arena); /* the world has its own copy */
         }
     }
@@ -134,6 +150,39 @@ static void parts_add_up(void **state)
     umx_world_free(sum);
 }
 
+/* Files may come from anywhere: what the checks rely on is there, or the file is refused with the table and field. */
+static void refuses_records_of_nowhere(void **state)
+{
+    size_t count, refused = 0, taken = 0;
+    const struct umx_table *tables = umx_reflect_tables(&count);
+
+    (void)state;
+    for (size_t t = 0; t < count && !tables[t].derived; t++)
+        for (size_t p = 0; p < sizeof places / sizeof places[0]; p++) {
+            struct umx_world *world = make(3, 2), *loaded = NULL;
+            struct umx_error err = {0};
+            size_t records;
+            char **place = place_of(umx_world_table(umx_world_edit(world), &tables[t], &records)[1], places[p]);
+            if (place != NULL) {
+                *place = NULL;
+                assert_int_equal(umx_world_save(world, path, NULL), UMX_OK);
+                if (umx_world_load(path, &loaded, &err) == UMX_OK) {
+                    taken++;
+                } else {
+                    refused++;
+                    assert_null(loaded);
+                    assert_int_equal(err.id, UMX_ERR_SNAPSHOT_INVALID);
+                    assert_non_null(strstr(umx_error_why(&err), tables[t].name));
+                    assert_non_null(strstr(umx_error_why(&err), places[p]));
+                }
+            }
+            umx_world_free(loaded);
+            umx_world_free(world);
+        }
+    assert_int_equal(taken, 2); /* servers without a TCP address, groups that are not there */
+    assert_true(refused > 40);
+}
+
 static void snapshots_come_back(void **state)
 {
     (void)state;
@@ -155,10 +204,13 @@ static void extreme_records_come_back(void **state)
     struct umx_world *loaded;
     Umx__AdminGroup empty = UMX__ADMIN_GROUP__INIT;
     Umx__Event event = UMX__EVENT__INIT;
+    char forest[] = "f";
     enum { LONG = UMX_MAX_RECORD - 100 };
     struct umx_error err;
 
     (void)state;
+    empty.forest = forest;
+    event.server = forest;
     for (int i = 0; i < 60000; i++)
         assert_int_equal(umx_world_add(world, &empty.base, NULL), UMX_OK);
     event.message = malloc(UMX_MAX_RECORD + 1);
@@ -289,10 +341,15 @@ static void missing_places_are_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(grows_and_keeps_order),    cmocka_unit_test(refuses_what_is_no_record),
-        cmocka_unit_test(copies_are_deep),          cmocka_unit_test(parts_add_up),
-        cmocka_unit_test(snapshots_come_back),      cmocka_unit_test(extreme_records_come_back),
-        cmocka_unit_test(lines_are_a_snapshot_too), cmocka_unit_test(cut_snapshots_are_refused),
+        cmocka_unit_test(grows_and_keeps_order),
+        cmocka_unit_test(refuses_what_is_no_record),
+        cmocka_unit_test(copies_are_deep),
+        cmocka_unit_test(parts_add_up),
+        cmocka_unit_test(refuses_records_of_nowhere),
+        cmocka_unit_test(snapshots_come_back),
+        cmocka_unit_test(extreme_records_come_back),
+        cmocka_unit_test(lines_are_a_snapshot_too),
+        cmocka_unit_test(cut_snapshots_are_refused),
         cmocka_unit_test(missing_places_are_named),
     };
 
