@@ -175,7 +175,7 @@ int umx_approval_check(struct umx_engine *engine, const struct umx_plan_state *p
                        struct umx_text *missing, struct umx_error *err)
 {
     struct lack lack = {missing, err, 0};
-    const int64_t now = umx_clock_now();
+    const int64_t now = umx_journal_now(engine->journal);
     const struct umx_plan_state *original = NULL;
 
     if (engine->options.policy == UMX_POLICY_NONE)

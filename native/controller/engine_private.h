@@ -280,7 +280,7 @@ bool umx_run_uses(const struct umx_engine *engine, const char *forest);
 /* Whether nothing new may begin. Mutex held. */
 bool umx_run_halted(const struct umx_run *run);
 /* The change window at this moment. */
-int umx_run_window(const struct umx_plan_state *plan, struct umx_error *err);
+int umx_run_window(const struct umx_engine *engine, const struct umx_plan_state *plan, struct umx_error *err);
 
 /* ---- overlap.c */
 

@@ -60,7 +60,8 @@ bool umx_run_halted(const struct umx_run *run)
     return run == NULL || run->halted;
 }
 
-int umx_run_window(const struct umx_plan_state *plan, struct umx_error *err)
+/* It opens by the clock, and closes by the journal's time too: a clock that is moved back opens nothing again. */
+int umx_run_window(const struct umx_engine *engine, const struct umx_plan_state *plan, struct umx_error *err)
 {
     const int64_t now = umx_clock_now();
     char when[UMX_CLOCK_TEXT];
@@ -68,7 +69,8 @@ int umx_run_window(const struct umx_plan_state *plan, struct umx_error *err)
     if (plan->plan->has_not_before_at && plan->plan->not_before_at != 0 && now < plan->plan->not_before_at)
         return umx_fail(err, UMX_ERR_WINDOW_CLOSED, plan->name, "it opens at %s",
                         umx_clock_format(plan->plan->not_before_at, when));
-    if (plan->plan->has_not_after_at && plan->plan->not_after_at != 0 && now >= plan->plan->not_after_at)
+    if (plan->plan->has_not_after_at && plan->plan->not_after_at != 0 &&
+        umx_journal_now(engine->journal) >= plan->plan->not_after_at)
         return umx_fail(err, UMX_ERR_WINDOW_CLOSED, plan->name, "it closed at %s",
                         umx_clock_format(plan->plan->not_after_at, when));
     return 0;
@@ -100,7 +102,7 @@ static bool may_go_on(struct umx_run *run)
 
     if (run->halted)
         return false;
-    if (umx_run_window(plan, &why) != 0) {
+    if (umx_run_window(run->engine, plan, &why) != 0) {
         umx_run_halt(run, UMX__JOURNAL__KIND__SUSPENDED, NULL, &why);
         return false;
     }

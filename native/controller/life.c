@@ -170,7 +170,7 @@ static int check_beginning(const struct umx_verb *v)
                         plan->plan->deployment);
     int status = umx_approval_check(v->engine, plan, false, NULL, v->err);
     if (status == 0)
-        status = umx_run_window(plan, v->err);
+        status = umx_run_window(v->engine, plan, v->err);
     if (status == 0)
         status = check_undone(v);
     if (status == 0)

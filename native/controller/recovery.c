@@ -61,7 +61,7 @@ static void go_on(struct umx_engine *engine, struct umx_plan_state *plan, int st
     if (status == 0)
         status = umx_approval_check(engine, plan, false, NULL, why);
     if (status == 0)
-        status = umx_run_window(plan, why);
+        status = umx_run_window(engine, plan, why);
     if (status == 0)
         status = umx_run_begin(engine, plan, why);
     if (status != 0 && plan->run == NULL && plan->base == UMX__PLAN_SUMMARY__STATE__RUNNING &&

@@ -91,7 +91,7 @@ static bool is_covered(struct umx_engine *engine, const struct umx_plan_state *p
     if (umx_approval_check(engine, plan, false, NULL, NULL) != 0)
         return false;
     return engine->options.policy == UMX_POLICY_NONE ||
-           (!plan->covered && umx_clock_now() <= plan->effect_at + engine->options.undo_cover);
+           (!plan->covered && umx_journal_now(engine->journal) <= plan->effect_at + engine->options.undo_cover);
 }
 
 static int store(const struct umx_inverse *inverse, const char *name, const struct umx_engine_caller *caller)

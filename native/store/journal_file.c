@@ -248,6 +248,22 @@ static int insert_all(struct umx_journal_file *journal, Umx__Journal *const *ent
     return umx_database_finish(journal->db, journal->set_head, err);
 }
 
+/* Mutex held. */
+static int64_t time_of(const struct umx_journal_file *journal)
+{
+    int64_t now = umx_clock_now();
+
+    return now < journal->newest_at ? journal->newest_at : now;
+}
+
+int64_t umx_journal_now(struct umx_journal_file *journal)
+{
+    pthread_mutex_lock(&journal->mutex);
+    int64_t now = time_of(journal);
+    pthread_mutex_unlock(&journal->mutex);
+    return now;
+}
+
 /* One transaction; durable when it returns 0. */
 static int commit(struct umx_journal_file *journal, Umx__Journal *const *entries, size_t count, beside *also,
                   const void *what, struct umx_error *err)
@@ -255,9 +271,7 @@ static int commit(struct umx_journal_file *journal, Umx__Journal *const *entries
     int status;
 
     pthread_mutex_lock(&journal->mutex);
-    struct tip tip = {journal->head, umx_clock_now()};
-    if (tip.at < journal->newest_at)
-        tip.at = journal->newest_at;
+    struct tip tip = {journal->head, time_of(journal)};
     if (journal->broken)
         status = umx_fail(err, UMX_ERR_JOURNAL_BROKEN, sqlite3_db_filename(journal->db, "main"),
                           "the newest entry is not the one that the head names");

@@ -90,6 +90,8 @@ int umx_journal_read(struct umx_journal_file *journal, const char *plan, int64_t
                      struct umx_arena *arena, Umx__Journal ***entries, size_t *count, struct umx_error *err);
 
 void umx_journal_head(struct umx_journal_file *journal, struct umx_journal_head *head);
+/* The clock, or the newest entry's time where the clock was moved back behind it: what has run out stays so. */
+int64_t umx_journal_now(struct umx_journal_file *journal);
 
 /* Recomputes the whole chain. known: a head kept elsewhere, or NULL. *entries: number of entries in the file.
  * *first_bad: sequence of the first entry that is not what it was (one past the newest when a tail is missing), 0 when

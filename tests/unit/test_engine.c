@@ -262,7 +262,9 @@ static void test_withdraw_deny_expire(void **state)
     assert_int_equal(stage_state(s, "p"), STATE(APPROVED));
     umx_clock_set(umx_clock_now() + 2 * UMX_HOUR);
     assert_int_equal(stage_state(s, "p"), STATE(SUBMITTED)); /* the approvals have run out */
-    umx_clock_set(0);
+    store_small(s, "later");
+    umx_clock_set(0); /* the clock is moved back: the journal knows how late it has been */
+    assert_int_equal(stage_state(s, "p"), STATE(SUBMITTED));
     stage_end(s, true);
 }
 
@@ -560,6 +562,17 @@ static void test_window_and_selection(void **state)
     umx_clock_set(now + 100 * UMX_MINUTE);
     assert_int_equal(umx_engine_start(s->engine, &arguments, &caller, &s->err), 0);
     assert_int_equal(stage_wait(s, "p", false), STATE(COMPLETED));
+    /* A window that has closed does not open again when the clock is moved back. */
+    struct draft other = draft_make(s, "q");
+    draft_modify(&other, 0, DIAL_PLAN, "msExchUMVoIPSecurity", "3", "1");
+    other.plan.has_not_after_at = 1;
+    other.plan.not_after_at = now + 2 * UMX_HOUR;
+    assert_int_equal(draft_store(s, &other), 0);
+    umx_clock_set(now + 3 * UMX_HOUR);
+    submit(s, "q");
+    umx_clock_set(now + 100 * UMX_MINUTE);
+    assert_int_equal(stage_start(s, "q"), UMX_E_DENIED);
+    assert_int_equal(s->err.id, UMX_ERR_WINDOW_CLOSED);
     umx_clock_set(0);
     stage_end(s, true);
 }
