@@ -15,7 +15,9 @@ from stage.stage import Stage, difference, parse_ldif
 
 PHASES = ("forests", "certificates", "dial-plans", "dial-plan-security", "um-servers", "sip-addresses", "exchucutil",
           "lync-dial-plans", "ocsumutil", "enterprise-voice", "um-mailboxes")
-OUTDIAL = ("--set", "exchucutil.outdial=pool1.lync.test")
+SETTINGS = [word for setting in ("exchucutil.outdial=pool1.lync.test", "lync-dial-plans.prefix=+4930123",
+                                 "lync-dial-plans.use=Munich-SIP:Tag:Munich", "um-mailboxes.sync=umx")
+            for word in ("--set", setting)]
 DONE_FOR_TONIGHT = {"completed", "failed", "cancelled", "suspended"}
 # Each is in every group that the plan asks for in that forest; Exchange setup made the first two administrators of the
 # servers, the last is in both RTC groups.
@@ -31,17 +33,19 @@ class Change(Stage):
         return answer.json
 
     def rows(self):
-        """A new dial plan with an auto attendant, ten people of each forest who get an extension, the others as they are."""
+        """A new dial plan with an auto attendant, ten people of each forest who get an extension, two who had Lync only get
+        all, with a dial plan that phase 8 makes; the others as they are."""
         rows = self.template("sip-addresses")
         rows["dial_plan"].append({"row": 1, "forest": "contoso.test", "name": "Hamburg", "digits": 5, "country_code": "49",
                                   "access_number": ["+494012345600"]})
         rows["auto_attendant"].append({"row": 1, "forest": "contoso.test", "name": "Hamburg-Reception", "dial_plan": "Hamburg",
                                        "number": ["+494012345610"]})
-        new = self.new(10, "contoso.test", "Berlin-SIP Default Policy") + self.new(10, "fabrikam.test", None)
+        new = self.new(10, "contoso.test", "Berlin-SIP Default Policy") + self.new(10, "fabrikam.test", None) + self.voiceless()
         before = self.enabled("contoso.test") | self.enabled("fabrikam.test")
         before |= {u["user"]: u for u in new}
         rows["user"] = [before.get(u["user"], {}) | {k: u[k] for k in ("forest", "user", "lync_forest", "sip_address")}
                         for u in rows["user"]]
+        assert {u["user"] for u in new} <= {u["user"] for u in rows["user"]}
         file = self.home / "rows.json"
         file.write_text(json.dumps(rows))
         return file, new
@@ -52,6 +56,12 @@ class Change(Stage):
                    for u in self.found(forest, "(telephoneNumber=*)", "userPrincipalName", "telephoneNumber").values()}
         users = [u for u in self.template("um-mailboxes")["user"] if u["forest"] == forest]
         return [u | {"policy": u["policy"] or policy, "extension": u["extension"] or numbers[u["user"]]} for u in users][:count]
+
+    def voiceless(self):
+        """Everybody who has a mailbox and Lync, and no Enterprise Voice."""
+        return [u | {"line": f"tel:+498912399{n}", "lync_dial_plan": "Munich", "voice_policy": "Staff", "extension": f"399{n}",
+                     "policy": "Munich-SIP Default Policy"}
+                for n, u in enumerate(self.template("enterprise-voice")["user"], 71)]
 
     def enabled(self, forest):
         """Rows for those who are enabled before: their Lync users lack the addresses."""
@@ -121,9 +131,12 @@ class Change(Stage):
         file.write_text(f"dn:: {base64.b64encode(dn.encode()).decode()}\n{change}")
         lab(self.lab_dir, "load", forest, file)
 
+    def store(self):
+        return json.loads((self.lab_dir / "stores" / "lync.test.json").read_text())
+
     def look(self):
         """The forests; Lync's configuration store and the certificates of every server."""
-        store = json.loads((self.lab_dir / "stores" / "lync.test.json").read_text())
+        store = self.store()
         files = [f for kind in ("certificates/**/*.pem", "requests/*") for f in (self.lab_dir / "hosts").glob(f"*/{kind}")]
         return {f: self.dump(f) for f in self.lab["forests"]}, store | {str(f): f.read_text() for f in files}
 
@@ -150,14 +163,14 @@ def failures(plan):
 
 def test_all_phases_by_one_plan(change):
     file, new = change.rows()
-    assert len(new) == 20 and all(u["extension"] and u["policy"] for u in new), new
+    assert len(new) == 22 and all(u["extension"] and u["policy"] for u in new), new
     answer = change.umx(CONTOSO, "plan", "create", "everything", *[w for p in PHASES for w in ("--phase", p)], "--input", file,
-                        "--set", "lync-dial-plans.prefix=+4930123", "--set", "um-mailboxes.sync=umx", *OUTDIAL)
+                        *SETTINGS)
     assert answer.code == 0, answer
     plan = show(change, "everything")
     kinds = {s["kind"] for s in plan["steps"]}
     assert kinds >= {"add", "modify", "access", "action", "gate", "wait"}
-    assert {s["phase"] for s in plan["steps"]} >= set(PHASES) - {"forests", "enterprise-voice"}
+    assert {s["phase"] for s in plan["steps"]} == set(PHASES) - {"forests"}  # whose trusts are there
     assert not [s for s in plan["steps"] if (s["permission"] or "").startswith("denied")]
     change.approve("everything")
     plan = change.carry("everything", 900)
@@ -186,8 +199,7 @@ def test_every_phase_is_done(change):
 
 def test_second_plan_has_nothing_to_write(change):
     answer = change.umx(CONTOSO, "plan", "create", "again", *[w for p in PHASES for w in ("--phase", p)], "--input",
-                        change.home / "rows.json", "--set", "lync-dial-plans.prefix=+4930123", "--set",
-                        "um-mailboxes.sync=umx", *OUTDIAL)
+                        change.home / "rows.json", *SETTINGS)
     assert answer.code == 0, answer
     assert [s["summary"] for s in show(change, "again")["steps"]] == []
 
@@ -201,6 +213,11 @@ def test_people_can_leave_voice_mail(change):
             out = lab(change.lab_dir, "ldapsearch", forest, f"(&{base}(proxyAddresses=eum:{ext};phone-context=*))",
                       "proxyAddresses").stdout
             assert f"eum:{ext};phone-context=" in out.lower().replace("eum:", "eum:"), (forest, row)
+        if row.get("line"):
+            (user,) = change.found("lync.test", f"(msRTCSIP-Line={row['line']})", "msRTCSIP-OptionFlags").values()
+            assert int(user["msRTCSIP-OptionFlags"][0]) & 128
+            (grant,) = [g for g in change.store()["grants"] if row["sip_address"].endswith(g["SipAddress"])]
+            assert (grant["DialPlan"], grant["VoicePolicy"]) == ("Munich", "Staff")
 
 
 def test_undo_brings_everything_back(change):
