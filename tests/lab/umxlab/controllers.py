@@ -168,6 +168,18 @@ def stop(place, *controllers):
         make_directories(place, dc)
 
 
+def kill(place, dc):
+    """At once, frozen or not."""
+    begin = time.monotonic()
+    while processes(place, dc):
+        if time.monotonic() - begin > 15:
+            raise LabError(f"{dc.fqdn}: cannot be killed")
+        signal_all(place, dc, signal.SIGKILL)
+        time.sleep(0.05)
+    shutil.rmtree(directory(place, dc) / "run")
+    make_directories(place, dc)
+
+
 def ldbmodify(place, dc, ldif):
     """Change the database behind LDAP's back: for what LDAP rightly refuses."""
     return execute(place, dc, ["ldbmodify", "-H", SAM], 30, stdin=ldif)

@@ -36,8 +36,15 @@ def stop_dc(place, fqdn):
     return f"{fqdn} is stopped: connections are refused"
 
 
+def kill_dc(place, fqdn):
+    """As when its power goes off: connections are cut, and what it had received and not read is lost."""
+    _, dc = topology.of(place).controller(fqdn)
+    controllers.kill(place, dc)
+    return f"{fqdn} is dead: its connections are cut, and others are refused"
+
+
 def start_dc(place, fqdn):
-    """The opposite of stop-dc; waits until LDAP answers."""
+    """The opposite of stop-dc and kill-dc; waits until LDAP answers."""
     _, dc = topology.of(place).controller(fqdn)
     if controllers.processes(place, dc):
         return f"{fqdn} is running already"
@@ -144,6 +151,7 @@ FAULTS = {
     "freeze-dc": (freeze_dc, ("FQDN",)),
     "thaw-dc": (thaw_dc, ("FQDN",)),
     "stop-dc": (stop_dc, ("FQDN",)),
+    "kill-dc": (kill_dc, ("FQDN",)),
     "start-dc": (start_dc, ("FQDN",)),
     "clock-skew": (clock_skew, ("FQDN", "SECONDS")),
     "unreachable": (unreachable, ("FQDN",)),
