@@ -12,6 +12,7 @@ import random
 import signal
 import subprocess
 import time
+import uuid
 from collections import Counter, namedtuple
 
 from samba.dcerpc import drsblobs
@@ -68,6 +69,13 @@ def points_of(step):
 def server_of(step):
     """The server whose agent does the step, or None."""
     return step["change"]["action"]["server"] if step["kind"] == "action" else None
+
+
+def written_name(step):
+    """What the request to the domain controller names: a deletion goes by GUID."""
+    if step["kind"] == "delete" and step["change"]["object_guid"]:
+        return f"<GUID={uuid.UUID(bytes_le=bytes.fromhex(step['change']['object_guid']))}>"
+    return step["change"]["dn"]
 
 
 def assert_table_is_known(listed):
@@ -248,7 +256,7 @@ class Theatre(Stage):
         """The controller, or a worker of it, is killed at the point; False when the plan came to its end before."""
         mark = self.home / "killed"
         mark.unlink(missing_ok=True)
-        subject = step["change"]["dn"] if cell.point.startswith("directory:") else step["id"]
+        subject = written_name(step) if cell.point.startswith("directory:") else step["id"]
         environment = {"UMX_CRASH_POINT": f"{cell.point}@{subject}:1", "UMX_CRASH_ONCE": str(mark)}
         self.start_controller(wait=False, environment=environment)
         ended = self.drive(name, until=mark.exists)
