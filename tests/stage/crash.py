@@ -423,15 +423,32 @@ def says(entry):
     return entry["kind"] + (" " + entry["outcome"] if entry["kind"] == "settled" else "")
 
 
+def items_done_twice(entries, step):
+    """(some item was done more than once, or begun after all were; all were done) of an action, whose batches go on with what
+    an agent that died had not done."""
+    done, again, items = Counter(), False, len(step["change"]["action"]["item"])
+    for entry in entries:
+        if entry["kind"] == "effect":
+            done.update(result["item"] for result in json.loads(entry["detail"] or "[]") if result["ok"])
+        elif entry["kind"] == "intent" and len(done) == items:
+            again = True
+    return again or any(n > 1 for n in done.values()), len(done) == items
+
+
 def doubled_and_lost(entries, steps):
     """Steps whose change the journal says was made more than once, or that were begun again after it; steps not ended."""
     doubled, lost = set(), set()
     for step in steps:
-        said = [says(e) for e in entries if e["step"] == step["id"]]
-        made = [i for i, word in enumerate(said) if word in ("effect", "settled ours")]
-        if len(made) > 1 or (made and "intent" in said[made[0]:]):
+        own = [e for e in entries if e["step"] == step["id"]]
+        said = [says(e) for e in own]
+        if step["kind"] == "action":
+            twice, made = items_done_twice(own, step)
+        else:
+            at = [i for i, word in enumerate(said) if word in ("effect", "settled ours")]
+            twice, made = len(at) > 1 or (at and "intent" in said[at[0]:]), at or step["kind"] in ("gate", "wait")
+        if twice:
             doubled.add(step["id"])
-        if said.count("verified") != 1 or (not made and step["kind"] not in ("gate", "wait")):
+        if said.count("verified") != 1 or not made:
             lost.add(step["id"])
     return doubled, lost
 

@@ -1,6 +1,7 @@
 """The controller, its workers and an agent are killed (SIGKILL) at each named point, once for each kind of step of a plan with
 actions, and at a sample of the matrix's other cells; tests/crash-matrix does all phases. UMX_SEED=N repeats a run."""
 
+import json
 import os
 import random
 
@@ -46,3 +47,16 @@ def test_comparison_sees_what_is_done_twice_or_never():
     assert doubled_and_lost([good[0], *good[1:2], good[0], good[2]], [step]) == ({"s1"}, set())
     assert doubled_and_lost(good[:2], [step]) == (set(), {"s1"})
     assert doubled_and_lost([good[0], good[2]], [step]) == (set(), {"s1"})
+
+
+def test_comparison_counts_the_items_of_an_action():
+    def effect(*items):
+        return {"step": "s1", "kind": "effect", "detail": json.dumps([{"item": n, "ok": ok} for n, ok in items])}
+
+    step = {"id": "s1", "kind": "action", "change": {"action": {"item": ["{}", "{}"]}}}
+    intent, verified = ({"step": "s1", "kind": kind} for kind in ("intent", "verified"))
+    assert doubled_and_lost([intent, effect((0, True)), intent, effect((1, True)), verified], [step]) == (set(), set())
+    assert doubled_and_lost([intent, effect((0, True), (1, False)), intent, effect((1, True)), verified], [step]) == (set(), set())
+    assert doubled_and_lost([intent, effect((0, True)), intent, effect((0, True), (1, True)), verified], [step])[0] == {"s1"}
+    assert doubled_and_lost([intent, effect((0, True), (1, True)), intent, verified], [step])[0] == {"s1"}
+    assert doubled_and_lost([intent, effect((0, True)), verified], [step]) == (set(), {"s1"})
