@@ -15,11 +15,32 @@ public sealed class WhatIfTests(ITestOutputHelper output)
 {
     const string Plan = "whatif";
 
-    /// What each cmdlet is given; {0} is a file that must not come into being, {1} one that is there.
+    /// What each cmdlet is given; {0} is a file that must not come into being, {1} one that is there, {2} a server.
     static readonly Dictionary<string, string> lines = new(StringComparer.OrdinalIgnoreCase)
     {
         ["Save-UmxQuery"] = "whatif -Sql 'SELECT server FROM server'",
         ["Remove-UmxQuery"] = "whatif-kept",
+        ["New-UmxToken"] = "um9.contoso.test -Forest contoso.test",
+        ["Revoke-UmxToken"] = "(Get-UmxToken -State active).Id",
+        ["Approve-UmxEnrollment"] = "{2} -Key 9f2c41d07be35a66",
+        ["Deny-UmxEnrollment"] = "{2} -Key 9f2c41d07be35a66",
+        ["Revoke-UmxAgent"] = "{2}",
+        ["Remove-UmxAgent"] = "{2}",
+        ["New-UmxPlan"] = "other -Phase exchucutil -Pair contoso.test:lync.test",
+        ["Submit-UmxPlan"] = Plan,
+        ["Approve-UmxPlan"] = Plan + " -Comment agreed",
+        ["Deny-UmxPlan"] = Plan + " -Comment no",
+        ["Revoke-UmxApproval"] = Plan,
+        ["Start-UmxPlan"] = Plan,
+        ["Suspend-UmxPlan"] = Plan,
+        ["Resume-UmxPlan"] = Plan,
+        ["Stop-UmxPlan"] = Plan,
+        ["Undo-UmxPlan"] = Plan,
+        ["Remove-UmxPlan"] = Plan,
+        ["Confirm-UmxPlanStep"] = Plan + " s1 -Comment done",
+        ["Start-UmxAuthorityRotation"] = "",
+        ["Complete-UmxAuthorityRotation"] = "",
+        ["Undo-UmxAuthorityRotation"] = "",
     };
 
     [Fact]
@@ -40,8 +61,13 @@ public sealed class WhatIfTests(ITestOutputHelper output)
         foreach (var cmdlet in changing)
         {
             shell.Host.Clear();
-            var script = $"{cmdlet} {string.Format(lines[cmdlet], Path.Combine(folder, cmdlet), kept)} -WhatIf";
+            var script = $"{cmdlet} {string.Format(lines[cmdlet], Path.Combine(folder, cmdlet), kept, Stage.LyncServer)} -WhatIf";
             var outcome = shell.Run(script);
+            if (cmdlet.EndsWith("-UmxEnrollment", StringComparison.Ordinal)) // nobody asks to be let in
+            {
+                Assert.Equal(ErrorCategory.ObjectNotFound, outcome.Error().CategoryInfo.Category);
+                continue;
+            }
             Assert.True(outcome.Thrown is null && outcome.Errors.Count == 0,
                 $"{script}: {outcome.Thrown?.Message ?? string.Join("; ", outcome.Errors)}");
             Assert.True(shell.Host.Rendered.Contains("What if:"), $"{script}: says nothing of what it would do: {shell.Host.Rendered}");
@@ -65,16 +91,26 @@ public sealed class WhatIfTests(ITestOutputHelper output)
             Assert.Contains(name, high);
     }
 
-    static void Prepare(Shell shell) =>
-        shell.Run("Save-UmxQuery whatif-kept -Sql 'SELECT server FROM server' -Replace -Confirm:$false").Good();
+    static void Prepare(Shell shell)
+    {
+        shell.Run("Save-UmxQuery whatif-kept -Sql 'SELECT server FROM server' -Replace").Good();
+        shell.Run($"Remove-UmxPlan {Plan}* -Confirm:$false").Good(); // of a run that did not come to its end
+        shell.Run($"$null = New-UmxPlan {Plan} -Phase exchucutil -Pair contoso.test:lync.test").Good();
+        shell.Run("$null = New-UmxToken um7.contoso.test -Forest contoso.test").Good();
+    }
 
-    static void Forget(Shell shell) => shell.Run("Remove-UmxQuery whatif-kept -Confirm:$false").Good();
+    static void Forget(Shell shell)
+    {
+        shell.Run("Remove-UmxQuery whatif-kept -Confirm:$false").Good();
+        shell.Run($"Remove-UmxPlan {Plan} -Confirm:$false").Good();
+        shell.Run("Get-UmxToken -State active | Revoke-UmxToken -Confirm:$false").Good();
+    }
 
     /// What the controller keeps, as it tells it.
     static string Image(Shell shell)
     {
-        string[] looks = ["Get-UmxQuery"];
-        return string.Join("\n", looks.Select(look => look + ": " + string.Join("\n  ", shell.Run(look).Good().Output.Select(Line))));
+        string[] looks = ["Get-UmxQuery", "Get-UmxPlan", "Get-UmxToken", "Invoke-UmxQuery 'SELECT server, state FROM agent'", "Get-UmxAuthority", "Get-UmxPlan " + Plan];
+        return string.Join("\n", looks.Select(look => look + ": " + string.Join("\n  ", shell.Run(look).Good().Output.Select(Line).Order(StringComparer.Ordinal))));
     }
 
     static string Line(PSObject record) => string.Join(", ", record.Properties.Select(p => $"{p.Name}={p.Value}"));
