@@ -20,6 +20,10 @@ public sealed class WhatIfTests(ITestOutputHelper output)
     {
         ["Save-UmxQuery"] = "whatif -Sql 'SELECT server FROM server'",
         ["Remove-UmxQuery"] = "whatif-kept",
+        ["New-UmxSnapshot"] = "{0}",
+        ["Export-UmxPlan"] = Plan + " {0}",
+        ["Export-UmxAuditLog"] = "-Path {0}",
+        ["Install-UmxAgent"] = "um9.contoso.test -Forest contoso.test -Path umx-agent.msi",
         ["New-UmxToken"] = "um9.contoso.test -Forest contoso.test",
         ["Revoke-UmxToken"] = "(Get-UmxToken -State active).Id",
         ["Approve-UmxEnrollment"] = "{2} -Key 9f2c41d07be35a66",
