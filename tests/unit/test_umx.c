@@ -696,6 +696,7 @@ static void test_bad_arguments(void **state)
     assert_int_equal(umx_op_start(session, (const uint8_t *)"{\"operation\":\"x\",\"arguments\":[]}", 33, &op, NULL),
                      UMX_E_ARGUMENT);
     assert_int_equal(umx_op_next(NULL, 0, &err), UMX_E_ARGUMENT);
+    umx_buf_free(&err);
     assert_int_equal(umx_op_cancel(NULL), UMX_E_ARGUMENT);
     assert_int_equal(umx_login(NULL, 0, &err, NULL), UMX_E_ARGUMENT);
     umx_session_close(session);
