@@ -41,6 +41,9 @@ namespace Umx
             { "`umx plan cancel`", "Stop-UmxPlan" },
             { "`umx plan watch ", "`Watch-UmxPlan " },
             { "`umx plan delete ", "`Remove-UmxPlan " },
+            { "`umx plan confirm NAME STEP --value outcome=done|not_done --comment WHY`",
+              "`Confirm-UmxPlanStep NAME STEP -Value @{ outcome = 'done' } -Comment WHY` (or 'not_done')" },
+            { "`umx plan confirm ", "`Confirm-UmxPlanStep " },
             { "`umx plan template`", "Get-UmxPlanTemplate" },
         };
 
