@@ -143,8 +143,10 @@ static bool admit(int fd, int most)
     return good;
 }
 
-/* With the type that the C library declares it by: one that takes every kind of address. */
-int accept4(int listener, __SOCKADDR_ARG address, socklen_t *restrict length, int flags)
+/* With the type that the C library declares it by: one that takes every kind of address. Visible: gRPC's library has to
+ * find it. */
+__attribute__((visibility("default"))) int accept4(int listener, __SOCKADDR_ARG address, socklen_t *restrict length,
+                                                   int flags)
 {
     const socklen_t room = length != NULL ? *length : 0;
 
