@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/open.h"
+
 int umx_agent_file_read(const char *path, size_t cap, struct umx_arena *arena, char **bytes, size_t *length,
                         struct umx_error *err)
 {
     int status = 0;
     long size = 0;
-    FILE *file = fopen(path, "rb");
+    FILE *file = umx_open(path, "rb");
 
     if (file == NULL && errno == ENOENT) {
         umx_fail_code(err, UMX_ERR_FILE_UNREADABLE, errno, path, "there is no such file");
@@ -55,12 +57,12 @@ int umx_agent_file_replace(const char *path, const void *bytes, size_t length, s
 
     if (n < 0 || (size_t)n >= sizeof temporary)
         return umx_fail(err, UMX_ERR_FILE_UNWRITABLE, path, "the path is too long");
-    FILE *file = fopen(temporary, "wb");
+    FILE *file = umx_open(temporary, "wb");
     if (file == NULL)
         return umx_fail_code(err, UMX_ERR_FILE_UNWRITABLE, errno, temporary, "%s", strerror(errno));
-    int bad = fwrite(bytes, 1, length, file) != length || fflush(file) != 0 || umx_agent_file_sync(file) != 0;
+    int bad = fwrite(bytes, 1, length, file) != length || fflush(file) != 0 || umx_sync(file) != 0;
     bad |= fclose(file) != 0;
-    if (bad || umx_agent_file_move(temporary, path) != 0) {
+    if (bad || umx_rename(temporary, path) != 0) {
         int status = umx_fail_code(err, UMX_ERR_FILE_UNWRITABLE, errno, path, "%s", strerror(errno));
         remove(temporary);
         return status;

@@ -29,8 +29,6 @@ void umx_agent_file_stamp(const char *path, uint64_t *stamp);
 
 /* ---- what differs between systems */
 
-int umx_agent_file_sync(FILE *file);                       /* 0 or -1 */
-int umx_agent_file_move(const char *from, const char *to); /* replaces `to`; 0 or -1 */
 /* False when others than the owner can read it (where the system can tell). */
 int umx_agent_file_private(const char *path);
 int64_t umx_agent_file_changed(const char *path,

@@ -1,17 +1,6 @@
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "agent/file.h"
-
-int umx_agent_file_sync(FILE *file)
-{
-    return fsync(fileno(file));
-}
-
-int umx_agent_file_move(const char *from, const char *to)
-{
-    return rename(from, to);
-}
 
 int umx_agent_file_private(const char *path)
 {

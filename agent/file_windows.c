@@ -1,24 +1,7 @@
-#include <io.h>
-#include <sys/stat.h>
 #include <windows.h>
 
 #include "agent/file.h"
 #include "agent/host/windows_text.h"
-
-int umx_agent_file_sync(FILE *file)
-{
-    return _commit(_fileno(file));
-}
-
-int umx_agent_file_move(const char *from, const char *to)
-{
-    wchar_t wide_from[UMX_AGENT_PATH_MAX];
-    wchar_t wide_to[UMX_AGENT_PATH_MAX];
-
-    if (umx_wide(from, wide_from, UMX_AGENT_PATH_MAX) != 0 || umx_wide(to, wide_to, UMX_AGENT_PATH_MAX) != 0)
-        return -1;
-    return MoveFileExW(wide_from, wide_to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) ? 0 : -1;
-}
 
 /* The folder's inherited access list protects it: the installer sets it, and a mode says nothing here. */
 int umx_agent_file_private(const char *path)

@@ -6,8 +6,10 @@
 #include "agent/collect/prove.h"
 #include "agent/enroll.h"
 #include "agent/facts.h"
+#include "agent/service.h"
 #include "agent/session.h"
 #include "agent/stop.h"
+#include "base/command_line.h"
 #include "base/log.h"
 #include "rpc/rpc.h"
 
@@ -15,6 +17,7 @@ static const char usage[] = "Usage: umx-agent --config FILE [--verbose]\n"
                             "       umx-agent enroll --controller HOST:PORT --token-file FILE --config FILE\n"
                             "                        [--new-key] [--wait SECONDS]\n"
                             "       umx-agent facts [--config FILE | --host local | --host recorded:DIR]\n"
+                            "       umx-agent --install --config FILE [--account NAME] | --uninstall\n"
                             "       umx-agent --help | --version\n"
                             "\n"
                             "Without a command it attaches to the controller of the configuration and stays.\n"
@@ -22,7 +25,9 @@ static const char usage[] = "Usage: umx-agent --config FILE [--verbose]\n"
                             "`umx token create`, from the operators' listener (port 7444). It goes on with the key\n"
                             "of the identity that is there; --new-key makes another one. --wait: until an operator\n"
                             "has decided, where one has to.\n"
-                            "`facts` prints, as JSON, what would be reported; it needs no controller.\n";
+                            "`facts` prints, as JSON, what would be reported; it needs no controller.\n"
+                            "Windows: --install registers it as the service umx-agent, which the service manager\n"
+                            "starts with --service; on a console it runs as without a command (--console).\n";
 
 struct options {
     const char *config;
@@ -30,8 +35,13 @@ struct options {
     const char *controller;
     const char *token_file;
     const char *wait;
+    const char *account;
     bool facts;
     bool enroll;
+    bool service;
+    bool console;
+    bool install;
+    bool uninstall;
     bool new_key;
     bool prove;
     bool help;
@@ -52,15 +62,20 @@ static int parse(int argc, char **argv, struct options *options, struct umx_erro
                              : strcmp(argv[i], "--controller") == 0 ? &options->controller
                              : strcmp(argv[i], "--token-file") == 0 ? &options->token_file
                              : strcmp(argv[i], "--wait") == 0       ? &options->wait
+                             : strcmp(argv[i], "--account") == 0    ? &options->account
                                                                     : NULL;
-        bool *flag = strcmp(argv[i], "--help") == 0      ? &options->help
-                     : strcmp(argv[i], "--version") == 0 ? &options->version
-                     : strcmp(argv[i], "--verbose") == 0 ? &options->verbose
-                     : strcmp(argv[i], "--prove") == 0   ? &options->prove
-                     : strcmp(argv[i], "--new-key") == 0 ? &options->new_key
-                     : strcmp(argv[i], "facts") == 0     ? &options->facts
-                     : strcmp(argv[i], "enroll") == 0    ? &options->enroll
-                                                         : NULL;
+        bool *flag = strcmp(argv[i], "--help") == 0        ? &options->help
+                     : strcmp(argv[i], "--version") == 0   ? &options->version
+                     : strcmp(argv[i], "--verbose") == 0   ? &options->verbose
+                     : strcmp(argv[i], "--prove") == 0     ? &options->prove
+                     : strcmp(argv[i], "--new-key") == 0   ? &options->new_key
+                     : strcmp(argv[i], "--service") == 0   ? &options->service
+                     : strcmp(argv[i], "--console") == 0   ? &options->console
+                     : strcmp(argv[i], "--install") == 0   ? &options->install
+                     : strcmp(argv[i], "--uninstall") == 0 ? &options->uninstall
+                     : strcmp(argv[i], "facts") == 0       ? &options->facts
+                     : strcmp(argv[i], "enroll") == 0      ? &options->enroll
+                                                           : NULL;
         if (flag != NULL) {
             *flag = true;
         } else if (value == NULL) {
@@ -73,14 +88,19 @@ static int parse(int argc, char **argv, struct options *options, struct umx_erro
     }
     if (options->help || options->version || options->prove)
         return 0;
+    if (options->facts + options->enroll + options->service + options->console + options->install + options->uninstall >
+        1)
+        return bad_usage(err, "umx-agent", "it does one thing at a time");
+    if (options->account != NULL && !options->install)
+        return bad_usage(err, "--account", "it is for --install");
+    if (options->uninstall)
+        return 0;
     if (options->config != NULL && options->host != NULL)
         return bad_usage(err, "--host", "it excludes --config");
     if (!options->facts && options->config == NULL)
         return bad_usage(err, "--config", "it is missing");
     if (options->enroll && (options->controller == NULL || options->token_file == NULL))
         return bad_usage(err, "enroll", "it needs --controller and --token-file");
-    if (options->enroll && options->facts)
-        return bad_usage(err, "enroll", "it excludes `facts`");
     if (!options->enroll &&
         (options->controller != NULL || options->token_file != NULL || options->wait != NULL || options->new_key))
         return bad_usage(err, "enroll", "--controller, --token-file, --new-key and --wait are for `enroll`");
@@ -143,8 +163,9 @@ static int facts(const struct options *options, struct umx_error *err)
     return status;
 }
 
-static int stay(const struct options *options, struct umx_error *err)
+static int stay(void *user, struct umx_error *err)
 {
+    const struct options *options = user;
     struct umx_agent_config config;
     struct umx_host *host = NULL;
     int status = umx_agent_config_read(options->config, &config, err);
@@ -166,12 +187,25 @@ static int stay(const struct options *options, struct umx_error *err)
     return status;
 }
 
+static int run(struct options *options, struct umx_error *err)
+{
+    if (options->install)
+        return umx_service_install(options->config, options->account, err);
+    if (options->uninstall)
+        return umx_service_uninstall(err);
+    if (options->service)
+        return umx_service_run(options->config, stay, options, err);
+    return options->enroll ? enroll(options, err) : options->facts ? facts(options, err) : stay(options, err);
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {0};
     struct umx_error err = {0};
     char text[UMX_ERROR_WHAT_MAX + UMX_ERROR_WHY_MAX + 512];
-    int status = parse(argc, argv, &options, &err);
+    char **words = umx_command_line(&argc, argv);
+    int status =
+        words != NULL ? parse(argc, words, &options, &err) : umx_fail(&err, UMX_ERR_MEMORY, "command line", NULL);
 
     if (status == 0 && options.verbose)
         umx_log_set_level(UMX_LOG_DEBUG);
@@ -182,7 +216,7 @@ int main(int argc, char **argv)
     else if (status == 0 && options.prove)
         return umx_prove_child() == 0 ? 0 : 1;
     else if (status == 0)
-        status = options.enroll ? enroll(&options, &err) : options.facts ? facts(&options, &err) : stay(&options, &err);
+        status = run(&options, &err);
     if (status == 0)
         return 0;
     fprintf(stderr, "umx-agent: error %s\n", umx_error_format(&err, text, sizeof text));

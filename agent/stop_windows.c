@@ -6,8 +6,9 @@ atomic_bool umx_agent_stopping;
 
 static BOOL WINAPI stop(DWORD event)
 {
-    (void)event;
-    atomic_store(&umx_agent_stopping, 1);
+    /* A service is told when any user logs off, and stays. */
+    if (event != CTRL_LOGOFF_EVENT)
+        atomic_store(&umx_agent_stopping, 1);
     return TRUE;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/open.h"
 #include "base/text.h"
 
 struct umx_action_journal {
@@ -150,7 +151,7 @@ static int open_file(struct umx_action_journal *journal, struct umx_error *err)
         fclose(journal->file);
     journal->file = NULL;
     int status = shorten(journal, err);
-    if (status == 0 && (journal->file = fopen(journal->path, "ab")) == NULL)
+    if (status == 0 && (journal->file = umx_open(journal->path, "ab")) == NULL)
         status = umx_fail_code(err, UMX_ERR_ACTION_JOURNAL, errno, journal->path, "%s", strerror(errno));
     return status;
 }
@@ -207,7 +208,7 @@ int umx_action_journal_add(struct umx_action_journal *journal, enum umx_action_j
     if (line.failed)
         status = umx_fail(err, UMX_ERR_MEMORY, journal->path, NULL);
     else if (fwrite(line.data, 1, line.length, journal->file) != line.length || fflush(journal->file) != 0 ||
-             umx_agent_file_sync(journal->file) != 0)
+             umx_sync(journal->file) != 0)
         status = umx_fail_code(err, UMX_ERR_ACTION_JOURNAL, errno, journal->path, "%s", strerror(errno));
     if (status == 0) {
         journal->length += line.length;

@@ -7,6 +7,12 @@
 #include "base/clock.h"
 
 static _Atomic int threshold = UMX_LOG_INFO;
+static FILE *where; /* NULL: standard error */
+
+void umx_log_to(FILE *stream)
+{
+    where = stream;
+}
 
 void umx_log_set_level(enum umx_log_level level)
 {
@@ -30,7 +36,8 @@ void umx_log(enum umx_log_level level, const char *module, const char *format, .
         if ((unsigned char)*p < 0x20)
             *p = ' ';
     /* One call, so that lines of several threads do not mix. */
-    fprintf(stderr, "%s %s %s: %s\n", umx_clock_format(umx_clock_now(), at), names[level], module, line);
+    fprintf(where != NULL ? where : stderr, "%s %s %s: %s\n", umx_clock_format(umx_clock_now(), at), names[level],
+            module, line);
 }
 
 void umx_log_error(const char *module, const struct umx_error *err)

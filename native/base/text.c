@@ -158,6 +158,20 @@ bool umx_text_equal(const char *a, const char *b)
     return lower(*a) == lower(*b);
 }
 
+const char *umx_text_find(const char *text, const char *wanted)
+{
+    size_t length = strlen(wanted);
+
+    for (; *text != '\0'; text++) {
+        size_t same = 0;
+        while (same < length && lower(text[same]) == lower(wanted[same]) && text[same] != '\0')
+            same++;
+        if (same == length)
+            return text;
+    }
+    return length == 0 ? text : NULL;
+}
+
 static const char *past_spaces(const char *p)
 {
     while (*p == ' ')

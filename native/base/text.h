@@ -37,6 +37,9 @@ void umx_text_add_valid(struct umx_text *text, const void *bytes, size_t length)
 /* Equality without ASCII case; NULL equals only NULL. For FQDNs, SIP addresses, attribute names. */
 bool umx_text_equal(const char *a, const char *b);
 
+/* Where wanted stands in text, without regard to the case of ASCII letters; NULL: nowhere. */
+const char *umx_text_find(const char *text, const char *wanted);
+
 /* Equality of DNs: ASCII case and spaces around separators do not matter. Escapes are compared as written, which is
  * how one domain controller returns them. */
 bool umx_text_dn_equal(const char *a, const char *b);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/frame.h"
+#include "base/open.h"
 #include "base/reflect_field.h"
 #include "base/world.h"
 #include "base/world_lines.h"
@@ -82,7 +83,7 @@ int umx_world_save(const struct umx_world *world, const char *path, struct umx_e
         return umx_fail(err, UMX_ERR_MEMORY, path, NULL);
     const char *name = umx_text_string(&temporary);
     remove(name); /* of an earlier process of this number; "x" then refuses what somebody else puts there */
-    file = fopen(name, "wbx");
+    file = umx_open(name, "wbx");
     if (file == NULL) {
         status = umx_fail_code(err, UMX_ERR_FILE_UNWRITABLE, errno, name, "%s", strerror(errno));
         goto out;
@@ -90,7 +91,7 @@ int umx_world_save(const struct umx_world *world, const char *path, struct umx_e
     status = write_all(file, umx_world_records(world), err);
     if (fclose(file) != 0 && status == UMX_OK)
         status = umx_fail_code(err, UMX_ERR_FILE_UNWRITABLE, errno, name, "%s", strerror(errno));
-    if (status == UMX_OK && rename(name, path) != 0)
+    if (status == UMX_OK && umx_rename(name, path) != 0)
         status = umx_fail_code(err, UMX_ERR_FILE_UNWRITABLE, errno, path, "%s", strerror(errno));
     if (status != UMX_OK)
         remove(name);
@@ -161,7 +162,7 @@ int umx_world_load(const char *path, struct umx_world **world, struct umx_error 
     int status;
 
     *world = NULL;
-    FILE *file = fopen(path, "rb");
+    FILE *file = umx_open(path, "rb");
     if (file == NULL)
         return umx_fail_code(err, UMX_ERR_FILE_UNREADABLE, errno, path, "%s", strerror(errno));
     loaded = umx_world_new(0);

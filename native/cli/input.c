@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/open.h"
 #include "base/reflect.h"
 #include "umx/v1/plan.pb-c.h"
 
@@ -208,7 +209,7 @@ int umx_input_add(struct umx_input *input, const char *name, const char *bytes, 
 
 int umx_input_file(const char *path, size_t most, struct umx_text *out, struct umx_error *err)
 {
-    FILE *file = fopen(path, "rbe");
+    FILE *file = umx_open(path, "rb");
     char block[16384];
     size_t count;
 

@@ -1,9 +1,8 @@
 /* `umx login`: from a Kerberos ticket or a forest's certificate to an identity of the deployment (design 7). */
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/open.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/session.h"
@@ -25,7 +24,7 @@ static void make_directories(const char *path)
         text.length = 0;
         umx_text_add(&text, path, ends[i]);
         if (ends[i] > 0 && !text.failed)
-            (void)mkdir(umx_text_string(&text), 0700); /* an error shows when the file is written */
+            umx_make_folder(umx_text_string(&text));
     }
     umx_text_free(&text);
 }
@@ -48,7 +47,7 @@ UMX_COMMAND(login)
 
     if (ca != NULL && fingerprint != NULL)
         return umx_fail(err, UMX_ERR_USAGE, "--ca", "one of --ca and --fingerprint says who the controller has to be");
-    if (ca == NULL && fingerprint == NULL && access(out, F_OK) != 0)
+    if (ca == NULL && fingerprint == NULL && !umx_exists(out))
         return umx_fail(err, UMX_ERR_USAGE, "--ca",
                         "the first time --ca or --fingerprint says who the controller has to be");
     if ((certificate == NULL) != (key == NULL))
@@ -78,16 +77,16 @@ UMX_COMMAND(logout)
     struct umx_text trust = {0};
 
     (void)args;
-    if (access(cli->identity, F_OK) != 0)
+    if (!umx_exists(cli->identity))
         return umx_fail(err, UMX_ERR_NO_IDENTITY, cli->identity, "there is no such file");
     int status = umx_identity_file_load(cli->identity, &file, err);
     if (status == 0 && file.identity.role != UMX_ROLE_OPERATOR)
         status = umx_fail(err, UMX_ERR_IDENTITY_FILE_INVALID, cli->identity, "it is not an operator's");
-    if (status == 0 && unlink(cli->identity) != 0)
+    if (status == 0 && umx_remove(cli->identity) != 0)
         status = umx_fail_code(err, UMX_ERR_FILE_UNWRITABLE, errno, cli->identity, "%s", strerror(errno));
     umx_text_addf(&trust, "%s.trust", cli->identity); /* whom it trusted: of no use without it */
     if (status == 0 && !trust.failed)
-        (void)unlink(umx_text_string(&trust));
+        (void)umx_remove(umx_text_string(&trust));
     umx_text_free(&trust);
     if (status == 0) {
         document.root = json_pack("{s:s,s:s}", "identity", file.identity.uri, "file", cli->identity);

@@ -1,8 +1,10 @@
 #include <locale.h>
 #include <stdlib.h>
 
+#include "base/command_line.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/place.h"
 #include "cli/terminal.h"
 
 static const char *environment(const char *name, const char *otherwise)
@@ -19,11 +21,7 @@ int main(int argc, char **argv)
     /* Only for the widths of characters: numbers and times do not know any locale here. */
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
         setlocale(LC_CTYPE, "");
-    const char *config = environment("XDG_CONFIG_HOME", NULL);
-    if (config != NULL && config[0] == '/')
-        umx_text_addf(&identity, "%s/umx/identity.pem", config);
-    else
-        umx_text_addf(&identity, "%s/.config/umx/identity.pem", environment("HOME", ""));
+    umx_identity_place(&identity);
     umx_terminal_keep_pipes();
     struct umx_cli cli = {
         .controller = environment("UMX_CONTROLLER", "127.0.0.1:7444"),
@@ -33,7 +31,10 @@ int main(int argc, char **argv)
         .style = umx_terminal_style(stdout),
         .err_terminal = umx_terminal_is(stderr),
     };
-    int result = umx_cli_run(&cli, (const char *const *)argv + 1, argc > 0 ? (size_t)argc - 1 : 0);
+    char **words = umx_command_line(&argc, argv);
+    if (words == NULL)
+        return UMX_EXIT_NO;
+    int result = umx_cli_run(&cli, (const char *const *)words + 1, argc > 0 ? (size_t)argc - 1 : 0);
     if (fflush(stdout) != 0 && result == UMX_EXIT_GOOD && !umx_terminal_gone(stdout))
         result = UMX_EXIT_NO;
     umx_text_free(&identity);

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/open.h"
 #include "cli/commands.h"
 #include "cli/value.h"
 
@@ -19,19 +19,19 @@ static int put(struct umx_cli *cli, const char *path, const struct umx_text *tex
         return umx_fail(err, UMX_ERR_MEMORY, "plan.export", NULL);
     if (path != NULL) {
         umx_text_addf(&beside, "%s.part", path);
-        out = fopen(umx_text_string(&beside), "wbe");
+        out = umx_open(umx_text_string(&beside), "wb");
     }
     failed = out == NULL || fwrite(umx_text_string(text), 1, text->length, out) != text->length || fflush(out) != 0;
     if (path != NULL) {
-        failed = failed || fsync(fileno(out)) != 0;
+        failed = failed || umx_sync(out) != 0;
         failed = (out != NULL && fclose(out) != 0) || failed;
-        failed = failed || rename(umx_text_string(&beside), path) != 0;
+        failed = failed || umx_rename(umx_text_string(&beside), path) != 0;
     }
     int status = failed ? umx_fail_code(err, UMX_ERR_FILE_UNWRITABLE, errno, path != NULL ? path : "standard output",
                                         "%s", strerror(errno))
                         : 0;
     if (failed && path != NULL)
-        unlink(umx_text_string(&beside));
+        umx_remove(umx_text_string(&beside));
     umx_text_free(&beside);
     return status;
 }

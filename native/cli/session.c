@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/open.h"
 #include "cli/value.h"
 #include "client/umx.h"
 
@@ -59,7 +59,7 @@ static int open_session(const struct umx_cli *cli, umx_session **out, struct umx
     size_t length;
 
     *out = NULL;
-    if (access(cli->identity, F_OK) != 0)
+    if (!umx_exists(cli->identity))
         return umx_fail(err, UMX_ERR_NO_IDENTITY, cli->identity, "there is no such file");
     char *text =
         bytes_of(json_pack("{s:s,s:s}", "controller", cli->controller, "identity", cli->identity), &length, err);

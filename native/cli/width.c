@@ -2,7 +2,6 @@
 
 #include <stdint.h>
 #include <string.h>
-#include <wchar.h>
 
 /* Decodes one character; *used is at least 1. Text was made valid before, so anything odd is just one byte. */
 static uint32_t decode(const char *text, size_t length, size_t *used)
@@ -21,20 +20,12 @@ static uint32_t decode(const char *text, size_t length, size_t *used)
     return point;
 }
 
-/* wcwidth knows only what the locale knows; in the C locale it says -1 for all that is not ASCII. */
-static size_t columns_of(uint32_t point)
-{
-    int width = wcwidth((wchar_t)point);
-
-    return width >= 0 ? (size_t)width : 1;
-}
-
 size_t umx_width(const char *text, size_t length)
 {
     size_t columns = 0;
 
     for (size_t i = 0, used; i < length; i += used)
-        columns += columns_of(decode(text + i, length - i, &used));
+        columns += umx_width_of(decode(text + i, length - i, &used));
     return columns;
 }
 
@@ -43,7 +34,7 @@ size_t umx_width_prefix(const char *text, size_t length, size_t columns)
     size_t taken = 0;
 
     for (size_t i = 0, used; i < length; i += used) {
-        taken += columns_of(decode(text + i, length - i, &used));
+        taken += umx_width_of(decode(text + i, length - i, &used));
         if (taken > columns)
             return i;
     }

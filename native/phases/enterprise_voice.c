@@ -225,7 +225,7 @@ static void judge_hosted(struct umx_people *people, const struct umx_match *matc
     (void)people;
     for (size_t i = 0; i < voice->n_voice_mail_setting; i++) {
         const char *setting = voice->voice_mail_setting[i];
-        if (strcasestr(setting, "HostedVoiceMail=1") == NULL)
+        if (umx_text_find(setting, "HostedVoiceMail=1") == NULL)
             continue;
         umx_tally_bad(tally, UMX__FINDING__STATUS__FAIL, umx_voice_name(voice),
                       umx_say(tally->out, "msExchUCVoiceMailSettings has %s (event 44009 on the Front End)", setting),

@@ -105,7 +105,7 @@ static bool speaks_of(const char *text, const char *name)
 {
     size_t length = strlen(name);
 
-    for (const char *at = text; (at = strcasestr(at, name)) != NULL; at++)
+    for (const char *at = text; (at = umx_text_find(at, name)) != NULL; at++)
         if ((at == text || !in_word(at[-1])) && (at[length] == '\0' || !in_word(at[length])))
             return true;
     return false;

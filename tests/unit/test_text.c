@@ -3,9 +3,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <cmocka.h>
 
 #include "base/text.h"
 
@@ -137,6 +137,18 @@ static void names_without_case(void **state)
     assert_false(umx_text_equal("", NULL));
 }
 
+static void words_are_found_without_case(void **state)
+{
+    const char *text = "a;HostedVoiceMail=1";
+
+    (void)state;
+    assert_ptr_equal(umx_text_find(text, "hostedvoicemail=1"), text + 2);
+    assert_ptr_equal(umx_text_find(text, ""), text);
+    assert_null(umx_text_find(text, "=12"));
+    assert_null(umx_text_find("", "a"));
+    assert_string_equal(umx_text_find("aab", "AB"), "ab");
+}
+
 static void distinguished_names(void **state)
 {
     (void)state;
@@ -192,6 +204,7 @@ int main(void)
         cmocka_unit_test(utf8),
         cmocka_unit_test(utf8_exhaustively),
         cmocka_unit_test(names_without_case),
+        cmocka_unit_test(words_are_found_without_case),
         cmocka_unit_test(distinguished_names),
         cmocka_unit_test(rdn_values),
         cmocka_unit_test(hex),

@@ -1,0 +1,27 @@
+/*
+ * The agent as a Windows service. Decided by --service, never by asking whether the service manager is there: that
+ * takes ten seconds on a console, and is not reliable. Elsewhere systemd is the service manager, and these refuse.
+ */
+#ifndef UMX_AGENT_SERVICE_H
+#define UMX_AGENT_SERVICE_H
+
+#include "base/error.h"
+
+#define UMX_SERVICE_NAME "umx-agent"
+
+/* What the service does, from its start to umx_agent_stopping. */
+typedef int umx_service_work(void *user, struct umx_error *err);
+
+/* Hands this thread to the service manager, which has started the program, and works until it asks to stop. The log
+ * goes to umx-agent.log beside the configuration file; beyond 4 MiB an old one is kept beside it. */
+int umx_service_run(const char *config, umx_service_work *work, void *user, struct umx_error *err);
+
+/* Registers this program with an absolute path of its configuration; account NULL: NT SERVICE\umx-agent, an account
+ * that exists for this service only and is the machine on the network. Restarts after failures; starts after the
+ * services of the boot. An agent that is registered is changed. */
+int umx_service_install(const char *config, const char *account, struct umx_error *err);
+
+/* Stops and removes it; none being there is no error. Files stay. */
+int umx_service_uninstall(struct umx_error *err);
+
+#endif

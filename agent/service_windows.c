@@ -1,0 +1,236 @@
+#include "agent/service.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <windows.h>
+
+#include <winsvc.h>
+
+#include "agent/file.h"
+#include "agent/host/windows_text.h"
+#include "agent/stop.h"
+#include "base/log.h"
+#include "base/open.h"
+
+enum { STOP_MS = 5000, REMOVE_MS = 20000, POLL_MS = 100, LOG_MAX = 4 * 1024 * 1024, PATH_MAX_CHARACTERS = 2048 };
+
+static wchar_t name[] = L"" UMX_SERVICE_NAME;
+
+/* ---- running */
+
+/* The one service of this process: the service manager's callbacks carry no state of ours when they begin. */
+static struct {
+    SERVICE_STATUS_HANDLE handle;
+    umx_service_work *work;
+    void *user;
+    struct umx_error *err;
+    int status;
+} running;
+
+static void tell(DWORD state, DWORD exit)
+{
+    SERVICE_STATUS status = {.dwServiceType = SERVICE_WIN32_OWN_PROCESS,
+                             .dwCurrentState = state,
+                             .dwControlsAccepted =
+                                 state == SERVICE_RUNNING ? SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_SHUTDOWN : 0,
+                             .dwWin32ExitCode = exit != 0 ? ERROR_SERVICE_SPECIFIC_ERROR : NO_ERROR,
+                             .dwServiceSpecificExitCode = exit,
+                             .dwWaitHint = state == SERVICE_STOP_PENDING ? STOP_MS : 0};
+
+    SetServiceStatus(running.handle, &status);
+}
+
+static DWORD WINAPI control(DWORD code, DWORD type, void *data, void *context)
+{
+    (void)type;
+    (void)data;
+    (void)context;
+    if (code == SERVICE_CONTROL_INTERROGATE)
+        return NO_ERROR;
+    if (code != SERVICE_CONTROL_STOP && code != SERVICE_CONTROL_SHUTDOWN)
+        return ERROR_CALL_NOT_IMPLEMENTED;
+    tell(SERVICE_STOP_PENDING, 0);
+    atomic_store(&umx_agent_stopping, true);
+    return NO_ERROR;
+}
+
+static void WINAPI serve(DWORD argc, wchar_t **argv)
+{
+    (void)argc;
+    (void)argv;
+    running.handle = RegisterServiceCtrlHandlerExW(name, control, NULL);
+    if (running.handle == NULL) {
+        running.status = umx_windows_fail(running.err, UMX_ERR_SERVICE_CONTROL, UMX_SERVICE_NAME, GetLastError());
+        return;
+    }
+    tell(SERVICE_RUNNING, 0);
+    running.status = running.work(running.user, running.err);
+    if (running.status != 0)
+        umx_log_error("agent", running.err);
+    /* The process may be ended as soon as this is told. An exit other than 0 makes the service manager restart it. */
+    tell(SERVICE_STOPPED, running.status != 0 ? (DWORD)-running.status : 0);
+}
+
+/* A service has no console: the log becomes a file. */
+static int open_log(const char *config, struct umx_error *err)
+{
+    char path[UMX_AGENT_PATH_MAX];
+    char old[UMX_AGENT_PATH_MAX + 8];
+    FILE *file;
+    int64_t size = 0;
+    size_t folder = strlen(config);
+
+    while (folder > 0 && config[folder - 1] != '\\' && config[folder - 1] != '/')
+        folder--;
+    if (snprintf(path, sizeof path, "%.*s" UMX_SERVICE_NAME ".log", (int)folder, config) >= (int)sizeof path)
+        return umx_fail(err, UMX_ERR_FILE_UNWRITABLE, config, "the path is too long");
+    snprintf(old, sizeof old, "%s.old", path);
+    if (umx_agent_file_changed(path, &size) != -1 && size > LOG_MAX)
+        umx_rename(path, old);
+    if ((file = umx_open(path, "ab")) == NULL)
+        return umx_fail(err, UMX_ERR_FILE_UNWRITABLE, path, NULL);
+    setvbuf(file, NULL, _IONBF, 0);
+    umx_log_to(file);
+    return 0;
+}
+
+int umx_service_run(const char *config, umx_service_work *work, void *user, struct umx_error *err)
+{
+    SERVICE_TABLE_ENTRYW table[] = {{name, serve}, {NULL, NULL}};
+    int status = open_log(config, err);
+
+    if (status != 0)
+        return status;
+    running.work = work;
+    running.user = user;
+    running.err = err;
+    if (!StartServiceCtrlDispatcherW(table))
+        return umx_windows_fail(err, UMX_ERR_SERVICE_CONTROL, UMX_SERVICE_NAME, GetLastError());
+    return running.status;
+}
+
+/* ---- registering */
+
+/* "PROGRAM" --service --config "FILE": quoted, or Windows would try each word of a path with spaces as a program. */
+static int command_line(const char *config, wchar_t *out, size_t size, struct umx_error *err)
+{
+    wchar_t program[PATH_MAX_CHARACTERS], given[UMX_AGENT_PATH_MAX], whole[PATH_MAX_CHARACTERS];
+    DWORD length = GetModuleFileNameW(NULL, program, PATH_MAX_CHARACTERS);
+    DWORD full = umx_wide(config, given, UMX_AGENT_PATH_MAX) == 0
+                     ? GetFullPathNameW(given, PATH_MAX_CHARACTERS, whole, NULL)
+                     : 0;
+
+    if (length == 0 || length >= PATH_MAX_CHARACTERS || full == 0 || full >= PATH_MAX_CHARACTERS ||
+        wcschr(whole, L'"') != NULL || wcslen(program) + wcslen(whole) + 40 > size)
+        return umx_fail(err, UMX_ERR_SERVICE_CONTROL, config, "its path cannot be registered");
+    if (GetFileAttributesW(whole) == INVALID_FILE_ATTRIBUTES)
+        return umx_fail(err, UMX_ERR_FILE_UNREADABLE, config, "there is no such file");
+    wcscpy(out, L"\"");
+    wcscat(out, program);
+    wcscat(out, L"\" --service --config \"");
+    wcscat(out, whole);
+    wcscat(out, L"\"");
+    return 0;
+}
+
+/* What makes a good service better; a system that lacks one of them still has the service. */
+static void refine(SC_HANDLE service)
+{
+    wchar_t text[] = L"Reports this server to the umx controller and runs the actions that operators have approved.";
+    SERVICE_DESCRIPTIONW description = {text};
+    SERVICE_DELAYED_AUTO_START_INFO delayed = {TRUE};
+    SERVICE_SID_INFO sid = {SERVICE_SID_TYPE_UNRESTRICTED};
+    SERVICE_FAILURE_ACTIONS_FLAG on_exit = {TRUE};
+    SC_ACTION again[] = {{SC_ACTION_RESTART, 5000}, {SC_ACTION_RESTART, 60000}, {SC_ACTION_RESTART, 300000}};
+    SERVICE_FAILURE_ACTIONSW failures = {.dwResetPeriod = 86400, .cActions = 3, .lpsaActions = again};
+    const struct {
+        DWORD level;
+        void *info;
+        const char *what;
+    } settings[] = {
+        {SERVICE_CONFIG_DESCRIPTION, &description, "description"},
+        {SERVICE_CONFIG_DELAYED_AUTO_START_INFO, &delayed, "delayed start"},
+        {SERVICE_CONFIG_SERVICE_SID_INFO, &sid, "a SID of its own"},
+        {SERVICE_CONFIG_FAILURE_ACTIONS, &failures, "restart after a failure"},
+        {SERVICE_CONFIG_FAILURE_ACTIONS_FLAG, &on_exit, "restart after an exit with an error"},
+    };
+
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        if (!ChangeServiceConfig2W(service, settings[i].level, settings[i].info))
+            umx_log(UMX_LOG_WARNING, "service", "this system does not take the setting: %s", settings[i].what);
+}
+
+int umx_service_install(const char *config, const char *account, struct umx_error *err)
+{
+    wchar_t line[2 * PATH_MAX_CHARACTERS + 64];
+    wchar_t user[256];
+    wchar_t shown[] = L"umx agent";
+    SC_HANDLE manager;
+    SC_HANDLE service;
+    int status = command_line(config, line, sizeof line / sizeof *line, err);
+
+    if (status == 0 && umx_wide(account != NULL ? account : "NT SERVICE\\" UMX_SERVICE_NAME, user, 256) != 0)
+        status = umx_fail(err, UMX_ERR_SERVICE_CONTROL, account, "no account has such a name");
+    if (status != 0)
+        return status;
+    manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT | SC_MANAGER_CREATE_SERVICE);
+    if (manager == NULL)
+        return umx_windows_fail(err, UMX_ERR_SERVICE_CONTROL, "service manager", GetLastError());
+    service = CreateServiceW(manager, name, shown, SERVICE_ALL_ACCESS, SERVICE_WIN32_OWN_PROCESS, SERVICE_AUTO_START,
+                             SERVICE_ERROR_NORMAL, line, NULL, NULL, NULL, user, NULL);
+    if (service == NULL && GetLastError() == ERROR_SERVICE_EXISTS) {
+        service = OpenServiceW(manager, name, SERVICE_ALL_ACCESS);
+        if (service != NULL &&
+            !ChangeServiceConfigW(service, SERVICE_NO_CHANGE, SERVICE_AUTO_START, SERVICE_NO_CHANGE, line, NULL, NULL,
+                                  NULL, account != NULL ? user : NULL, NULL, NULL)) {
+            status = umx_windows_fail(err, UMX_ERR_SERVICE_CONTROL, UMX_SERVICE_NAME, GetLastError());
+        }
+    }
+    if (service == NULL)
+        status = umx_windows_fail(err, UMX_ERR_SERVICE_CONTROL, UMX_SERVICE_NAME, GetLastError());
+    if (service != NULL) {
+        if (status == 0)
+            refine(service);
+        CloseServiceHandle(service);
+    }
+    CloseServiceHandle(manager);
+    return status;
+}
+
+static bool stopped(SC_HANDLE service)
+{
+    SERVICE_STATUS_PROCESS now;
+    DWORD size = 0;
+
+    return !QueryServiceStatusEx(service, SC_STATUS_PROCESS_INFO, (BYTE *)&now, sizeof now, &size) ||
+           now.dwCurrentState == SERVICE_STOPPED;
+}
+
+int umx_service_uninstall(struct umx_error *err)
+{
+    SERVICE_STATUS ignored;
+    SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
+    SC_HANDLE service =
+        manager != NULL ? OpenServiceW(manager, name, SERVICE_STOP | SERVICE_QUERY_STATUS | DELETE) : NULL;
+    DWORD code = GetLastError();
+    int status = 0;
+
+    if (service == NULL) {
+        if (manager != NULL)
+            CloseServiceHandle(manager);
+        return code == ERROR_SERVICE_DOES_NOT_EXIST
+                   ? 0
+                   : umx_windows_fail(err, UMX_ERR_SERVICE_CONTROL, UMX_SERVICE_NAME, code);
+    }
+    ControlService(service, SERVICE_CONTROL_STOP, &ignored);
+    for (int waited = 0; !stopped(service) && waited < REMOVE_MS; waited += POLL_MS)
+        Sleep(POLL_MS);
+    if (!stopped(service))
+        status = umx_fail(err, UMX_ERR_SERVICE_CONTROL, UMX_SERVICE_NAME, "it does not stop");
+    else if (!DeleteService(service))
+        status = umx_windows_fail(err, UMX_ERR_SERVICE_CONTROL, UMX_SERVICE_NAME, GetLastError());
+    CloseServiceHandle(service);
+    CloseServiceHandle(manager);
+    return status;
+}

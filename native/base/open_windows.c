@@ -1,0 +1,94 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <io.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <wchar.h>
+#include <windows.h>
+
+#include "base/open.h"
+
+enum { PATH_CHARACTERS = 4096, PREFIX = 4 };
+
+/* The path for the system's calls; a long one needs the prefix, and the prefix a whole path. */
+static int wide(const char *path, wchar_t out[PATH_CHARACTERS + PREFIX])
+{
+    wchar_t given[PATH_CHARACTERS];
+
+    errno = EINVAL;
+    if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, given, PATH_CHARACTERS) <= 0)
+        return -1;
+    if (wcslen(given) < MAX_PATH - 12 || wcsncmp(given, L"\\\\", 2) == 0) {
+        wcscpy(out, given);
+        return 0;
+    }
+    wcscpy(out, L"\\\\?\\");
+    DWORD length = GetFullPathNameW(given, PATH_CHARACTERS, out + PREFIX, NULL);
+    errno = ENAMETOOLONG;
+    return length > 0 && length < PATH_CHARACTERS ? 0 : -1;
+}
+
+FILE *umx_open(const char *path, const char *mode)
+{
+    wchar_t name[PATH_CHARACTERS + PREFIX];
+    int flags = _O_BINARY | _O_NOINHERIT;
+
+    if (wide(path, name) != 0)
+        return NULL;
+    bool both = strchr(mode, '+') != NULL;
+    if (mode[0] == 'r')
+        flags |= both ? _O_RDWR : _O_RDONLY;
+    else
+        flags |= (both ? _O_RDWR : _O_WRONLY) | _O_CREAT | (mode[0] == 'a' ? _O_APPEND : _O_TRUNC);
+    if (strchr(mode, 'x') != NULL)
+        flags |= _O_EXCL;
+    int fd = _wopen(name, flags, _S_IREAD | _S_IWRITE);
+    if (fd < 0)
+        return NULL;
+    const char *plain = mode[0] == 'r' ? (both ? "r+b" : "rb") : mode[0] == 'a' ? "ab" : (both ? "w+b" : "wb");
+    FILE *file = _fdopen(fd, plain);
+    if (file == NULL)
+        _close(fd);
+    return file;
+}
+
+int umx_rename(const char *from, const char *to)
+{
+    wchar_t old[PATH_CHARACTERS + PREFIX];
+    wchar_t new[PATH_CHARACTERS + PREFIX];
+
+    if (wide(from, old) != 0 || wide(to, new) != 0)
+        return -1;
+    if (MoveFileExW(old, new, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
+        return 0;
+    errno = GetLastError() == ERROR_FILE_NOT_FOUND || GetLastError() == ERROR_PATH_NOT_FOUND ? ENOENT : EACCES;
+    return -1;
+}
+
+int umx_sync(FILE *file)
+{
+    return _commit(_fileno(file));
+}
+
+bool umx_exists(const char *path)
+{
+    wchar_t name[PATH_CHARACTERS + PREFIX];
+
+    return wide(path, name) == 0 && GetFileAttributesW(name) != INVALID_FILE_ATTRIBUTES;
+}
+
+int umx_remove(const char *path)
+{
+    wchar_t name[PATH_CHARACTERS + PREFIX];
+
+    return wide(path, name) == 0 ? _wunlink(name) : -1;
+}
+
+void umx_make_folder(const char *path)
+{
+    wchar_t name[PATH_CHARACTERS + PREFIX];
+
+    if (wide(path, name) == 0)
+        CreateDirectoryW(name, NULL);
+}
