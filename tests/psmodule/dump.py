@@ -32,4 +32,5 @@ def plain(entry):
 stage = Stage(sys.argv[1])
 with ThreadPoolExecutor() as pool:
     dumps = dict(zip(sys.argv[2:], pool.map(stage.dump, sys.argv[2:])))
-json.dump({forest: {dn: plain(entry) for dn, entry in dump.items()} for forest, dump in dumps.items()}, sys.stdout)
+json.dump({forest: {dn: plain(entry) for dn, entry in dump.items()} for forest, dump in dumps.items()}, sys.stdout,
+          sort_keys=True)
