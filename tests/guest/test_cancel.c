@@ -1,6 +1,6 @@
 /* Cancelling from another thread acts within 100 ms, whatever the controller does meanwhile. The time is measured and
  * printed; on a machine that is busy elsewhere one round may be late, so the median of the best round decides. */
-#include "library.h"
+#include "fixture.h"
 
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -8,9 +8,6 @@
 #include <sys/socket.h>
 
 enum { WANTED_MS = 100, TRIES = 15, ROUNDS = 8 };
-
-static struct stand_in stand_in;
-static struct library umx;
 
 struct reader {
     umx_op *op;
@@ -137,20 +134,6 @@ static void test_cancelled_first(void **state)
     cancel(op);
     umx.op_close(op);
     umx.session_close(session);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    umx = library_load();
-    return stand_in_start(&stand_in);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stand_in_stop(&stand_in);
-    return 0;
 }
 
 int main(void)

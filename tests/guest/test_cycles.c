@@ -1,14 +1,11 @@
 /* Handles come and go without a trace: memory and descriptors stay flat. UMX_CYCLES is how many handles (8,000 unless
  * set; a million takes minutes): one of forty is a session, the others are operations. */
-#include "library.h"
+#include "fixture.h"
 
 #include <dirent.h>
 
 /* What gRPC frees later counts for some MiB however many handles there were. */
 enum { DEFAULT = 8000, SESSION_EVERY = 40, MEMORY_SLACK_KB = 12288, DESCRIPTOR_SLACK = 4 };
-
-static struct stand_in stand_in;
-static struct library umx;
 
 static long memory_kb(void)
 {
@@ -89,20 +86,6 @@ static void test_cycles(void **state)
 #endif
     assert_true(descriptors_after <= descriptors + DESCRIPTOR_SLACK);
     assert_true(threads_after <= threads + 16);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    umx = library_load();
-    return stand_in_start(&stand_in);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stand_in_stop(&stand_in);
-    return 0;
 }
 
 int main(void)

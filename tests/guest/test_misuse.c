@@ -1,11 +1,8 @@
 /* Every function with everything that a caller can do wrong: an error with an id that says so, never a crash. */
-#include "library.h"
+#include "fixture.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-static struct stand_in stand_in;
-static struct library umx;
 
 #define HANDLE "UMX-1607"
 #define MISSING "UMX-1608"
@@ -389,22 +386,6 @@ static void test_trampling(void **state)
         pthread_join(threads[i], NULL);
     umx.op_close(atomic_load(&shared.op));
     umx.session_close(atomic_load(&shared.session));
-}
-
-/* ---- */
-
-static int set_up(void **state)
-{
-    (void)state;
-    umx = library_load();
-    return stand_in_start(&stand_in);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    stand_in_stop(&stand_in);
-    return 0;
 }
 
 int main(void)

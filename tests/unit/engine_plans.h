@@ -485,6 +485,13 @@ static inline int stage_decide(struct stage *stage, const char *name, const stru
     return status;
 }
 
+static inline void stage_submit(struct stage *stage, const char *name)
+{
+    struct umx_engine_caller caller = caller_of(&stage->exchange);
+
+    assert_int_equal(umx_engine_submit(stage->engine, name, &caller, &stage->err), 0);
+}
+
 static inline int stage_approve(struct stage *stage, const char *name)
 {
     struct umx_engine_caller caller = caller_of(&stage->exchange);
@@ -513,6 +520,17 @@ static inline int stage_resume(struct stage *stage, const char *name)
     struct umx_engine_caller caller = caller_of(&stage->exchange);
 
     return umx_engine_resume(stage->engine, name, &caller, &stage->err);
+}
+
+/* Waits until a step is in this state. */
+static inline bool stage_settles(struct stage *stage, const char *name, const char *id, Umx__PlanStep__State wanted)
+{
+    for (int64_t end = umx_clock_monotonic() + STAGE_PATIENCE; umx_clock_monotonic() < end;) {
+        if (stage_step(stage, name, id) == wanted)
+            return true;
+        usleep(5000);
+    }
+    return false;
 }
 
 /* Waits until the plan is at rest, confirming gates on the way; the state it rests in. */

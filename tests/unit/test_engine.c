@@ -23,13 +23,6 @@ static struct stage *lab(void)
     return stage_make(NULL, UMX_POLICY_NONE);
 }
 
-static void submit(struct stage *s, const char *name)
-{
-    struct umx_engine_caller caller = caller_of(&s->exchange);
-
-    assert_int_equal(umx_engine_submit(s->engine, name, &caller, &s->err), 0);
-}
-
 /* A plan of one modification in the Exchange forest and one in the Lync forest. */
 static void store_small(struct stage *s, const char *name)
 {
@@ -51,7 +44,7 @@ static void test_life(void **state)
     assert_int_equal(stage_state(s, "p"), STATE(DRAFT));
     assert_int_equal(stage_start(s, "p"), UMX_E_CONFLICT);
     assert_int_equal(s->err.id, UMX_ERR_PLAN_STATE_WRONG);
-    submit(s, "p");
+    stage_submit(s, "p");
     assert_int_equal(stage_state(s, "p"), STATE(SUBMITTED));
     assert_int_equal(stage_start(s, "p"), UMX_E_DENIED);
     assert_int_equal(s->err.id, UMX_ERR_APPROVAL_MISSING);
@@ -216,7 +209,7 @@ static void test_refusals(void **state)
         Umx__PlanDecisionArguments a = UMX__PLAN_DECISION_ARGUMENTS__INIT;
         struct umx_engine_view view;
         store_small(s, "p");
-        submit(s, "p");
+        stage_submit(s, "p");
         assert_int_equal(umx_engine_show(s->engine, "p", arena, &view, &s->err), 0);
         a.name = (char *)(uintptr_t) "p";
         a.plan_hash = view.summary->hash;
@@ -274,7 +267,7 @@ static void test_break_glass(void **state)
     (void)state;
 
     store_small(s, "p");
-    submit(s, "p");
+    stage_submit(s, "p");
     assert_int_equal(stage_decide(s, "p", &s->nobody, APPROVE, false), UMX_E_DENIED);
     assert_int_equal(s->err.id, UMX_ERR_APPROVER_LACKS_GROUP);
     stage_member(s, "S-1-5-21-1-1099", "S-1-5-21-1-102"); /* recipients: not what the plan needs */
@@ -439,7 +432,7 @@ static void test_undo_one_phase(void **state)
 static void run_small(struct stage *s, const char *name)
 {
     store_small(s, name);
-    submit(s, name);
+    stage_submit(s, name);
     assert_int_equal(stage_start(s, name), 0);
     assert_int_equal(stage_wait(s, name, false), STATE(COMPLETED));
 }
@@ -475,7 +468,7 @@ static void test_undo_of_values_beside_others(void **state)
 
     draft_modify(&draft, 0, DIAL_PLAN, "accessNumber", NULL, "+100");
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     assert_int_equal(stage_start(s, "p"), 0);
     assert_int_equal(stage_wait(s, "p", false), STATE(COMPLETED));
     fake_lock(s->fake);
@@ -516,7 +509,7 @@ static void test_stale(void **state)
     (void)state;
 
     store_small(s, "p");
-    submit(s, "p");
+    stage_submit(s, "p");
     fake_set(s->fake, 0, DIAL_PLAN, "msExchUMVoIPSecurity", "2");
     assert_int_equal(stage_start(s, "p"), UMX_E_STALE);
     assert_int_equal(s->err.id, UMX_ERR_PLAN_STALE);
@@ -542,7 +535,7 @@ static void test_window_and_selection(void **state)
     draft.plan.not_before_at = now + UMX_HOUR;
     draft.plan.not_after_at = now + 2 * UMX_HOUR;
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     assert_int_equal(stage_start(s, "p"), UMX_E_DENIED);
     assert_int_equal(s->err.id, UMX_ERR_WINDOW_CLOSED);
     umx_clock_set(now + 90 * UMX_MINUTE);
@@ -569,7 +562,7 @@ static void test_window_and_selection(void **state)
     other.plan.not_after_at = now + 2 * UMX_HOUR;
     assert_int_equal(draft_store(s, &other), 0);
     umx_clock_set(now + 3 * UMX_HOUR);
-    submit(s, "q");
+    stage_submit(s, "q");
     umx_clock_set(now + 100 * UMX_MINUTE);
     assert_int_equal(stage_start(s, "q"), UMX_E_DENIED);
     assert_int_equal(s->err.id, UMX_ERR_WINDOW_CLOSED);
@@ -589,7 +582,7 @@ static void test_failures(void **state)
     draft.plan.has_max_failures = 1;
     draft.plan.max_failures = 2;
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     s->fake->fault[0] = FAKE_REFUSES;
     assert_int_equal(stage_start(s, "p"), 0);
     assert_int_equal(stage_wait(s, "p", false), STATE(FAILED));
@@ -612,7 +605,7 @@ static void test_first_failure_stops(void **state)
     draft_modify(&draft, 0, DIAL_PLAN, "msExchUMVoIPSecurity", "1", "3");
     draft_access(&draft, CONTAINER);
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     s->fake->fault[0] = FAKE_REFUSES;
     assert_int_equal(stage_start(s, "p"), 0);
     assert_int_equal(stage_wait(s, "p", false), STATE(FAILED));
@@ -644,7 +637,7 @@ static void test_no_answer(void **state)
         struct draft draft = draft_make(s, "p");
         draft_modify(&draft, 0, DIAL_PLAN, "msExchUMVoIPSecurity", "1", "3");
         assert_int_equal(draft_store(s, &draft), 0);
-        submit(s, "p");
+        stage_submit(s, "p");
         s->fake->fault[0] = cases[i].fault;
         assert_int_equal(stage_start(s, "p"), 0);
         assert_int_equal(stage_wait(s, "p", false), cases[i].rests);
@@ -652,16 +645,6 @@ static void test_no_answer(void **state)
         assert_int_equal(fake_find(s->fake, 0, DIAL_PLAN)->writes, cases[i].writes);
         stage_end(s, true);
     }
-}
-
-static bool settles(struct stage *s, const char *name, const char *id, Umx__PlanStep__State wanted)
-{
-    for (int64_t end = umx_clock_monotonic() + STAGE_PATIENCE; umx_clock_monotonic() < end;) {
-        if (stage_step(s, name, id) == wanted)
-            return true;
-        usleep(5000);
-    }
-    return false;
 }
 
 static void test_frozen(void **state)
@@ -674,7 +657,7 @@ static void test_frozen(void **state)
     Umx__PlanStep *security = draft_modify(&draft, 0, DIAL_PLAN, "msExchUMVoIPSecurity", "1", "3");
     draft_depend(&draft, draft_access(&draft, CONTAINER), security);
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     s->fake->fault[0] = FAKE_FREEZES;
     assert_int_equal(stage_start(s, "p"), 0);
     assert_int_equal(stage_wait(s, "p", false), STATE(SUSPENDED));
@@ -684,7 +667,7 @@ static void test_frozen(void **state)
     assert_int_equal(s->err.id, UMX_ERR_STEP_UNCERTAIN);
     assert_int_equal(stage_undo(s, "p", NULL), UMX_E_UNCERTAIN);
     fake_thaw(s->fake, 0);
-    assert_true(settles(s, "p", "s2", STEP(DONE)));          /* the background asked again */
+    assert_true(stage_settles(s, "p", "s2", STEP(DONE)));    /* the background asked again */
     assert_int_equal(stage_state(s, "p"), STATE(SUSPENDED)); /* and goes no further by itself */
     assert_int_equal(stage_resume(s, "p"), 0);
     assert_int_equal(stage_wait(s, "p", false), STATE(COMPLETED));
@@ -703,11 +686,11 @@ static void test_action(void **state)
     Umx__PlanStep *step = draft_modify(&draft, 1, CONTACT, "msRTCSIP-Line", "tel:+1", "@s1.thumbprint");
     draft_depend(&draft, step, draft.plan.step[0]);
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     s->fake->action_silent = true;
     assert_int_equal(stage_start(s, "p"), 0);
     assert_int_equal(stage_wait(s, "p", false), STATE(SUSPENDED));
-    assert_true(settles(s, "p", "s1", STEP(VERIFIED)));
+    assert_true(stage_settles(s, "p", "s1", STEP(VERIFIED)));
     assert_int_equal(s->fake->items_done, 1); /* the same batch: answered, not done again */
     assert_int_equal(stage_resume(s, "p"), 0);
     assert_int_equal(stage_wait(s, "p", false), STATE(COMPLETED));
@@ -716,11 +699,11 @@ static void test_action(void **state)
     draft = draft_make(s, "lost");
     draft_action(&draft, "fe1.lync.test");
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "lost");
+    stage_submit(s, "lost");
     s->fake->action_lost = true;
     assert_int_equal(stage_start(s, "lost"), 0);
     assert_int_equal(stage_wait(s, "lost", false), STATE(SUSPENDED));
-    assert_true(settles(s, "lost", "s1", STEP(PENDING)));
+    assert_true(stage_settles(s, "lost", "s1", STEP(PENDING)));
     assert_int_equal(s->fake->items_done, 1); /* asked in the background, and not done behind anybody's back */
     assert_int_equal(stage_resume(s, "lost"), 0);
     assert_int_equal(stage_wait(s, "lost", false), STATE(COMPLETED));
@@ -729,7 +712,7 @@ static void test_action(void **state)
     draft = draft_make(s, "q");
     draft_action(&draft, "unknown.lync.test");
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "q");
+    stage_submit(s, "q");
     assert_int_equal(stage_start(s, "q"), 0);
     assert_int_equal(stage_wait(s, "q", false), STATE(SUSPENDED)); /* its agent is not there: it is waited for */
     assert_int_equal(stage_step(s, "q", "s1"), STEP(PENDING));
@@ -738,7 +721,7 @@ static void test_action(void **state)
     draft = draft_make(s, "r");
     draft_action(&draft, "fe1.lync.test");
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "r");
+    stage_submit(s, "r");
     assert_int_equal(stage_start(s, "r"), 0);
     assert_int_equal(stage_wait(s, "r", false), STATE(FAILED));
     s->fake->action_fails = false;
@@ -760,20 +743,20 @@ static void test_gate_and_waits(void **state)
     draft_wait(&draft, 1, "visible", 1); /* nobody can tell: an operator confirms */
     draft_wait(&draft, 1, "replication", 60);
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     confirm.name = (char *)(uintptr_t) "p";
     confirm.step = (char *)(uintptr_t) "s1";
     assert_int_equal(umx_engine_confirm(s->engine, &confirm, &caller, &s->err), UMX_E_CONFLICT);
     assert_int_equal(s->err.id, UMX_ERR_STEP_NOT_CONFIRMABLE);
     assert_int_equal(stage_start(s, "p"), 0);
-    assert_true(settles(s, "p", "s1", STEP(INTENDED)));
-    assert_true(settles(s, "p", "s3", STEP(INTENDED)));
-    assert_true(settles(s, "p", "s4", STEP(VERIFIED)));
+    assert_true(stage_settles(s, "p", "s1", STEP(INTENDED)));
+    assert_true(stage_settles(s, "p", "s3", STEP(INTENDED)));
+    assert_true(stage_settles(s, "p", "s4", STEP(VERIFIED)));
     assert_int_equal(stage_step(s, "p", "s2"), STEP(PENDING));
     assert_int_equal(umx_engine_confirm(s->engine, &confirm, &caller, &s->err), 0);
-    assert_true(settles(s, "p", "s2", STEP(INTENDED)));
+    assert_true(stage_settles(s, "p", "s2", STEP(INTENDED)));
     s->fake->ready = true;
-    assert_true(settles(s, "p", "s2", STEP(VERIFIED)));
+    assert_true(stage_settles(s, "p", "s2", STEP(VERIFIED)));
     assert_int_equal(stage_state(s, "p"), STATE(RUNNING));
     confirm.step = (char *)(uintptr_t) "s9";
     assert_int_equal(umx_engine_confirm(s->engine, &confirm, &caller, &s->err), UMX_E_NOT_FOUND);
@@ -800,9 +783,9 @@ static void test_gate_checks(void **state)
     gate->phase = umx_arena_string(draft.arena, "forests");
     draft_list(&draft, &gate->change->gate->check, &gate->change->gate->n_check, "forests/trust-direction");
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     assert_int_equal(stage_start(s, "p"), 0);
-    assert_true(settles(s, "p", "s1", STEP(INTENDED)));
+    assert_true(stage_settles(s, "p", "s1", STEP(INTENDED)));
     confirm.name = (char *)(uintptr_t) "p";
     confirm.step = (char *)(uintptr_t) "s1";
     assert_int_equal(umx_engine_confirm(s->engine, &confirm, &caller, &s->err), UMX_E_CONFLICT);
@@ -823,11 +806,11 @@ static void start_waiting(struct stage *s, const char *name)
     draft_depend(&draft, draft_modify(&draft, 0, DIAL_PLAN, "msExchUMVoIPSecurity", "1", "3"), gate);
     assert_int_equal(draft_store(s, &draft), 0);
     if (s->options.policy == UMX_POLICY_NONE)
-        submit(s, name);
+        stage_submit(s, name);
     else
         assert_int_equal(stage_approve(s, name), 0);
     assert_int_equal(stage_start(s, name), 0);
-    assert_true(settles(s, name, "s1", STEP(INTENDED)));
+    assert_true(stage_settles(s, name, "s1", STEP(INTENDED)));
 }
 
 static void cancel_p(void *user)
@@ -846,7 +829,7 @@ static void test_cancelled_while_starting(void **state)
     (void)state;
 
     store_small(s, "p");
-    submit(s, "p");
+    stage_submit(s, "p");
     s->fake->meanwhile_user = s;
     s->fake->meanwhile = cancel_p;
     assert_int_equal(stage_start(s, "p"), UMX_E_CONFLICT);
@@ -865,7 +848,7 @@ static void test_changed_bytes(void **state)
     (void)state;
 
     store_small(s, "p");
-    submit(s, "p");
+    stage_submit(s, "p");
     stage_close_engine(s);
     snprintf(path, sizeof path, "%s/journal.db", s->path);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
@@ -888,7 +871,7 @@ static void test_suspend_cancel_overlap(void **state)
 
     start_waiting(s, "p");
     store_small(s, "q");
-    submit(s, "q");
+    stage_submit(s, "q");
     assert_int_equal(stage_start(s, "q"), UMX_E_CONFLICT);
     assert_int_equal(s->err.id, UMX_ERR_PLAN_OVERLAP);
     assert_int_equal(umx_engine_suspend(s->engine, "p", &caller, &s->err), 0);

@@ -16,35 +16,18 @@ static struct stage *lab(void)
     return stage_make(NULL, UMX_POLICY_NONE);
 }
 
-static void submit(struct stage *s, const char *name)
-{
-    struct umx_engine_caller caller = caller_of(&s->exchange);
-
-    assert_int_equal(umx_engine_submit(s->engine, name, &caller, &s->err), 0);
-}
-
 static void store_users(struct stage *s, const char *name, int count)
 {
     struct draft draft = draft_make(s, name);
 
     draft_users(s, &draft, count);
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, name);
+    stage_submit(s, name);
 }
 
 static const char *line_of(struct stage *s, int user)
 {
     return s->fake->users[user - 1].line;
-}
-
-static bool settles(struct stage *s, const char *name, const char *id, Umx__PlanStep__State wanted)
-{
-    for (int64_t end = umx_clock_monotonic() + STAGE_PATIENCE; umx_clock_monotonic() < end;) {
-        if (stage_step(s, name, id) == wanted)
-            return true;
-        usleep(5000);
-    }
-    return false;
 }
 
 /* The text of the plan's or the step's error, in the arena. */
@@ -123,9 +106,9 @@ static void test_promise_with_reference(void **state)
     fake_add_users(s->fake, 1);
     part_user(&draft, &step->predicted, "sip:u1@lync.test", "@s1.thumbprint");
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     assert_int_equal(stage_start(s, "p"), 0);
-    assert_true(settles(s, "p", "s1", STEP(DONE)));
+    assert_true(stage_settles(s, "p", "s1", STEP(DONE)));
     snprintf(s->fake->users[0].line, sizeof s->fake->users[0].line, "ab12");
     assert_int_equal(stage_wait(s, "p", false), STATE(COMPLETED));
     stage_end(s, true);
@@ -236,7 +219,7 @@ static void test_deadline_of_action(void **state)
         Umx__PlanStep *step = draft_action(&draft, FRONT_END);
         step->change->action->action = umx_arena_string(draft.arena, rows[i].action);
         assert_int_equal(draft_store(s, &draft), 0);
-        submit(s, "p");
+        stage_submit(s, "p");
         assert_int_equal(stage_start(s, "p"), 0);
         assert_int_equal(stage_wait(s, "p", false), STATE(COMPLETED));
         assert_int_equal(s->fake->act_timeout, rows[i].minutes * 60);
@@ -285,7 +268,7 @@ static void test_undo_restarts(void **state)
     part_service(&draft, &back->predicted);
     draft_depend(&draft, back, restart);
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     assert_int_equal(stage_start(s, "p"), 0);
     assert_int_equal(stage_wait(s, "p", false), STATE(COMPLETED));
     assert_int_equal(s->fake->restarts, 1);
@@ -322,9 +305,9 @@ static void test_undo_after_cancel(void **state)
     Umx__PlanStep *contact = draft_modify(&draft, 1, CONTACT, "msRTCSIP-Line", "tel:+1", "tel:+2");
     draft_depend(&draft, contact, gate);
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     assert_int_equal(stage_start(s, "p"), 0);
-    assert_true(settles(s, "p", "s2", STEP(INTENDED)));
+    assert_true(stage_settles(s, "p", "s2", STEP(INTENDED)));
     assert_int_equal(umx_engine_cancel(s->engine, "p", &caller, &s->err), 0);
     assert_int_equal(stage_wait(s, "p", false), STATE(CANCELLED));
     assert_int_equal(stage_undo(s, "p", NULL), 0);
@@ -350,7 +333,7 @@ static void test_away(void **state)
     draft_users(s, &draft, 2);
     draft_modify(&draft, 1, CONTACT, "msRTCSIP-Line", "tel:+1", "tel:+2");
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     s->fake->away = true;
     assert_int_equal(stage_start(s, "p"), 0);
     assert_int_equal(stage_wait(s, "p", false), STATE(SUSPENDED));
@@ -378,7 +361,7 @@ static void test_away_before_verification(void **state)
     store_users(s, "p", 2);
     s->fake->lag = 1000000;
     assert_int_equal(stage_start(s, "p"), 0);
-    assert_true(settles(s, "p", "s1", STEP(DONE)));
+    assert_true(stage_settles(s, "p", "s1", STEP(DONE)));
     s->fake->away = true;
     assert_int_equal(stage_wait(s, "p", false), STATE(SUSPENDED));
     assert_int_equal(stage_step(s, "p", "s1"), STEP(DONE));
@@ -411,10 +394,10 @@ static void start_gate(struct stage *s, bool up)
 
     part_service(&draft, &draft_gate(&draft, 1, "start the service")->predicted);
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     s->fake->service_up = up;
     assert_int_equal(stage_start(s, "p"), 0);
-    assert_true(settles(s, "p", "s1", STEP(INTENDED)));
+    assert_true(stage_settles(s, "p", "s1", STEP(INTENDED)));
 }
 
 static void test_gate_promise(void **state)
@@ -461,9 +444,9 @@ static void test_gate_values(void **state)
     Umx__PlanStep *gate = draft_gate(&draft, 1, "have it signed");
     draft_depend(&draft, draft_modify(&draft, 1, CONTACT, "msRTCSIP-Line", "tel:+1", "@s1.certificate"), gate);
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     assert_int_equal(stage_start(s, "p"), 0);
-    assert_true(settles(s, "p", "s1", STEP(INTENDED)));
+    assert_true(stage_settles(s, "p", "s1", STEP(INTENDED)));
     memset(large, 'x', 70 * 1024);
     memcpy(large, "a=", 2);
     large[70 * 1024 - 1] = '\0';
@@ -488,9 +471,9 @@ static void store_wait(struct stage *s, int seconds)
     wait->change->wait->server = umx_arena_string(draft.arena, FRONT_END);
     part_service(&draft, &wait->predicted);
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     assert_int_equal(stage_start(s, "p"), 0);
-    assert_true(settles(s, "p", "s1", STEP(INTENDED)));
+    assert_true(stage_settles(s, "p", "s1", STEP(INTENDED)));
 }
 
 static void test_wait_promise(void **state)
@@ -504,7 +487,7 @@ static void test_wait_promise(void **state)
     assert_non_null(strstr(error_of(s, arena, "p", "s1"), "UMX-1431"));
     assert_non_null(strstr(error_of(s, arena, "p", "s1"), "state is stopped, expected running"));
     assert_int_equal(stage_resume(s, "p"), 0);
-    assert_true(settles(s, "p", "s1", STEP(INTENDED)));
+    assert_true(stage_settles(s, "p", "s1", STEP(INTENDED)));
     s->fake->service_up = true;
     assert_int_equal(stage_wait(s, "p", false), STATE(COMPLETED));
     umx_arena_free(arena);
@@ -552,9 +535,9 @@ static void test_window_closes(void **state)
     draft.plan.has_not_after_at = 1;
     draft.plan.not_after_at = now + UMX_HOUR;
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     assert_int_equal(stage_start(s, "p"), 0);
-    assert_true(settles(s, "p", "s1", STEP(INTENDED)));
+    assert_true(stage_settles(s, "p", "s1", STEP(INTENDED)));
     umx_clock_set(now + 2 * UMX_HOUR);
     assert_int_equal(stage_wait(s, "p", false), STATE(SUSPENDED));
     assert_int_equal(confirm(s, "s1", "done", NULL, 0), 0);
@@ -600,12 +583,12 @@ static void test_overlap_of_servers(void **state)
 
     draft_restart(&draft);
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "q");
+    stage_submit(s, "q");
     draft = draft_make(s, "p");
     Umx__PlanStep *gate = draft_gate(&draft, 1, "first");
     draft_depend(&draft, draft_restart(&draft), gate);
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     assert_int_equal(stage_start(s, "p"), 0);
     assert_int_equal(stage_start(s, "q"), UMX_E_CONFLICT);
     assert_int_equal(s->err.id, UMX_ERR_PLAN_OVERLAP);

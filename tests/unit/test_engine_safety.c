@@ -18,29 +18,12 @@ static struct stage *lab(void)
     return stage_make(NULL, UMX_POLICY_NONE);
 }
 
-static void submit(struct stage *s, const char *name)
-{
-    struct umx_engine_caller caller = caller_of(&s->exchange);
-
-    assert_int_equal(umx_engine_submit(s->engine, name, &caller, &s->err), 0);
-}
-
 static void suspend(struct stage *s, const char *name)
 {
     struct umx_engine_caller caller = caller_of(&s->exchange);
 
     assert_int_equal(umx_engine_suspend(s->engine, name, &caller, &s->err), 0);
     assert_int_equal(stage_wait(s, name, false), STATE(SUSPENDED));
-}
-
-static bool settles(struct stage *s, const char *name, const char *id, Umx__PlanStep__State wanted)
-{
-    for (int64_t end = umx_clock_monotonic() + STAGE_PATIENCE; umx_clock_monotonic() < end;) {
-        if (stage_step(s, name, id) == wanted)
-            return true;
-        usleep(5000);
-    }
-    return false;
 }
 
 /* ---- approvals */
@@ -57,7 +40,7 @@ static void test_break_glass_needs_an_administrator(void **state)
         Umx__PlanStep *step = draft_modify(&draft, 0, DIAL_PLAN, "msExchUMVoIPSecurity", "1", "3");
         step->groups = umx_arena_string(draft.arena, "organization_management");
         assert_int_equal(draft_store(s, &draft), 0);
-        submit(s, "p");
+        stage_submit(s, "p");
         assert_int_equal(stage_decide(s, "p", &s->lync, APPROVE, false), 0);
         if (weak[i] != NULL)
             stage_member(s, "S-1-5-21-1-1099", weak[i]);
@@ -84,7 +67,7 @@ static void test_name_of_a_submitted_plan(void **state)
         draft_modify(&draft, 0, DIAL_PLAN, "msExchUMVoIPSecurity", "1", "3");
         assert_int_equal(draft_store(s, &draft), again == 0 ? 0 : UMX_E_EXISTS);
         if (again == 0) {
-            submit(s, "p");
+            stage_submit(s, "p");
             assert_int_equal(umx_engine_delete(s->engine, "p", &caller, &s->err), 0);
             draft = draft_make(s, "p");
             draft_modify(&draft, 0, DIAL_PLAN, "msExchUMVoIPSecurity", "1", "2");
@@ -131,9 +114,9 @@ static void store_half(struct stage *s, const char *name)
     draft_depend(&draft, gate, security);
     draft_depend(&draft, draft_access(&draft, CONTAINER), gate);
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, name);
+    stage_submit(s, name);
     assert_int_equal(stage_start(s, name), 0);
-    assert_true(settles(s, name, "s2", STEP(INTENDED)));
+    assert_true(stage_settles(s, name, "s2", STEP(INTENDED)));
     suspend(s, name);
 }
 
@@ -187,9 +170,9 @@ static void start_users(struct stage *s, const char *name)
 
     draft_depend(&draft, draft_users(s, &draft, 2), gate);
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, name);
+    stage_submit(s, name);
     assert_int_equal(stage_start(s, name), 0);
-    assert_true(settles(s, name, "s1", STEP(INTENDED)));
+    assert_true(stage_settles(s, name, "s1", STEP(INTENDED)));
 }
 
 /* The same person by another server's shell. */
@@ -210,7 +193,7 @@ static void test_overlap_by_another_agent(void **state)
         step->change->action->action = umx_arena_string(draft.arena, "set-cs-user");
         part_user(&draft, &step->predicted, cases[i].sip_address, "tel:+77");
         assert_int_equal(draft_store(s, &draft), 0);
-        submit(s, name);
+        stage_submit(s, name);
         int status = stage_start(s, name);
         assert_int_equal(status, cases[i].overlaps ? UMX_E_CONFLICT : 0);
         if (!cases[i].overlaps)
@@ -248,7 +231,7 @@ static void test_overlap_of_hands(void **state)
         part_push(&draft, &step->predicted, &plan.base);
         draft_depend(&draft, step, gate);
         assert_int_equal(draft_store(s, &draft), 0);
-        submit(s, "p");
+        stage_submit(s, "p");
         assert_int_equal(stage_start(s, "p"), 0);
 
         draft = draft_make(s, "q");
@@ -257,7 +240,7 @@ static void test_overlap_of_hands(void **state)
         else
             draft_modify(&draft, 0, cases[i].dn, "description", NULL, "x");
         assert_int_equal(draft_store(s, &draft), 0);
-        submit(s, "q");
+        stage_submit(s, "q");
         int status = stage_start(s, "q");
         if (cases[i].overlaps)
             assert_int_equal(s->err.id, UMX_ERR_PLAN_OVERLAP);
@@ -287,9 +270,9 @@ static void test_cancelled_while_it_ends(void **state)
     draft_depend(&draft, draft_modify(&draft, 0, DIAL_PLAN, "msExchUMVoIPSecurity", "1", "3"),
                  draft_gate(&draft, 0, "wait for me"));
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     assert_int_equal(stage_start(s, "p"), 0);
-    assert_true(settles(s, "p", "s1", STEP(INTENDED)));
+    assert_true(stage_settles(s, "p", "s1", STEP(INTENDED)));
     s->fake->meanwhile_user = s;
     s->fake->releasing = cancel_p;
     struct umx_engine_caller caller = caller_of(&s->exchange);
@@ -314,9 +297,9 @@ static void test_wait_is_not_skipped_by_the_way(void **state)
     wait->change->wait->server = umx_arena_string(draft.arena, FRONT_END);
     part_service(&draft, &wait->predicted);
     assert_int_equal(draft_store(s, &draft), 0);
-    submit(s, "p");
+    stage_submit(s, "p");
     assert_int_equal(stage_start(s, "p"), 0);
-    assert_true(settles(s, "p", "s1", STEP(INTENDED)));
+    assert_true(stage_settles(s, "p", "s1", STEP(INTENDED)));
     confirm.name = (char *)(uintptr_t) "p";
     confirm.step = (char *)(uintptr_t) "s1";
     assert_int_not_equal(umx_engine_confirm(s->engine, &confirm, &caller, &s->err), 0);
@@ -353,7 +336,7 @@ static void test_word_for_a_domain_controller(void **state)
         struct draft draft = draft_make(s, "p");
         draft_modify(&draft, 0, DIAL_PLAN, "msExchUMVoIPSecurity", "1", "3");
         assert_int_equal(draft_store(s, &draft), 0);
-        submit(s, "p");
+        stage_submit(s, "p");
         s->fake->fault[0] = FAKE_FREEZES;
         assert_int_equal(stage_start(s, "p"), 0);
         assert_int_equal(stage_wait(s, "p", false), STATE(SUSPENDED));
@@ -390,11 +373,11 @@ static void test_word_for_an_item(void **state)
         struct draft draft = draft_make(s, "p");
         draft_users(s, &draft, 3);
         assert_int_equal(draft_store(s, &draft), 0);
-        submit(s, "p");
+        stage_submit(s, "p");
         snprintf(s->fake->lost_item, sizeof s->fake->lost_item, "u2@");
         assert_int_equal(stage_start(s, "p"), 0);
         assert_int_equal(stage_wait(s, "p", false), STATE(SUSPENDED));
-        assert_true(settles(s, "p", "s1", STEP(UNCERTAIN)));
+        assert_true(stage_settles(s, "p", "s1", STEP(UNCERTAIN)));
         assert_int_equal(stage_resume(s, "p"), UMX_E_UNCERTAIN);
         assert_int_equal(stage_undo(s, "p", NULL), UMX_E_UNCERTAIN);
         assert_int_not_equal(vouch(s, &s->exchange, "outcome=done", "looked"), 0);
