@@ -149,6 +149,16 @@ const char *umx_field_string(const void *value)
     return string != NULL ? string : "";
 }
 
+const char *umx_field_text(const ProtobufCMessage *message, const char *name)
+{
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(message->descriptor, name);
+    const char *text = NULL;
+
+    if (field != NULL && field->type == PROTOBUF_C_TYPE_STRING && field->label != PROTOBUF_C_LABEL_REPEATED)
+        memcpy(&text, (const char *)message + field->offset, sizeof text);
+    return text;
+}
+
 const ProtobufCMessage *umx_field_message(const void *value)
 {
     const ProtobufCMessage *message;

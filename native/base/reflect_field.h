@@ -48,6 +48,9 @@ int64_t umx_field_integer(enum umx_kind kind, const void *value);
 const char *umx_field_string(const void *value);
 const ProtobufCMessage *umx_field_message(const void *value);
 
+/* The text of a field by its name; NULL when unset, repeated or not a string, and when there is no such field. */
+const char *umx_field_text(const ProtobufCMessage *message, const char *name);
+
 /* Appends the field's value as JSON: null, a value, or an array. */
 void umx_field_json(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field, struct umx_text *out);
 

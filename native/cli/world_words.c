@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/reflect.h"
+#include "base/reflect_field.h"
 #include "cli/value.h"
 
 /* Words that are not written as they are in the schema. */
@@ -58,11 +59,8 @@ static void add_first_value(struct umx_text *out, const char *dn)
 
 static const char *text_of(const ProtobufCMessage *record, const char *name)
 {
-    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(record->descriptor, name);
-    const char *text = NULL;
+    const char *text = umx_field_text(record, name);
 
-    if (field != NULL && field->type == PROTOBUF_C_TYPE_STRING && field->label == PROTOBUF_C_LABEL_OPTIONAL)
-        text = *(char *const *)(const void *)((const char *)record + field->offset);
     return text != NULL ? text : "";
 }
 

@@ -43,6 +43,13 @@ struct login {
     size_t signature_length;
 };
 
+void umx_client_ticket_free(struct umx_client_ticket *ticket)
+{
+    free(ticket->token);
+    free(ticket->signature);
+    *ticket = (struct umx_client_ticket){0};
+}
+
 static void free_login(struct login *login)
 {
     umx_client_ticket_free(&login->ticket);

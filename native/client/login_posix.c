@@ -75,13 +75,6 @@ int umx_client_ticket_get(const char *principal, const void *statement, size_t l
     return status;
 }
 
-void umx_client_ticket_free(struct umx_client_ticket *ticket)
-{
-    free(ticket->token);
-    free(ticket->signature);
-    *ticket = (struct umx_client_ticket){0};
-}
-
 int umx_client_ticket_realm(char *out, size_t size, struct umx_error *err)
 {
     gss_OID_set_desc mechanisms = {1, &kerberos};

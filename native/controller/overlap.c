@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/reflect_field.h"
 #include "controller/engine_private.h"
 #include "phases/index.h"
 #include "phases/records.h"
@@ -45,16 +46,6 @@ static void add(struct things *things, const struct thing *thing)
     things->items[things->count++] = *thing;
 }
 
-static const char *text_of(const ProtobufCMessage *record, const char *name)
-{
-    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(record->descriptor, name);
-    const char *text = NULL;
-
-    if (field != NULL && field->type == PROTOBUF_C_TYPE_STRING && field->label != PROTOBUF_C_LABEL_REPEATED)
-        memcpy(&text, (const char *)record + field->offset, sizeof text);
-    return text;
-}
-
 /* A name that an earlier step of the plan gives is of no other plan. */
 static bool is_name(const char *text)
 {
@@ -73,15 +64,15 @@ static void add_record(struct things *things, const Umx__PlanStep *step, const s
     uint32_t hash = RECORD;
 
     if (strcmp(key, "forest dn") == 0) { /* the object itself, whoever writes it */
-        const char *forest = text_of(record, "forest");
-        add_object(things, forest != NULL ? forest : step->forest, text_of(record, "dn"), false);
+        const char *forest = umx_field_text(record, "forest");
+        add_object(things, forest != NULL ? forest : step->forest, umx_field_text(record, "dn"), false);
         return;
     }
     for (const char *at = key; *at != '\0'; at += strspn(at, " ")) {
         char name[64];
         size_t length = strcspn(at, " ");
         snprintf(name, sizeof name, "%.*s", (int)length, at);
-        const char *text = text_of(record, name);
+        const char *text = umx_field_text(record, name);
         hash = text != NULL ? umx_index_hash(hash, text) : hash;
         at += length;
     }
@@ -194,7 +185,7 @@ static void say(const struct thing *thing, struct umx_text *text)
         char name[64];
         size_t length = strcspn(at, " ");
         snprintf(name, sizeof name, "%.*s", (int)length, at);
-        const char *value = text_of(thing->record, name);
+        const char *value = umx_field_text(thing->record, name);
         if (value != NULL)
             umx_text_addf(text, " %s", value);
         at += length;

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/reflect_field.h"
 #include "controller/engine_private.h"
 #include "phases/records.h"
 
@@ -27,16 +28,6 @@ struct places {
     bool full;
 };
 
-static const char *text_of(const ProtobufCMessage *record, const char *name)
-{
-    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(record->descriptor, name);
-    const char *text = NULL;
-
-    if (field != NULL && field->type == PROTOBUF_C_TYPE_STRING && field->label != PROTOBUF_C_LABEL_REPEATED)
-        memcpy(&text, (const char *)record + field->offset, sizeof text);
-    return text;
-}
-
 /* Tables that agents report name their server; the forests' workers read all others, and the Exchange servers. */
 static bool of_agents(const struct umx_table *table)
 {
@@ -58,7 +49,7 @@ static const char *server_of(const Umx__PlanStep *step)
 static void place_of(const Umx__PlanStep *step, const struct umx_table *table, const ProtobufCMessage *record,
                      struct place *out)
 {
-    const char *forest = text_of(record, "forest"), *server = text_of(record, "server");
+    const char *forest = umx_field_text(record, "forest"), *server = umx_field_text(record, "server");
 
     *out = (struct place){.agents = of_agents(table)};
     out->forest = forest != NULL ? forest : step->forest != NULL ? step->forest : "";
