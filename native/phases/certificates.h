@@ -1,6 +1,7 @@
 /*
- * Phase 2 between its files: which certificate each UM service uses (model), the rules of spec 6.1 over it
- * (certificates_rules.c), trust between both sides (certificates_pairs.c) and the plan (certificates_plan.c).
+ * Phase 2 between its files: which certificate each UM service uses (certificates_use.c), the rules of spec
+ * 6.1 over it (certificates_rules.c), the checks of a service (certificates_checks.c), trust between both sides
+ * (certificates_pairs.c) and the plan (certificates_plan.c).
  */
 #ifndef UMX_PHASES_CERTIFICATES_H
 #define UMX_PHASES_CERTIFICATES_H
@@ -40,6 +41,10 @@ bool umx_cert_expected(const Umx__Certificate *certificate);
  * than certificates.renew-below. */
 const char *umx_cert_fault(const struct umx_view *view, const struct umx_um_end *end,
                            const Umx__Certificate *certificate, struct umx_findings *out);
+/* Judges the certificate by the rule of the check's id: status, expected and actual of the answer; false: the id names
+ * no rule. */
+bool umx_cert_judge(const struct umx_view *view, const struct umx_um_end *end, const Umx__Certificate *certificate,
+                    const char *id, struct umx_findings *out, struct umx_answer *answer);
 /* The best certificate of the server's store that has no fault, or NULL. */
 const Umx__Certificate *umx_cert_candidate(const struct umx_view *view, const struct umx_um_end *end,
                                            struct umx_findings *out);

@@ -61,7 +61,7 @@ static const Umx__Certificate *shown_by(const Umx__World *world, const char *fro
 
 struct root {
     const Umx__Certificate *certificate; /* whose root it is */
-    const char *owner;
+    const char *owner, *owner_forest;
     const char *reader; /* where it has to be trusted */
 };
 
@@ -89,8 +89,8 @@ static void judge_root(const struct umx_view *view, const struct umx_phase_check
 
     if (unseen != NULL || owner_unseen != NULL) {
         answer.actual = unseen != NULL ? unseen : owner_unseen;
-        answer.remedy = umx_say(out, "install or start the agent: `umxd issue agent %s`, see `umx agents`",
-                                unseen != NULL ? root->reader : root->owner);
+        answer.remedy = umx_say_agent(out, unseen != NULL ? forest : root->owner_forest,
+                                      unseen != NULL ? root->reader : root->owner);
     } else if (root->certificate == NULL) {
         answer.actual = umx_say(out, "%s has no certificate in use that could be looked at", root->owner);
         answer.remedy = umx_say(out, "`umx query \"SELECT * FROM certificate WHERE server = '%s'\"`", root->owner);
@@ -151,7 +151,7 @@ static void each_front_end(const struct umx_view *view, const struct umx_phase_c
             .target = pool->fqdn,
             .expected = check->question,
             .actual = umx_say(out, "no agent says which Front Ends pool %s has", pool->fqdn),
-            .remedy = umx_say(out, "install an agent on a Front End of %s: `umxd issue agent FQDN`", pool->fqdn),
+            .remedy = umx_say_agent(out, view->pair->lync, NULL),
         };
         umx_findings_add(out, view, check, &answer);
     }
@@ -163,6 +163,7 @@ static void pool_root(const struct umx_view *view, const struct umx_phase_check 
     const struct root root = {
         .certificate = shown_by(view->world, front_end, pool->fqdn),
         .owner = front_end,
+        .owner_forest = view->pair->lync,
         .reader = end->fqdn,
     };
 
@@ -173,7 +174,12 @@ static void um_root(const struct umx_view *view, const struct umx_phase_check *c
                     const struct umx_uc_pool *pool, const char *front_end, struct umx_findings *out)
 {
     struct umx_cert_use use = umx_cert_use_of(view, end, out);
-    const struct root root = {.certificate = use.bound, .owner = end->fqdn, .reader = front_end};
+    const struct root root = {
+        .certificate = use.bound,
+        .owner = end->fqdn,
+        .owner_forest = view->pair->exchange,
+        .reader = front_end,
+    };
 
     (void)pool;
     judge_root(view, check, &root, view->pair->lync, out);
@@ -224,7 +230,7 @@ static void judge_handshake(const struct umx_view *view, const struct umx_phase_
     if (proof == NULL || umx_stale(view->world, proof->has_collected_at, proof->collected_at)) {
         answer.actual = proof == NULL ? umx_say(out, "no agent on %s has tried", from)
                                       : umx_say(out, "the last attempt is older than %d hours", UMX_FACT_AGE_MAX_HOURS);
-        answer.remedy = umx_say(out, "install or start the agent: `umxd issue agent %s`, see `umx agents`", from);
+        answer.remedy = umx_say_agent(out, forest, from);
         umx_findings_add(out, view, check, &answer);
         return;
     }
@@ -246,8 +252,7 @@ static void judge_handshake(const struct umx_view *view, const struct umx_phase_
                                 "%s -Port %d` (2008: `telnet %s %d`)",
                                 host, from, host, port, host, port);
     else if (answer.status == UMX__FINDING__STATUS__UNKNOWN)
-        answer.remedy =
-            umx_say(out, "`umx query \"SELECT * FROM proof WHERE server = '%s'\"` tries again", from);
+        answer.remedy = umx_say(out, "`umx query \"SELECT * FROM proof WHERE server = '%s'\"` tries again", from);
     umx_findings_add(out, view, check, &answer);
 }
 

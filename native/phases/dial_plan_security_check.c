@@ -55,8 +55,7 @@ void umx_ds_check_level(const struct umx_view *view, const struct umx_phase_chec
 
     for (; (plan = umx_um_next_plan(view->world, view->pair->exchange, &i)) != NULL; count++) {
         bool good = named ? level_of(plan) == (int)asked : encrypted(plan);
-        add(view, check, good ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL, plan->dn,
-            named ? umx_security_words[asked] : "Secured or SIPSecured",
+        add(view, check, umx_verdict(good), plan->dn, named ? umx_security_words[asked] : "Secured or SIPSecured",
             level_of(plan) != 0 ? umx_security_words[level_of(plan)] : "not set, which means Unsecured", NULL, out);
     }
     if (count == 0)
@@ -165,8 +164,7 @@ static bool judge_mode(const struct umx_view *view, const struct umx_phase_check
     if (!serves_sip(view, end))
         return false;
     bool good = !end->has_mode || end->mode == UMX_MODE_TLS || end->mode == UMX_MODE_DUAL;
-    add(view, check, good ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL, umx_um_name(out, end),
-        "TLS or Dual",
+    add(view, check, umx_verdict(good), umx_um_name(out, end), "TLS or Dual",
         !end->has_mode   ? "Exchange 2007 follows the plan"
         : !end->mode_set ? "not set, which means TCP"
                          : umx_um_mode_word(end->mode),
@@ -260,8 +258,8 @@ void umx_ds_check_gateways(const struct umx_view *view, const struct umx_phase_c
         judged++;
         /* 0: the transport decides, which is 5061 for TLS. */
         bool port = !gateway->has_port || gateway->port == 0 || gateway->port == UMX_SIP_TLS_PORT;
-        add(view, check, port && is_fqdn(address) ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
-            gateway->dn, umx_say(out, "an FQDN and port 5061: %s is secured", umx_plan_name(plan)),
+        add(view, check, umx_verdict(port && is_fqdn(address)), gateway->dn,
+            umx_say(out, "an FQDN and port 5061: %s is secured", umx_plan_name(plan)),
             umx_say(out, "%s, port %d%s", *address != '\0' ? address : "no address", gateway->port,
                     gateway->port == 0 ? " (by the transport)" : ""),
             NULL, out);

@@ -49,8 +49,8 @@ void umx_dp_check_sip_plan(const struct umx_view *view, const struct umx_phase_c
     const char *actual = count > 0    ? names
                          : others > 0 ? umx_say(out, "none; %zu of another URI type, which Lync cannot use", others)
                                       : "none";
-    add(view, check, count > 0 ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL, view->pair->exchange,
-        "a UM dial plan with URI type SipName (3)", actual, out);
+    add(view, check, umx_verdict(count > 0), view->pair->exchange, "a UM dial plan with URI type SipName (3)", actual,
+        out);
 }
 
 /* ---- V3.2 */
@@ -270,8 +270,8 @@ static void judge_policy(const struct umx_view *view, const struct umx_phase_che
 {
     const Umx__MailboxPolicy *policy = umx_dp_policy(view->world, plan);
 
-    add(view, check, policy != NULL ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL, plan->dn,
-        "a UM mailbox policy of the plan", policy != NULL ? umx_or_empty(policy->name) : "none", out);
+    add(view, check, umx_verdict(policy != NULL), plan->dn, "a UM mailbox policy of the plan",
+        policy != NULL ? umx_or_empty(policy->name) : "none", out);
 }
 
 void umx_dp_check_mailbox_policy(const struct umx_view *view, const struct umx_phase_check *check,

@@ -108,7 +108,7 @@ static void run_users(const struct umx_view *view, const struct umx_phase_check 
         check_rows(people, check, out);
     } else {
         struct umx_answer answer = {
-            .status = enabled > 0 ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
+            .status = umx_verdict(enabled > 0),
             .forest = view->pair->lync,
             .target = view->pair->lync,
             .expected = "users with msRTCSIP-UserEnabled TRUE and bit 128 of msRTCSIP-OptionFlags",

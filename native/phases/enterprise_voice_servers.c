@@ -121,7 +121,7 @@ static void answer(const struct umx_view *view, const struct umx_phase_check *ch
 }
 
 static const char install[] =
-    "install an agent on a Front End (`umxd issue agent FQDN`), or look by hand: "
+    "install an agent on a Front End (`umx token create`, then `umx-agent enroll` there), or look by hand: "
     "`Get-CsVoicePolicy`, `Get-CsVoiceRoute`, `Get-CsPstnUsage`, `Get-CsService -PstnGateway`";
 
 static bool unknown(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out,
@@ -165,9 +165,8 @@ void umx_ev_check_pstn(const struct umx_view *view, const struct umx_phase_check
             return;
         while ((policy = umx_ev_next(view->world, view->pair->lync, kind, false, &at)) != NULL)
             count++;
-        answer(view, check, out, count > 0 ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
-               umx_ev_words[kind].words, expected, count > 0 ? umx_say(out, "%zu", count) : "none",
-               count > 0 ? NULL : umx_ev_words[kind].remedy);
+        answer(view, check, out, umx_verdict(count > 0), umx_ev_words[kind].words, expected,
+               count > 0 ? umx_say(out, "%zu", count) : "none", count > 0 ? NULL : umx_ev_words[kind].remedy);
     }
 }
 
@@ -189,8 +188,7 @@ void umx_ev_check_usages(const struct umx_view *view, const struct umx_phase_che
                    "it has no usage: who has this policy cannot call the telephone network",
                    umx_ev_words[UMX_EV_POLICY].remedy);
         else
-            answer(view, check, out, lost == NULL ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
-                   policy->identity, expected,
+            answer(view, check, out, umx_verdict(lost == NULL), policy->identity, expected,
                    lost == NULL ? "all have one" : umx_say(out, "none for usage \"%s\"", lost), NULL);
     }
     if (found == 0)

@@ -31,7 +31,7 @@ void umx_uc_check_groups(const struct umx_view *view, const struct umx_phase_che
         const Umx__AdminGroup *group = umx_find_group(view->world, view->pair->lync, umx_uc_groups[i].meaning);
         bool good = group != NULL && umx_or_empty(group->sid)[0] != '\0';
         struct umx_answer answer = {
-            .status = good ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
+            .status = umx_verdict(good),
             .forest = view->pair->lync,
             .target = umx_uc_groups[i].name,
             .expected = "the group is in the Lync forest",
@@ -184,8 +184,7 @@ void umx_uc_check_gateways(const struct umx_view *view, const struct umx_phase_c
         if (out_of_scope(view, check, pool, out))
             continue;
         struct umx_answer answer = {
-            .status =
-                pool->gateway != NULL && pool->second == NULL ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
+            .status = umx_verdict(pool->gateway != NULL && pool->second == NULL),
             .forest = view->pair->exchange,
             .target = pool->fqdn,
             .expected = "exactly one UM IP gateway with this address",
@@ -431,7 +430,7 @@ static void check_outdial(const struct umx_uc *uc, const struct umx_phase_check 
         return;
     }
     struct umx_answer answer = {
-        .status = may == 1 ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
+        .status = umx_verdict(may == 1),
         .forest = uc->view->pair->exchange,
         .target = target,
         .expected = umx_say(out, "exactly one of %zu gateways of %s may dial out", of, uc->view->pair->lync),

@@ -187,14 +187,14 @@ void umx_uc_check_read(const struct umx_view *view, const struct umx_phase_check
         answer.actual = proofs.stale > 0
                             ? umx_say(out, "the last attempt is older than %d hours", UMX_FACT_AGE_MAX_HOURS)
                             : umx_say(out, "no agent on a Lync server of %s has tried", lync);
-        answer.remedy = umx_say(out, "install an agent on a Front End of %s: `umxd issue agent FQDN`", lync);
+        answer.remedy = umx_say_agent(out, lync, NULL);
     } else if (proofs.fail > 0) {
         answer.status = UMX__FINDING__STATUS__FAIL;
         answer.actual = umx_say(out, "%s as %s: %s", umx_or_empty(shown->server), umx_or_empty(shown->identity),
                                 umx_or_empty(shown->detail));
     } else if (proofs.pass > 0) {
         bool all = !shown->has_objects || (size_t)(shown->objects > 0 ? shown->objects : 0) >= uc.plan_count;
-        answer.status = all ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL;
+        answer.status = umx_verdict(all);
         answer.actual = shown->has_objects
                             ? umx_say(out, "%s sees %d objects", umx_or_empty(shown->server), shown->objects)
                             : umx_say(out, "%s could read", umx_or_empty(shown->server));

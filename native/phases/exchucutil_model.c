@@ -78,9 +78,8 @@ static int count_users(const Umx__World *world, const Umx__LyncPool *pool)
         return pool->voice_users;
     for (size_t i = 0; i < world->n_voice_user; i++) {
         const Umx__VoiceUser *user = world->voice_user[i];
-        users += user->enabled && user->option_flags & ENTERPRISE_VOICE &&
-                 umx_text_equal(user->forest, pool->forest) && user->home_server_dn != NULL && pool->dn != NULL &&
-                 umx_text_dn_within(user->home_server_dn, pool->dn);
+        users += user->enabled && user->option_flags & ENTERPRISE_VOICE && umx_text_equal(user->forest, pool->forest) &&
+                 user->home_server_dn != NULL && pool->dn != NULL && umx_text_dn_within(user->home_server_dn, pool->dn);
     }
     return users;
 }

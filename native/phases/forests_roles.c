@@ -70,7 +70,7 @@ void umx_forests_organization(const struct umx_view *view, const struct umx_phas
                 : umx_or_empty(forest->organization)[0] != '\0' ? 1
                                                                 : 0;
     struct umx_answer answer = {
-        .status = count == 1 ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
+        .status = umx_verdict(count == 1),
         .forest = forest->forest,
         .target = forest->organization_dn != NULL ? forest->organization_dn : forest->forest,
         .expected = "exactly one Exchange organisation",
@@ -87,7 +87,7 @@ void umx_forests_servers(const struct umx_view *view, const struct umx_phase_che
     for (size_t i = 0; next_server(view, &i) != NULL;)
         count++;
     struct umx_answer answer = {
-        .status = count > 0 ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
+        .status = umx_verdict(count > 0),
         .forest = view->pair->exchange,
         .target = umx_say(out, "CN=Administrative Groups,%s", umx_or_empty(view->exchange->organization_dn)),
         .expected = "at least one Exchange server",
@@ -214,7 +214,7 @@ void umx_forests_mailbox_role(const struct umx_view *view, const struct umx_phas
         if ((server->roles & ROLE_MAILBOX) != 0)
             found = server;
     struct umx_answer answer = {
-        .status = found != NULL ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
+        .status = umx_verdict(found != NULL),
         .forest = view->pair->exchange,
         .target = view->pair->exchange,
         .expected = "the Mailbox role in each forest with UM users",
@@ -240,9 +240,7 @@ void umx_forests_transport_site(const struct umx_view *view, const struct umx_ph
                 transport = other;
         seen++;
         struct umx_answer answer = {
-            .status = um->site_dn == NULL ? UMX__FINDING__STATUS__UNKNOWN
-                      : transport != NULL ? UMX__FINDING__STATUS__PASS
-                                          : UMX__FINDING__STATUS__FAIL,
+            .status = um->site_dn == NULL ? UMX__FINDING__STATUS__UNKNOWN : umx_verdict(transport != NULL),
             .forest = view->pair->exchange,
             .target = server_name(um),
             .expected = "a Hub Transport server in the same Active Directory site",
@@ -282,7 +280,7 @@ static bool no_agent(const struct umx_view *view, const struct umx_phase_check *
                   : agent == NULL
                       ? umx_say(out, "no agent on %s", server)
                       : umx_say(out, "the agent on %s has not reported this (%s)", server, umx_or_empty(agent->state)),
-        .remedy = umx_say(out, "install or start the agent: `umxd issue agent %s`, see `umx agents`", server),
+        .remedy = umx_say_agent(out, view->pair->exchange, server),
     };
     umx_findings_add(out, view, check, &answer);
     return true;
@@ -319,7 +317,7 @@ void umx_forests_setup(const struct umx_view *view, const struct umx_phase_check
                 bad = umx_say(out, "%s%s%s: %s", bad, *bad != '\0' ? "; " : "", roles[r].key, why);
         }
         struct umx_answer answer = {
-            .status = *bad == '\0' ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
+            .status = umx_verdict(*bad == '\0'),
             .forest = view->pair->exchange,
             .target = name,
             .expected = umx_say(out, "%s installed completely", role_words(out, server->roles)),
@@ -351,7 +349,7 @@ void umx_forests_setup_pending(const struct umx_view *view, const struct umx_pha
                                   *watermark != '\0' ? watermark : "-");
         }
         struct umx_answer answer = {
-            .status = *pending == '\0' ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
+            .status = umx_verdict(*pending == '\0'),
             .forest = view->pair->exchange,
             .target = name,
             .expected = "no Action or Watermark below a role key",
@@ -403,7 +401,7 @@ void umx_forests_services(const struct umx_view *view, const struct umx_phase_ch
                 bad = umx_say(out, "%s%s%s: %s", bad, *bad != '\0' ? "; " : "", services[s].name, why);
         }
         struct umx_answer answer = {
-            .status = *bad == '\0' ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
+            .status = umx_verdict(*bad == '\0'),
             .forest = view->pair->exchange,
             .target = name,
             .expected = umx_say(out, "services %s", needed),
@@ -441,7 +439,7 @@ void umx_forests_pools(const struct umx_view *view, const struct umx_phase_check
             count++;
     }
     struct umx_answer answer = {
-        .status = count > 0 ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
+        .status = umx_verdict(count > 0),
         .forest = view->pair->lync,
         .target = view->pair->lync,
         .expected = "a Front End pool or Standard Edition server",
@@ -497,7 +495,7 @@ static void single_label(const struct umx_view *view, const struct umx_phase_che
             bad = umx_say(out, "%s%s%s", bad, *bad != '\0' ? ", " : "", domain->domain);
     }
     struct umx_answer answer = {
-        .status = *bad == '\0' ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
+        .status = umx_verdict(*bad == '\0'),
         .forest = forest,
         .target = forest,
         .expected = "no single-label domain: Lync does not support them",

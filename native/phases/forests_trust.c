@@ -136,8 +136,8 @@ static void one_direction(const struct umx_view *view, const struct umx_phase_ch
     both_sides(view, out, sides);
     const struct side *side = &sides[lync_side ? 1 : 0];
     bool good = side->trust != NULL && (side->trust->direction & bit) != 0;
-    answer_for(view, check, side, good ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL, expected,
-               direction_word(side->trust), good ? NULL : make_trust(out, view), out);
+    answer_for(view, check, side, umx_verdict(good), expected, direction_word(side->trust),
+               good ? NULL : make_trust(out, view), out);
 }
 
 void umx_forests_direction(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out)
@@ -169,7 +169,7 @@ void umx_forests_agreement(const struct umx_view *view, const struct umx_phase_c
     bool forest_here = sides[0].trust != NULL && (sides[0].trust->attributes & UMX_TRUST_FOREST) != 0;
     bool forest_there = sides[1].trust != NULL && (sides[1].trust->attributes & UMX_TRUST_FOREST) != 0;
     struct umx_answer answer = {
-        .status = agree && forest_here == forest_there ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
+        .status = umx_verdict(agree && forest_here == forest_there),
         .forest = view->pair->exchange,
         .target = umx_say(out, "%s and %s", sides[0].dn, sides[1].dn),
         .expected = "both forests describe the same trust",

@@ -153,6 +153,19 @@ const char *umx_say(struct umx_findings *out, const char *format, ...)
     return text;
 }
 
+const char *umx_say_agent(struct umx_findings *out, const char *forest, const char *server)
+{
+    if (server == NULL)
+        return umx_say(out,
+                       "install an agent on a Front End of %s: `umx token create --fqdn FQDN --forest %s`, then "
+                       "`umx-agent enroll` there",
+                       forest, forest);
+    return umx_say(out,
+                   "start the agent on %s, or install one: `umx token create --fqdn %s --forest %s`, then "
+                   "`umx-agent enroll` there",
+                   server, server, forest);
+}
+
 const char *umx_steps_say(struct umx_steps *out, const char *format, ...)
 {
     va_list args;

@@ -33,6 +33,14 @@ struct umx_view umx_view_of(const Umx__World *world, const struct umx_pair *pair
 /* A formatted text in the arena; "" (and out->failed) when it is full. */
 const char *umx_say(struct umx_findings *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The remedy where no agent tells of a server: start it, or enrol one. server NULL: any Front End of the forest. */
+const char *umx_say_agent(struct umx_findings *out, const char *forest, const char *server);
+
+static inline Umx__Finding__Status umx_verdict(bool good)
+{
+    return good ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL;
+}
+
 struct umx_answer {
     Umx__Finding__Status status;
     const char *forest;

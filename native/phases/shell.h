@@ -6,8 +6,8 @@
 
 #include "phases/phase.h"
 
-/* FQDN of a server of the product in the forest on which an agent is connected that runs cmdlets, newest version first: newer shells know
- * every cmdlet of the older ones. Exchange 2019 has no UM and never counts. NULL: there is none. */
+/* FQDN of a server of the product in the forest on which an agent is connected that runs cmdlets, newest version first:
+ * newer shells know every cmdlet of the older ones. Exchange 2019 has no UM and never counts. NULL: there is none. */
 const char *umx_shell_agent(const Umx__World *world, const char *forest, Umx__Server__Product product);
 
 /* Whether the agent on a server can run cmdlets, as far as it says. */

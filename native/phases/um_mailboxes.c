@@ -41,7 +41,7 @@ static void run_policies(const struct umx_view *view, const struct umx_phase_che
             policies += umx_text_equal(world->mailbox_policy[i]->forest, plan->forest) &&
                         umx_text_dn_equal(world->mailbox_policy[i]->dial_plan_dn, plan->dn);
         struct umx_answer answer = {
-            .status = policies > 0 ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
+            .status = umx_verdict(policies > 0),
             .forest = plan->forest,
             .target = umx_or_empty(plan->name),
             .expected = "one UM mailbox policy at least",

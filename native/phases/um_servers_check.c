@@ -131,7 +131,7 @@ void umx_us_check_linked(const struct umx_view *view, const struct umx_phase_che
         for (size_t i = 0; i < count; i++)
             if (!ends[i].router && umx_um_linked(&ends[i], plan))
                 list = join(out, list, ends[i].fqdn);
-        say(view, check, plan->dn, *list != '\0' ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
+        say(view, check, plan->dn, umx_verdict(*list != '\0'),
             umx_say(out, "a UM server is in dial plan %s", umx_or_empty(plan->name)), *list != '\0' ? list : "none",
             NULL, out);
     }
@@ -189,8 +189,7 @@ void umx_us_check_newer(const struct umx_view *view, const struct umx_phase_chec
             continue;
         const char *missing = missing_plans(view, &ends[i], true, &why, out);
         bool there = ends[i].dn != NULL;
-        say(view, check, umx_um_name(out, &ends[i]),
-            there && *missing == '\0' ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
+        say(view, check, umx_um_name(out, &ends[i]), umx_verdict(there && *missing == '\0'),
             umx_say(out, "Exchange %s: linked to every SIP URI dial plan, or Lync does not trust the server as a peer",
                     ends[i].generation),
             !there             ? "the server has no call-router object: its setup did not finish"
@@ -249,8 +248,7 @@ void umx_us_check_only_sip(const struct umx_view *view, const struct umx_phase_c
                 umx_um_linked(&ends[i], plan))
                 wrong = join(out, wrong, umx_or_empty(plan->name));
         }
-        say(view, check, umx_um_name(out, &ends[i]),
-            *wrong == '\0' ? UMX__FINDING__STATUS__PASS : UMX__FINDING__STATUS__FAIL,
+        say(view, check, umx_um_name(out, &ends[i]), umx_verdict(*wrong == '\0'),
             "Exchange 2013 and later may be linked to SIP URI dial plans only", *wrong == '\0' ? "no others" : wrong,
             NULL, out);
         seen++;
@@ -295,11 +293,6 @@ void umx_us_check_status(const struct umx_view *view, const struct umx_phase_che
         say_nothing(view, check, "Exchange 2013 and later have no status", out);
 }
 
-static const char *install_agent(struct umx_findings *out, const char *server)
-{
-    return umx_say(out, "install or start the agent: `umxd issue agent %s`, see `umx agents`", server);
-}
-
 void umx_us_check_fresh(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out)
 {
     umx_cert_check_restarted(view, check, out);
@@ -334,7 +327,7 @@ void umx_us_check_listeners(const struct umx_view *view, const struct umx_phase_
                               : worker       ? "; so does a worker process (5066, 5068)"
                                              : "; no worker process listens now (5066, 5068)")
                     : "it does not: mode, certificate or service (see um-servers/startup-mode, certificates/bound)",
-            !known || stale ? install_agent(out, ends[i].fqdn) : NULL, out);
+            !known || stale ? umx_say_agent(out, view->pair->exchange, ends[i].fqdn) : NULL, out);
     }
     if (count == 0)
         say_nothing(view, check, "no UM server in the forest", out);
@@ -396,7 +389,7 @@ void umx_us_check_access(const struct umx_view *view, const struct umx_phase_che
             : old ? umx_say(out, "the report of %s is older than %d hours", ends[i].fqdn, UMX_FACT_AGE_MAX_HOURS)
             : *value != '\0' ? value
                              : "not set: media of remote users find no way",
-            setting == NULL || old ? install_agent(out, ends[i].fqdn)
+            setting == NULL || old ? umx_say_agent(out, view->pair->exchange, ends[i].fqdn)
             : *value != '\0'       ? NULL
             : umx_us_legacy(&ends[i])
                 ? umx_say(out, "with remote users: `Set-UMServer %s -SIPAccessService EDGE-POOL:5062`", ends[i].fqdn)
@@ -467,7 +460,7 @@ void umx_us_check_second_site(const struct umx_view *view, const struct umx_phas
                                        "when failover by DNS is wanted: `umx plan create NAME --phase certificates --pair "
                                             "%s:%s --set certificates.names=A,B,...`",
                                        view->pair->exchange, view->pair->lync)
-            : unseen != NULL ? install_agent(out, unseen)
+            : unseen != NULL ? umx_say_agent(out, view->pair->exchange, unseen)
                              : NULL,
             out);
     }
