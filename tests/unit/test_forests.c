@@ -121,7 +121,7 @@ static void test_agent_facts(void **state)
     (void)state;
     const Umx__Finding *f = w_expect(world, NULL, "forests/setup", "exmbx1", W_UNKNOWN, &run);
     assert_string_equal(f->actual, "no agent on exmbx1.exchange.test");
-    assert_non_null(strstr(f->remedy, "umxd issue agent exmbx1.exchange.test"));
+    assert_non_null(strstr(f->remedy, "umx token create --fqdn exmbx1.exchange.test --forest"));
     w_end(&run);
     w_status(world, "forests/services", "exmbx1", W_UNKNOWN);
     w_status(world, "forests/setup-pending", "exmbx1", W_UNKNOWN);
