@@ -87,8 +87,8 @@ void umx_text_copy(char *to, size_t size, const char *string)
 static size_t sequence(const unsigned char *p, size_t left)
 {
     static const struct {
-        unsigned char first, last;  /* range of the lead byte */
-        unsigned char low, high;    /* range of the second byte */
+        unsigned char first, last; /* range of the lead byte */
+        unsigned char low, high;   /* range of the second byte */
         size_t length;
     } forms[] = {
         {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3},
@@ -120,6 +120,35 @@ bool umx_text_valid(const void *bytes, size_t length)
         if (n == 0)
             return false;
     }
+    return true;
+}
+
+/* U+2000 to U+207F: spaces, dashes, quotes. PowerShell takes some of them for the ASCII ones. */
+static bool general_punctuation(const char *p)
+{
+    const unsigned char *bytes = (const unsigned char *)p;
+
+    return bytes[0] == 0xe2 && (bytes[1] == 0x80 || bytes[1] == 0x81);
+}
+
+bool umx_text_host(const char *name, size_t length)
+{
+    if (length == 0 || length > 255 || !umx_text_valid(name, length))
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)name[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!letter && (c >= 0x80 ? general_punctuation(name + i) : c == '\0' || strchr("-._", c) == NULL))
+            return false;
+    }
+    return true;
+}
+
+bool umx_text_quotable(const char *text)
+{
+    for (const char *p = text; *p != '\0'; p++)
+        if ((unsigned char)*p < ' ' || strchr("\"%$`", *p) != NULL || general_punctuation(p))
+            return false;
     return true;
 }
 

@@ -50,6 +50,15 @@ const char *umx_text_dn_parent(const char *dn);
 /* True when dn is child or lies anywhere below it. */
 bool umx_text_dn_within(const char *dn, const char *ancestor);
 
+/* Whether length bytes are a host's or a domain's name that means nothing to a shell: at most 255, ASCII letters,
+ * digits,
+ * '-', '.' and '_', and letters beyond ASCII. */
+bool umx_text_host(const char *name, size_t length);
+
+/* Whether the text may stand between double quotes in a command that somebody copies into cmd or PowerShell: no quote
+ * (PowerShell takes typographic ones too), no sign that either expands, no control character. */
+bool umx_text_quotable(const char *text);
+
 /* Appends value escaped as the value of an RDN (RFC 4514). */
 void umx_text_add_rdn(struct umx_text *text, const char *value);
 

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 enum { GRANTS_MAX = 512, COMMAND_MAX = 2048 };
 
 /* Where a row's rights are given: once for each object of its kind. */
@@ -126,13 +128,20 @@ static char *account_name(struct umx_arena *arena, const char *principal, const 
     return umx_arena_format(arena, "%s\\%.*s", netbios, length, principal);
 }
 
+/* A name of the directory within double quotes of a command. Whoever may name an organizational unit must not have
+ * words run by the administrator who copies the command: such a name is to be filled in by hand. */
+static const char *quotable(const char *name, const char *placeholder)
+{
+    return umx_text_quotable(name) ? name : placeholder;
+}
+
 /* One command for one object: all rights of the row behind one /G. */
 static void add_rights(struct granting *g, size_t row, const char *account, const char *dn)
 {
     struct umx_text command = {0};
 
-    umx_text_addf(&command, "dsacls \"%s%s\"%s%s /G", rows[row].prefix, dn, rows[row].inherit != NULL ? " " : "",
-                  rows[row].inherit != NULL ? rows[row].inherit : "");
+    umx_text_addf(&command, "dsacls \"%s%s\"%s%s /G", rows[row].prefix, quotable(dn, "<DN>"),
+                  rows[row].inherit != NULL ? " " : "", rows[row].inherit != NULL ? rows[row].inherit : "");
     for (const char *at = rows[row].rights; *at != '\0';) {
         size_t length = strcspn(at, " ");
         umx_text_addf(&command, " \"%s:", account);
@@ -239,7 +248,7 @@ static void add_memberships(struct granting *g)
         const char *format = memberships[i].command;
         for (size_t given = 0; *format != '\0'; format++) { /* the two %s of the table */
             if (format[0] == '%' && format[1] == 's') {
-                umx_text_adds(&text, given++ == 0 ? group_name(g, i) : member);
+                umx_text_adds(&text, given++ == 0 ? quotable(group_name(g, i), memberships[i].group) : member);
                 format++;
             } else {
                 umx_text_add(&text, format, 1);

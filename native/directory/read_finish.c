@@ -73,6 +73,16 @@ int umx_read_finish_domain(struct umx_reading *reading, const struct umx_entry *
     return 0;
 }
 
+/* Names of servers go into commands that administrators copy: what is no host name is left out, and named. */
+static char *host_or_none(struct umx_reading *reading, const char *table, const struct umx_entry *entry, char *name)
+{
+    if (name == NULL || umx_text_host(name, strlen(name))) {
+        return name;
+    }
+    umx_reading_incomplete(reading, table, "%s: \"%s\" is not the name of a host", entry->dn, name);
+    return NULL;
+}
+
 int umx_read_finish_server(struct umx_reading *reading, const struct umx_entry *entry, ProtobufCMessage *record,
                            enum umx_read_fate *fate, struct umx_error *err)
 {
@@ -88,7 +98,7 @@ int umx_read_finish_server(struct umx_reading *reading, const struct umx_entry *
     for (size_t i = 0; addresses && i < addresses->count; i++) {
         char *address = umx_value_text(&addresses->values[i], reading->arena);
         if (address && strncasecmp(address, prefix, sizeof prefix - 1) == 0) {
-            server->server = address + sizeof prefix - 1;
+            server->server = host_or_none(reading, "exchange_server", entry, address + sizeof prefix - 1);
         }
     }
     if (server->has_version_number) {
@@ -159,6 +169,7 @@ int umx_read_finish_pool(struct umx_reading *reading, const struct umx_entry *en
     Umx__LyncPool *pool = (Umx__LyncPool *)(void *)record;
     (void)fate;
     (void)err;
+    pool->pool = host_or_none(reading, "lync_pool", entry, pool->pool);
     pool->has_branch = pool->has_voice_users = 1;
     for (size_t i = 0; i < pool->n_pool_data; i++) {
         pool->branch |= strcasestr(pool->pool_data[i], "ExtendedType=RemoteRegistrar") != NULL;

@@ -138,7 +138,8 @@ static int found_cross_ref(void *user, const struct umx_entry *entry, struct umx
     char *dn = umx_entry_text(entry, "nCName", arena);
     (void)err;
     if (dn && umx_text_dn_equal(dn, reading->record.root_dn)) {
-        reading->record.netbios = umx_entry_text(entry, "nETBIOSName", reading->arena);
+        char *name = umx_entry_text(entry, "nETBIOSName", reading->arena);
+        reading->record.netbios = name && umx_text_host(name, strlen(name)) ? name : NULL;
     }
     return 0;
 }

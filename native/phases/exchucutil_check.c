@@ -117,7 +117,9 @@ static void check_access(const struct umx_view *view, const struct umx_phase_che
             umx_say(out, "denied: %s%s", umx_or_empty(umx_uc_entry_words(access.denied, out->arena)),
                     access.granted ? ", which comes before what is allowed" : "; nothing sufficient is allowed");
         answer.remedy =
-            umx_say(out, "remove the deny entry: `dsacls \"%s\"` shows it, ADSI Edit removes it", answer.target);
+            umx_text_quotable(answer.target)
+                ? umx_say(out, "remove the deny entry: `dsacls \"%s\"` shows it, ADSI Edit removes it", answer.target)
+                : "remove the deny entry with ADSI Edit";
     } else if (access.granted) {
         answer.status = access.wider ? UMX__FINDING__STATUS__WARN : UMX__FINDING__STATUS__PASS;
         answer.actual =

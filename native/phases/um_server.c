@@ -276,10 +276,7 @@ int umx_um_valid_names(const char *option, const char *value, struct umx_error *
 {
     for (const char *p = value;;) {
         size_t n = strcspn(p, ",");
-        bool good = n > 0 && n <= 255;
-        for (size_t i = 0; good && i < n; i++)
-            good = strchr(" \t\"'\\/:;", p[i]) == NULL && (unsigned char)p[i] > 0x20;
-        if (!good)
+        if (!umx_text_host(p, n))
             return umx_fail(err, UMX_ERR_OPTION_INVALID, option, "\"%s\" is not a list of host names: A,B,...", value);
         if (p[n] == '\0')
             return 0;

@@ -114,6 +114,32 @@ static void a_forest_that_was_not_read_has_places_to_fill_in(void **state)
         assert_null(strstr(grants[i]->command, "RTC"));
 }
 
+/* Who may name an organizational unit must not have words run by the administrator who copies the command. */
+static void a_name_that_ends_the_quotes_is_not_printed(void **state)
+{
+    static char name[] = "x.test", evil[] = "OU=a\\\" & calc & \\\",DC=x", meaning[] = "um_management",
+                local[] = "x$(calc)";
+    Umx__World world = UMX__WORLD__INIT;
+    Umx__OrganizationalUnit unit = UMX__ORGANIZATIONAL_UNIT__INIT, *units[] = {&unit};
+    Umx__AdminGroup group = UMX__ADMIN_GROUP__INIT, *groups[] = {&group};
+
+    (void)state;
+    unit.forest = group.forest = name;
+    unit.dn = evil;
+    unit.has_contacts = 1;
+    unit.contacts = 1;
+    group.meaning = meaning;
+    group.name = local;
+    world.organizational_unit = units;
+    world.admin_group = groups;
+    world.n_organizational_unit = world.n_admin_group = 1;
+    make(UMX__FOREST__SIDE__BOTH, &world);
+    HAS("dsacls \"<DN>\" /G \"<DOMAIN>\\umx-writer:CCDC;contact\"");
+    HAS("Add-RoleGroupMember \"UM Management\" -Member \"<DOMAIN>\\<SHELL ACCOUNT>\"");
+    for (size_t i = 0; i < count; i++)
+        assert_null(strstr(grants[i]->command, "calc"));
+}
+
 static int release(void **state)
 {
     (void)state;
@@ -126,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_forest_that_was_read_has_its_own_names),
         cmocka_unit_test(a_forest_that_was_not_read_has_places_to_fill_in),
+        cmocka_unit_test(a_name_that_ends_the_quotes_is_not_printed),
     };
     return cmocka_run_group_tests(tests, NULL, release);
 }

@@ -195,6 +195,60 @@ static void hex(void **state)
     umx_text_free(&text);
 }
 
+static void names_of_hosts(void **state)
+{
+    static const char *const good[] = {"a", "mbx1.contoso.test", "M_1-x.test",
+                                       "b\xC3\xBC"
+                                       "ro.contoso.test"};
+    static const char *const bad[] = {"",
+                                      "a b",
+                                      "a;b",
+                                      "a&calc",
+                                      "$(calc)",
+                                      "a\"b",
+                                      "a'b",
+                                      "a\nb",
+                                      "a/b",
+                                      "a\\b",
+                                      "a`b",
+                                      "a%b",
+                                      "a\xC3",
+                                      "a\xE2\x80\x99"
+                                      "b",
+                                      "a\xE2\x80\x9D"
+                                      "b"};
+    char longest[257];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_true(umx_text_host(good[i], strlen(good[i])));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(umx_text_host(bad[i], strlen(bad[i])));
+    assert_true(umx_text_host("a;b", 1));
+    memset(longest, 'a', sizeof longest);
+    assert_true(umx_text_host(longest, 255));
+    assert_false(umx_text_host(longest, 256));
+    assert_false(umx_text_host("a\0b", 3));
+}
+
+static void what_may_stand_between_quotes(void **state)
+{
+    static const char *const bad[] = {"a\"b",
+                                      "100%",
+                                      "$x",
+                                      "a`b",
+                                      "a\tb",
+                                      "a\xE2\x80\x9C"
+                                      "b"};
+
+    (void)state;
+    assert_true(umx_text_quotable("OU=B\xC3\xBC"
+                                  "ro\\, M & S (x);'y',DC=x"));
+    assert_true(umx_text_quotable(""));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(umx_text_quotable(bad[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +262,8 @@ int main(void)
         cmocka_unit_test(distinguished_names),
         cmocka_unit_test(rdn_values),
         cmocka_unit_test(hex),
+        cmocka_unit_test(names_of_hosts),
+        cmocka_unit_test(what_may_stand_between_quotes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
