@@ -6,7 +6,8 @@
  *   root/root.key        its key: to be moved offline, not needed to run
  *   ca/intermediate.pem  the one online authority, and ca/intermediate.key
  *   ca/controller.pem    the controller's identity file (rpc/identity_file.h)
- *   ca/issued.tsv        one line for each certificate issued; appended to, also by `umxd issue` beside a controller
+ *   ca/issued.tsv        one line for each certificate issued, until a week after its end; appended to, also by `umxd
+ *                        issue` beside a controller
  *   ca/next/             intermediate.pem, intermediate.key and, for a new root, root.pem: staged, or what a rotation
  *                        leads to
  *   ca/rotation          the rotation that is under way; ca/progress.tsv: who has followed
@@ -120,6 +121,10 @@ struct umx_issued_agent {
 int umx_authority_issued_agents(struct umx_authority *authority,
                                 int (*each)(void *user, const struct umx_issued_agent *agent), void *user,
                                 struct umx_error *err);
+
+/* Leaves the lines of certificates that ended a week ago or longer out of ca/issued.tsv, when they are a quarter of it:
+ * what is known of agents stays. *left_out: how many lines; may be NULL. Whoever issues meanwhile waits. */
+int umx_authority_shorten(struct umx_authority *authority, size_t *left_out, struct umx_error *err);
 
 /* Takes an identity back, for `umxd issue` (its FQDN gets a new one) and for lists. That it is refused is the business
  * of enrolment.h. */

@@ -69,6 +69,7 @@ struct authority_progress {
 /* issued.c: the agents of issued.tsv up to an offset. */
 struct umx_issued_index {
     pthread_mutex_t mutex;
+    ino_t inode; /* of the file that was read */
     off_t offset;
     struct umx_issued_agent *agents;
     size_t count;
@@ -176,7 +177,18 @@ int authority_issue_by(struct umx_authority *authority, const struct authority_p
 int authority_controller_again(struct umx_authority *authority, const struct authority_pair *issuer,
                                struct umx_text *pem, struct umx_error *err);
 
-/* issued.tsv */
+/* ---- issued.c, issued_shorten.c: issued.tsv */
+
+enum { ISSUED_LINE_MAX = 2048, ISSUED_FIELDS = 9 };
+
+/* The file for appending, locked until it is closed, and still the one of that name. */
+int issued_open(const char *path, int *out, struct umx_error *err);
+/* Splits a line into its fields; false: it is not whole. The last two fields may be missing. */
+bool issued_split(char *line, char *fields[ISSUED_FIELDS]);
+int issued_take(struct umx_issued_index *index, char *const *fields, struct umx_error *err);
+/* NULL: the agent is not known. */
+struct umx_issued_agent *issued_find(const struct umx_issued_index *index, const char *uri);
+
 int umx_issued_add(const char *data, const struct umx_authority_leaf *leaf, const struct umx_identity *identity,
                    struct umx_error *err);
 void umx_issued_free_index(struct umx_issued_index *index);

@@ -18,6 +18,7 @@
 
 #define INTERVAL (10 * UMX_MINUTE)
 #define SAY_INTERVAL UMX_DAY
+#define SHORTEN_INTERVAL UMX_DAY
 
 struct umx_ca {
     struct umx_controller *controller;
@@ -25,7 +26,8 @@ struct umx_ca {
     pthread_cond_t wake;
     pthread_t thread;
     bool stopping;
-    int64_t said_at; /* monotonic; 0: nothing was said yet */
+    int64_t said_at;      /* monotonic; 0: nothing was said yet */
+    int64_t shortened_at; /* monotonic; 0: not since the start */
 };
 
 /* New handshakes see the new certificates; streams and calls of issuers that are no longer taken end. */
@@ -77,6 +79,22 @@ static void say_endings(struct umx_ca *ca)
     umx_world_free(world);
 }
 
+/* At the start, and each day. */
+static void shorten(struct umx_ca *ca)
+{
+    struct umx_error err = {0};
+    int64_t now = umx_clock_monotonic();
+    size_t left_out = 0;
+
+    if (ca->shortened_at != 0 && now - ca->shortened_at < SHORTEN_INTERVAL)
+        return;
+    ca->shortened_at = now;
+    if (umx_authority_shorten(ca->controller->authority, &left_out, &err) != 0)
+        umx_log_error("ca", &err);
+    else if (left_out > 0)
+        umx_log(UMX_LOG_INFO, "ca", "ca/issued.tsv is shorter by %zu lines of certificates that ended", left_out);
+}
+
 static void look(struct umx_ca *ca)
 {
     struct umx_error err = {0};
@@ -93,6 +111,7 @@ static void look(struct umx_ca *ca)
     if (status != 0)
         umx_log_error("ca", &err);
     say_endings(ca);
+    shorten(ca);
 }
 
 static void *work(void *user)

@@ -1,6 +1,9 @@
 #include "controller/controller.h"
 
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -201,11 +204,26 @@ static void close_all(struct umx_controller *controller)
     umx_config_free(controller->config);
 }
 
+/* Until a signal to end. Agents that come and go leave holes in the heaps of many threads, which the C library keeps:
+ * what nobody uses goes back to the system each minute. */
+static int wait_for_signal(const sigset_t *signals)
+{
+    static const struct timespec minute = {.tv_sec = 60};
+
+    for (;;) {
+        int signal = sigtimedwait(signals, NULL, &minute);
+        if (signal > 0)
+            return signal;
+#ifdef __GLIBC__
+        malloc_trim(0);
+#endif
+    }
+}
+
 int umx_controller_run(const char *config_path, struct umx_error *err)
 {
     struct umx_controller controller = {0};
     sigset_t signals;
-    int signal = 0;
 
     /* Blocked before any thread is made, so that all of them inherit it and only sigwait sees them. */
     sigemptyset(&signals);
@@ -217,8 +235,7 @@ int umx_controller_run(const char *config_path, struct umx_error *err)
     if (status == 0) {
         umx_log(UMX_LOG_INFO, "controller", "%s serves agents on %s and operators on %s", controller.deployment,
                 controller.config->agents, controller.config->operators);
-        sigwait(&signals, &signal);
-        umx_log(UMX_LOG_INFO, "controller", "signal %d: stopping", signal);
+        umx_log(UMX_LOG_INFO, "controller", "signal %d: stopping", wait_for_signal(&signals));
     }
     close_all(&controller);
     umx_rpc_end();

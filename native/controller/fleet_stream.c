@@ -300,8 +300,8 @@ static int take_report(struct fleet_session *session, const Umx__Report *report,
     return session->chunks_seen == chunks ? complete_report(session, report, err) : 0;
 }
 
-/* A renewal costs a key's signature and a line of issued.tsv for ever: a rotation that is turned back and forth needs a
- * few, and a month one. */
+/* A renewal costs a key's signature and a line of issued.tsv until it ends: a rotation that is turned back and forth
+ * needs a few, and a month one. */
 static bool may_renew(struct fleet_session *session)
 {
     struct fleet_agent *agent = session->agent;

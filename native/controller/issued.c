@@ -2,8 +2,9 @@
  * ca/issued.tsv: what was issued, a line each, in the order of issue:
  * time, role, name, fqdn or forest, serial, end of validity, URI, SHA-256 of the public key, key identifier
  * of the issuer (older lines lack one or both).
- * Roles `revoked` and `forgotten` take back what the URI was given. Lines are appended in one write, so that `umxd
- * issue` beside a running controller does no harm; a line that is cut (a crash) is skipped.
+ * Roles `revoked` and `forgotten` take back what the URI was given. Lines are appended in one write, under the file's
+ * lock, so that `umxd issue` beside a running controller does no harm; a line that is cut (a crash) is skipped. The
+ * file is replaced by a shorter one now and then (issued_shorten.c).
  *
  * Agents are kept in memory, and what others appended since is read before each look.
  */
@@ -13,11 +14,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "controller/authority_internal.h"
 
-enum { LINE_MAX_BYTES = 2048, FIELDS = 9, AGENTS_MAX = 1000000 };
+enum { AGENTS_MAX = 1000000 };
+
+int issued_open(const char *path, int *out, struct umx_error *err)
+{
+    for (;;) {
+        struct stat mine, there;
+        int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+        int locked = fd >= 0 ? flock(fd, LOCK_EX) : -1;
+        while (fd >= 0 && locked != 0 && errno == EINTR)
+            locked = flock(fd, LOCK_EX);
+        if (locked != 0 || fstat(fd, &mine) != 0) {
+            int cause = errno;
+            if (fd >= 0)
+                close(fd);
+            return umx_fail_code(err, UMX_ERR_FILE_UNWRITABLE, cause, path, "%s", strerror(cause));
+        }
+        if (stat(path, &there) == 0 && there.st_ino == mine.st_ino && there.st_dev == mine.st_dev) {
+            *out = fd;
+            return 0;
+        }
+        close(fd); /* it was replaced while this waited for its lock */
+    }
+}
 
 /* A line that was cut, by a crash or a full disk, must not take the next one with it: it is ended with more fields than
  * any has, so that nobody reads it. */
@@ -36,16 +60,16 @@ static int append(const char *data, const char *role, const char *name, const ch
     char now[UMX_CLOCK_TEXT];
     char end[UMX_CLOCK_TEXT];
     char *path = umx_authority_path(data, "ca/issued.tsv");
-    int status = 0;
+    int fd = -1;
+    int status = path != NULL ? issued_open(path, &fd, err) : umx_fail(err, UMX_ERR_MEMORY, data, NULL);
 
-    int fd = path != NULL ? open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
-    if (fd >= 0 && ends_cut(fd))
+    if (status == 0 && ends_cut(fd))
         umx_text_adds(&line, "\t\t\t\t\t\t\t\t\t\n");
     umx_text_addf(&line, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", umx_clock_format(umx_clock_now(), now), role, name,
                   where, serial, umx_clock_format(expires_at, end), uri, key, issuer);
-    if (path == NULL || line.failed)
+    if (status == 0 && line.failed)
         status = umx_fail(err, UMX_ERR_MEMORY, data, NULL);
-    else if (fd < 0 || write(fd, line.data, line.length) != (ssize_t)line.length || fsync(fd) != 0)
+    else if (status == 0 && (write(fd, line.data, line.length) != (ssize_t)line.length || fsync(fd) != 0))
         status = umx_fail_code(err, UMX_ERR_FILE_UNWRITABLE, errno, path, "%s", strerror(errno));
     if (fd >= 0)
         close(fd);
@@ -63,8 +87,7 @@ int umx_issued_add(const char *data, const struct umx_authority_leaf *leaf, cons
                   identity->key, identity->issuer, err);
 }
 
-/* Splits a line into its fields; false: it is not whole. The last two fields may be missing. */
-static bool split(char *line, char *fields[FIELDS])
+bool issued_split(char *line, char *fields[ISSUED_FIELDS])
 {
     static char nothing[] = "";
     size_t length = strlen(line);
@@ -72,13 +95,13 @@ static bool split(char *line, char *fields[FIELDS])
     if (length == 0 || line[length - 1] != '\n')
         return false;
     line[length - 1] = '\0';
-    for (int i = 0; i < FIELDS; i++)
+    for (int i = 0; i < ISSUED_FIELDS; i++)
         fields[i] = nothing;
-    for (int i = 0; i < FIELDS; i++) {
+    for (int i = 0; i < ISSUED_FIELDS; i++) {
         fields[i] = line;
         char *tab = strchr(line, '\t');
         if (tab == NULL)
-            return i >= FIELDS - 3;
+            return i >= ISSUED_FIELDS - 3;
         *tab = '\0';
         line = tab + 1;
     }
@@ -118,7 +141,7 @@ static bool grow(struct umx_issued_index *index)
     return true;
 }
 
-static struct umx_issued_agent *find_uri(const struct umx_issued_index *index, const char *uri)
+struct umx_issued_agent *issued_find(const struct umx_issued_index *index, const char *uri)
 {
     size_t at = index->capacity > 0 ? *slot_of(index, uri) : 0;
 
@@ -140,10 +163,10 @@ static struct umx_issued_agent *add_agent(struct umx_issued_index *index, const 
     return &index->agents[index->count++];
 }
 
-static int take_line(struct umx_issued_index *index, char *const *fields, struct umx_error *err)
+int issued_take(struct umx_issued_index *index, char *const *fields, struct umx_error *err)
 {
     int64_t expires_at;
-    struct umx_issued_agent *agent = find_uri(index, fields[6]);
+    struct umx_issued_agent *agent = issued_find(index, fields[6]);
 
     if (strcmp(fields[1], "revoked") == 0 || strcmp(fields[1], "forgotten") == 0) {
         if (agent != NULL)
@@ -166,20 +189,27 @@ static int take_line(struct umx_issued_index *index, char *const *fields, struct
     return 0;
 }
 
-/* What was appended since the last time. A line that is not whole yet is read again. */
+/* What was appended since the last time; all of it when the file was replaced, which changes nothing of what is known.
+ * A line that is not whole yet is read again. */
 static int refresh(struct umx_authority *authority, struct umx_error *err)
 {
     struct umx_issued_index *index = &authority->issued;
     char *path = umx_authority_path(authority->data, "ca/issued.tsv");
     FILE *file = path != NULL ? fopen(path, "re") : NULL;
-    char line[LINE_MAX_BYTES];
-    char *fields[FIELDS];
+    char line[ISSUED_LINE_MAX];
+    char *fields[ISSUED_FIELDS];
     int status = 0;
 
     if (path == NULL)
         return umx_fail(err, UMX_ERR_MEMORY, authority->data, NULL);
     if (file == NULL && errno != ENOENT)
         status = umx_fail_code(err, UMX_ERR_FILE_UNREADABLE, errno, path, "%s", strerror(errno));
+    struct stat found = {0};
+    if (file != NULL && fstat(fileno(file), &found) == 0 &&
+        (found.st_ino != index->inode || found.st_size < index->offset)) {
+        index->inode = found.st_ino;
+        index->offset = 0;
+    }
     if (file != NULL && fseeko(file, index->offset, SEEK_SET) != 0)
         status = umx_fail_code(err, UMX_ERR_FILE_UNREADABLE, errno, path, "%s", strerror(errno));
     while (status == 0 && file != NULL && fgets(line, sizeof line, file) != NULL) {
@@ -187,8 +217,8 @@ static int refresh(struct umx_authority *authority, struct umx_error *err)
         if (length + 1 < sizeof line && line[length - 1] != '\n')
             break;
         index->offset += (off_t)length;
-        if (split(line, fields))
-            status = take_line(index, fields, err);
+        if (issued_split(line, fields))
+            status = issued_take(index, fields, err);
     }
     if (file != NULL)
         fclose(file);
@@ -223,7 +253,7 @@ int umx_authority_note_agent(struct umx_authority *authority, const char *uri, c
     struct umx_issued_index *index = &authority->issued;
 
     pthread_mutex_lock(&index->mutex);
-    struct umx_issued_agent *agent = find_uri(index, uri);
+    struct umx_issued_agent *agent = issued_find(index, uri);
     if (agent == NULL)
         agent = add_agent(index, uri, fqdn);
     if (agent != NULL) {
@@ -242,7 +272,7 @@ int umx_authority_note_agent(struct umx_authority *authority, const char *uri, c
 bool umx_authority_agent_revoked(struct umx_authority *authority, const char *uri)
 {
     pthread_mutex_lock(&authority->issued.mutex);
-    const struct umx_issued_agent *agent = find_uri(&authority->issued, uri);
+    const struct umx_issued_agent *agent = issued_find(&authority->issued, uri);
     bool revoked = agent != NULL && agent->revoked;
     pthread_mutex_unlock(&authority->issued.mutex);
     return revoked;
@@ -251,7 +281,7 @@ bool umx_authority_agent_revoked(struct umx_authority *authority, const char *ur
 void umx_authority_agent_forest(struct umx_authority *authority, const char *uri, char forest[UMX_FQDN_MAX])
 {
     pthread_mutex_lock(&authority->issued.mutex);
-    const struct umx_issued_agent *agent = find_uri(&authority->issued, uri);
+    const struct umx_issued_agent *agent = issued_find(&authority->issued, uri);
     umx_text_copy(forest, UMX_FQDN_MAX, agent != NULL && agent->forest != NULL ? agent->forest : "");
     pthread_mutex_unlock(&authority->issued.mutex);
 }
@@ -274,8 +304,8 @@ int umx_issued_operators(const char *data,
 {
     char *path = umx_authority_path(data, "ca/issued.tsv");
     FILE *file = path != NULL ? fopen(path, "re") : NULL;
-    char line[LINE_MAX_BYTES];
-    char *fields[FIELDS];
+    char line[ISSUED_LINE_MAX];
+    char *fields[ISSUED_FIELDS];
     int status = 0;
 
     if (path == NULL)
@@ -284,7 +314,8 @@ int umx_issued_operators(const char *data,
         status = umx_fail_code(err, UMX_ERR_FILE_UNREADABLE, errno, path, "%s", strerror(errno));
     while (status == 0 && file != NULL && fgets(line, sizeof line, file) != NULL) {
         int64_t expires_at;
-        if (split(line, fields) && strcmp(fields[1], "operator") == 0 && umx_clock_parse(fields[5], &expires_at) == 0)
+        if (issued_split(line, fields) && strcmp(fields[1], "operator") == 0 &&
+            umx_clock_parse(fields[5], &expires_at) == 0)
             status = each(user, fields[6], fields[8], expires_at);
     }
     if (file != NULL)

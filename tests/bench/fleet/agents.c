@@ -793,7 +793,8 @@ static void do_deaf(size_t first, size_t count, bool deaf)
     tell(deaf ? "deaf" : "hear", seconds(), ",\"count\":%zu", count);
 }
 
-static void do_churn(size_t count, double length)
+/* Each stays for one second and up to `stay` more. */
+static void do_churn(size_t count, double length, double stay)
 {
     double start = seconds();
     long gone = 0;
@@ -810,12 +811,12 @@ static void do_churn(size_t count, double length)
             if (agent->state != ATTACHED)
                 continue;
             if (agent->due <= agent->attached_at)
-                agent->due = agent->attached_at + 1 + random_below(19);
+                agent->due = agent->attached_at + 1 + random_below(stay);
             if (now < agent->due)
                 continue;
             leave(agent, random_below(1) < 0.5); /* half of them vanish without a word */
             gone++;
-            agent->due = now + random_below(5);
+            agent->due = now + random_below(stay / 4);
             if (agent->state == IDLE)
                 enter(agent, WAITING);
         }
@@ -861,7 +862,7 @@ static bool obey(const char *text)
     else if (strcmp(word, "deaf") == 0 || strcmp(word, "hear") == 0)
         do_deaf((size_t)a, b >= 1 ? (size_t)b : 1, word[0] == 'd');
     else if (strcmp(word, "churn") == 0)
-        do_churn((size_t)a, b);
+        do_churn((size_t)a, b, c > 0 ? c : 19);
     else {
         if (strcmp(word, "drop") == 0)
             want((size_t)a);
