@@ -77,6 +77,14 @@ static void view_moved(struct umx_cli *cli, const struct umx_document *document)
     view_missing(cli, document);
 }
 
+static void view_completed(struct umx_cli *cli, const struct umx_document *document)
+{
+    umx_grid_paragraph(cli->out, &cli->style, 0,
+                       "Completed: certificates of the authority that was replaced are refused from now on. Operators "
+                       "whose identity is of it, perhaps you too, run `umx login` again.");
+    view_moved(cli, document);
+}
+
 UMX_COMMAND(ca_status)
 {
     (void)args;
@@ -96,7 +104,7 @@ UMX_COMMAND(ca_rotate_complete)
 
     for (size_t i = 0; umx_args_nth(args, "--leave-behind", i) != NULL; i++)
         json_array_append_new(names, json_string(umx_args_nth(args, "--leave-behind", i)));
-    return umx_output_call(cli, "ca.rotate.complete", json_pack("{s:o}", "leave_behind", names), view_moved, err);
+    return umx_output_call(cli, "ca.rotate.complete", json_pack("{s:o}", "leave_behind", names), view_completed, err);
 }
 
 UMX_COMMAND(ca_rotate_rollback)

@@ -128,11 +128,18 @@ static int take_globals(struct umx_cli *cli, const struct umx_args *args, struct
     return take_format(cli, umx_args_value(args, "-o"), err);
 }
 
-static int unknown_command(struct umx_cli *cli, const char *word, struct umx_error *err)
+/* After the commands of a family the word that is none of them. */
+static int unknown_command(struct umx_cli *cli, const char *const *words, size_t count, struct umx_error *err)
 {
-    if (umx_help_family(cli, cli->err, word))
+    char both[128];
+
+    if (cli->format != UMX_CLI_TABLE || !umx_help_family(cli, cli->err, words[0]))
+        return umx_fail(err, UMX_ERR_USAGE, words[0], "there is no such command");
+    if (count < 2 || words[1][0] == '-')
         return UMX_EXIT_USAGE;
-    return umx_fail(err, UMX_ERR_USAGE, word, "there is no such command");
+    fputc('\n', cli->err);
+    snprintf(both, sizeof both, "%s %s", words[0], words[1]);
+    return umx_fail(err, UMX_ERR_USAGE, both, "there is no such command");
 }
 
 /* The command's own words, with global options that stood before it put behind them. */
@@ -160,7 +167,7 @@ static int dispatch(struct umx_cli *cli, const char *const *words, size_t count,
         }
         if (count - lead == 2 && strcmp(words[lead + 1], "--help") == 0 && umx_help_family(cli, cli->out, words[lead]))
             return UMX_EXIT_GOOD;
-        return unknown_command(cli, words[lead], err);
+        return unknown_command(cli, words + lead, count - lead, err);
     }
     cli->command = command;
     for (size_t i = 0; i < count; i++)

@@ -241,7 +241,8 @@ static const struct umx_command commands[] = {
      "follows it.",
      "umx plan start pair-eu", false},
     {"plan confirm", "NAME STEP", umx_command_plan_confirm, "say that a gate's work is done", confirm_options,
-     "The checks of the gate must pass. What the gate asks for (an issued certificate) is given by name. A step of which "
+     "The checks of the gate must pass. What the gate asks for (an issued certificate) is given by name. A step of "
+     "which "
      "neither the domain controller nor the agent can say whether it was done is settled by --value outcome=done or "
      "outcome=not_done, with a comment.",
      "umx plan confirm pair-eu s7 --file certificate=um1.cer --comment 'issued by our CA'", false},
@@ -255,6 +256,11 @@ static const struct umx_command commands[] = {
      "umx plan cancel pair-eu", false},
     {"plan undo", "NAME", umx_command_plan_undo, "make the plan that undoes another", undo_options,
      "Undo is a plan like any other: it is previewed, approved and started.", "umx plan undo pair-eu", false},
+    {"plan result", "NAME STEP [FIELD]", umx_command_plan_result, "what a step has answered", NULL,
+     "With FIELD that text alone, as it is: what a gate needs from an earlier step, as a certificate request, goes "
+     "into a "
+     "file.",
+     "umx plan result pair-eu s2 request > um1.exchange.test.req", false},
     {"plan export", "NAME", umx_command_plan_export, "plan, bytes and journal: JSON, or a page of HTML", export_options,
      "JSON without --html, whatever -o says. The page has the plan, what it changes, who approved it and why they may, "
      "the journal and the values before and after; it needs no network and no script.",

@@ -43,6 +43,7 @@ UMX_COMMAND(plan_suspend);
 UMX_COMMAND(plan_resume);
 UMX_COMMAND(plan_cancel);
 UMX_COMMAND(plan_undo);
+UMX_COMMAND(plan_result);
 UMX_COMMAND(plan_export);
 UMX_COMMAND(plan_delete);
 UMX_COMMAND(audit);

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
@@ -125,12 +126,22 @@ static void view_steps(struct umx_cli *cli, const json_t *steps, bool diff)
     view_permissions(cli, steps);
 }
 
-/* Commands stand unwrapped on lines of their own: they are there to be copied. */
-static void put_command(struct umx_cli *cli, const char *before, const char *command)
+/* Commands stand unwrapped on lines of their own: they are there to be copied. Who plans a step does not know the
+ * plan's name: the word PLAN stands for it in commands of umx. */
+static void put_command(struct umx_cli *cli, const char *before, const char *plan, const char *command)
 {
+    static const char own[] = "umx plan ";
     struct umx_text line = {0};
+    const char *word = strncmp(command, own, sizeof own - 1) == 0 ? strstr(command, " PLAN ") : NULL;
 
-    umx_width_add_printable(&line, command);
+    if (word != NULL) {
+        struct umx_text named = {0};
+        umx_text_addf(&named, "%.*s %s%s", (int)(word - command), command, plan, word + strlen(" PLAN"));
+        umx_width_add_printable(&line, umx_text_string(&named));
+        umx_text_free(&named);
+    } else {
+        umx_width_add_printable(&line, command);
+    }
     for (size_t i = 0; i < line.length; i++)
         if (line.data[i] == '\n')
             line.data[i] = ' ';
@@ -138,22 +149,17 @@ static void put_command(struct umx_cli *cli, const char *before, const char *com
     umx_text_free(&line);
 }
 
-/* Options of `plan confirm` for what later steps take from the gate: they refer to it as @s9.certificate. */
+/* Options of `plan confirm` for what later steps take from the gate: somewhere in them stands "@s9.certificate". */
 static void add_wanted(struct umx_text *out, const json_t *steps, const char *gate)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz_";
     json_t *names = json_object();
     struct umx_text reference = {0};
 
-    umx_text_addf(&reference, "@%s.", gate);
+    umx_text_addf(&reference, "\"@%s.", gate);
     for (size_t i = 0; i < json_array_size(steps); i++) {
-        const json_t *action = json_object_get(json_object_get(json_array_get(steps, i), "change"), "action");
-        const json_t *items = json_object_get(action, "item");
-        for (size_t k = 0; k < json_array_size(items); k++) {
-            const char *at = json_string_value(json_array_get(items, k));
-            at = at != NULL ? strstr(at, umx_text_string(&reference)) : NULL;
-            if (at == NULL)
-                continue;
+        char *text = json_dumps(json_array_get(steps, i), JSON_COMPACT);
+        for (const char *at = text; at != NULL && (at = strstr(at, umx_text_string(&reference))) != NULL;) {
             at += reference.length;
             json_t *name = json_stringn(at, strspn(at, letters));
             if (json_string_length(name) > 0 && json_object_get(names, json_string_value(name)) == NULL) {
@@ -163,6 +169,7 @@ static void add_wanted(struct umx_text *out, const json_t *steps, const char *ga
             }
             json_decref(name);
         }
+        free(text);
     }
     umx_text_free(&reference);
     json_decref(names);
@@ -180,13 +187,18 @@ void umx_plan_view_gate(struct umx_cli *cli, const char *plan, const json_t *ste
     if (umx_value_string(gate, "reason")[0] != '\0' &&
         strcmp(umx_value_string(gate, "reason"), umx_value_string(step, "summary")) != 0)
         umx_grid_paragraph(cli->out, &cli->style, 4, umx_value_string(gate, "reason"));
-    for (size_t i = 0; i < json_array_size(commands); i++)
-        put_command(cli, "      ", json_string_value(json_array_get(commands, i)));
+    bool said = false;
+    for (size_t i = 0; i < json_array_size(commands); i++) {
+        const char *command = json_string_value(json_array_get(commands, i));
+        put_command(cli, "      ", plan, command);
+        said = said || strncmp(command, "umx plan confirm ", strlen("umx plan confirm ")) == 0;
+    }
     line.length = 0;
     umx_text_addf(&line, "umx plan confirm %s %s", plan, umx_value_string(step, "id"));
     add_wanted(&line, steps, umx_value_string(step, "id"));
     umx_text_adds(&line, " --comment TEXT");
-    put_command(cli, "    then: ", umx_text_string(&line));
+    if (!said)
+        put_command(cli, "    then: ", plan, umx_text_string(&line));
     umx_text_free(&line);
 }
 

@@ -1,6 +1,7 @@
 /*
  * Who may let a plan run: signed decisions per forest, what they add up to, and taking a new one (design 6).
  */
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -132,12 +133,30 @@ static void lacks(struct lack *lack, enum umx_error_id id, const char *forest, c
         umx_text_addf(lack->missing, "%s: %s\n", forest, why);
 }
 
+/* Whether it was said already, else it counts as said. A server is named COMBX2 by its object in the directory and
+ * combx2.contoso.test by its agent: its first label is enough here. */
+static bool said_before(struct umx_text *said, const char *groups, const char *server)
+{
+    struct umx_text key = {0};
+
+    umx_text_addf(&key, "|%s of ", groups);
+    for (const char *at = server; *at != '\0' && *at != '.'; at++)
+        umx_text_addf(&key, "%c", tolower((unsigned char)*at));
+    umx_text_adds(&key, "|");
+    bool before = said->data != NULL && strstr(said->data, umx_text_string(&key)) != NULL;
+    if (!before)
+        umx_text_adds(said, umx_text_string(&key));
+    umx_text_free(&key);
+    return before;
+}
+
 /* One line for each expression that is not satisfied, however many steps have it. */
 static void check_forest(const struct umx_engine *engine, const struct umx_plan_state *plan, const char *forest,
                          struct tally *tally, struct lack *lack)
 {
     const char *last = NULL;
     bool any = false;
+    struct umx_text said = {0};
     char why[UMX_ERROR_WHY_MAX], server[UMX_FQDN_MAX] = "", last_server[UMX_FQDN_MAX] = "";
 
     for (size_t i = 0; i <= plan->step_count; i++) {
@@ -157,7 +176,8 @@ static void check_forest(const struct umx_engine *engine, const struct umx_plan_
         umx_text_copy(last_server, sizeof last_server, server);
         for (size_t k = 0; k < tally->count; k++)
             tally->people[k].server = server;
-        if (umx_groups_satisfied_by(groups, tally->people, tally->count))
+        if (umx_groups_satisfied_by(groups, tally->people, tally->count) ||
+            said_before(&said, groups, local ? server : ""))
             continue;
         if (local && server[0] != '\0')
             snprintf(why, sizeof why, "step %s needs approval by %s (of %s)", step->id, groups, server);
@@ -167,8 +187,9 @@ static void check_forest(const struct umx_engine *engine, const struct umx_plan_
             snprintf(why, sizeof why, "approval by %s is needed", groups);
         lacks(lack, UMX_ERR_APPROVAL_MISSING, forest, why);
         if (lack->missing == NULL)
-            return;
+            break;
     }
+    umx_text_free(&said);
 }
 
 int umx_approval_check(struct umx_engine *engine, const struct umx_plan_state *plan, bool expired_too,

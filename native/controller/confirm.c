@@ -185,6 +185,8 @@ static int confirm(struct umx_verb *v)
                           "it waits for what can be seen, and would end without it");
     if (status == 0)
         status = read_values(arguments, &values, v->err);
+    if (status == 0 && step->step->kind == UMX__CHANGE__KIND__GATE)
+        status = umx_gate_values_check(v->plan, step->step, values, v->err);
     if (status == 0)
         status = check_gate(v, step->step, commented);
     if (status == 0 && step->step->kind == UMX__CHANGE__KIND__GATE)

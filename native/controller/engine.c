@@ -120,10 +120,13 @@ int umx_engine_wrong_state(struct umx_engine *engine, struct umx_plan_state *pla
                            struct umx_error *err)
 {
     char buf[24];
+    const Umx__PlanSummary__State state = umx_states_of(engine, plan);
+    const char *word = umx_reflect_word(&umx__plan_summary__state__descriptor, (int)state, buf);
 
-    return umx_fail(err, UMX_ERR_PLAN_STATE_WRONG, plan->name, "it is %s, and must be %s",
-                    umx_reflect_word(&umx__plan_summary__state__descriptor, (int)umx_states_of(engine, plan), buf),
-                    wanted);
+    if (state == UMX__PLAN_SUMMARY__STATE__DRAFT) /* the step that is forgotten most */
+        return umx_fail(err, UMX_ERR_PLAN_STATE_WRONG, plan->name,
+                        "it is %s, and must be %s; `umx plan submit %s` hands it in", word, wanted, plan->name);
+    return umx_fail(err, UMX_ERR_PLAN_STATE_WRONG, plan->name, "it is %s, and must be %s", word, wanted);
 }
 
 const struct umx_engine_forest *umx_engine_forest_of(const struct umx_engine *engine, const char *name)

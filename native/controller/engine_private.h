@@ -7,6 +7,7 @@
 #ifndef UMX_CONTROLLER_ENGINE_PRIVATE_H
 #define UMX_CONTROLLER_ENGINE_PRIVATE_H
 
+#include <jansson.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,6 +187,10 @@ int umx_references_resolve(struct umx_plan_state *plan, const Umx__PlanStep *ste
 /* The same for what the copy promises: values that its own effect gave are known then. Mutex held. */
 int umx_references_promise(struct umx_plan_state *plan, Umx__PlanStep *copy, struct umx_arena *arena,
                            struct umx_error *err);
+
+/* What later steps take from a gate: every FIELD of a `@gate.FIELD` anywhere in the plan becomes a member of the object
+ * `wanted`. Mutex held. */
+int umx_references_wanted(struct umx_plan_state *plan, const char *gate, json_t *wanted, struct umx_error *err);
 
 /* ---- results.c: what became of each item of an action. A JSON array of ActionResult, `item` counted in the step. */
 

@@ -425,7 +425,7 @@ static int check_arguments(const struct umx_enrolment *enrolment, const Umx__Tok
     if (what->uses < 1 || what->uses > UMX_TOKEN_USES_MAX)
         return umx_fail(err, UMX_ERR_TOKEN_ARGUMENT, name, "it can be used 1 to %d times", UMX_TOKEN_USES_MAX);
     if (what->expires_at <= now || what->expires_at > now + UMX_TOKEN_LIFE_MAX)
-        return umx_fail(err, UMX_ERR_TOKEN_ARGUMENT, name, "it ends in the future, within %d days",
+        return umx_fail(err, UMX_ERR_TOKEN_ARGUMENT, name, "its end has to be in the future, and at most %d days away",
                         (int)(UMX_TOKEN_LIFE_MAX / UMX_DAY));
     what->has_uses = what->has_expires_at = 1;
     what->server = arguments->server;

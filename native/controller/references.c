@@ -12,6 +12,8 @@ struct resolving {
     struct umx_plan_state *plan;
     struct umx_arena *arena;
     struct umx_error *err;
+    const char *gate; /* not NULL: nothing is replaced, the fields that are taken from this step go into `wanted` */
+    json_t *wanted;
 };
 
 /* Length of the step's id when the text is a reference of a step of this plan, 0 otherwise. */
@@ -48,6 +50,12 @@ static char *guid_text(struct umx_arena *arena, const ProtobufCBinaryData *guid)
 static int look_up(struct resolving *r, const struct umx_step_state *step, const char *field, char **out)
 {
     *out = NULL;
+    if (r->gate != NULL) {
+        if (strcmp(step->step->id, r->gate) == 0 && json_object_set_new(r->wanted, field, json_true()) != 0)
+            return umx_fail(r->err, UMX_ERR_MEMORY, r->plan->name, NULL);
+        *out = umx_arena_string(r->arena, ""); /* the copy is thrown away */
+        return *out != NULL ? 0 : umx_fail(r->err, UMX_ERR_MEMORY, r->plan->name, NULL);
+    }
     if (strcmp(field, "guid") == 0 && step->object_guid.len > 0)
         *out = guid_text(r->arena, &step->object_guid);
     else if (step->result != NULL)
@@ -145,7 +153,7 @@ static int resolve_parts(struct resolving *r, ProtobufCMessage *const *parts, si
 int umx_references_resolve(struct umx_plan_state *plan, const Umx__PlanStep *step, struct umx_arena *arena,
                            Umx__PlanStep **out, struct umx_error *err)
 {
-    struct resolving r = {plan, arena, err};
+    struct resolving r = {.plan = plan, .arena = arena, .err = err};
 
     *out = umx_reflect_copy(&step->base, arena);
     if (*out == NULL)
@@ -161,7 +169,7 @@ int umx_references_resolve(struct umx_plan_state *plan, const Umx__PlanStep *ste
 int umx_references_promise(struct umx_plan_state *plan, Umx__PlanStep *copy, struct umx_arena *arena,
                            struct umx_error *err)
 {
-    struct resolving r = {plan, arena, err};
+    struct resolving r = {.plan = plan, .arena = arena, .err = err};
     ProtobufCMessage *const parts[] = {
         copy->predicted != NULL ? &copy->predicted->base : NULL,
         copy->removed != NULL ? &copy->removed->base : NULL,
@@ -169,4 +177,18 @@ int umx_references_promise(struct umx_plan_state *plan, Umx__PlanStep *copy, str
     };
 
     return resolve_parts(&r, parts, sizeof parts / sizeof *parts);
+}
+
+int umx_references_wanted(struct umx_plan_state *plan, const char *gate, json_t *wanted, struct umx_error *err)
+{
+    struct resolving r = {.plan = plan, .err = err, .gate = gate, .wanted = wanted};
+    int status = 0;
+
+    for (size_t i = 0; status == 0 && i < plan->step_count; i++) {
+        r.arena = umx_arena_new(UMX_WORK_ARENA);
+        Umx__PlanStep *copy = r.arena != NULL ? umx_reflect_copy(&plan->steps[i].step->base, r.arena) : NULL;
+        status = copy != NULL ? resolve_message(&r, &copy->base) : umx_fail(err, UMX_ERR_MEMORY, plan->name, NULL);
+        umx_arena_free(r.arena);
+    }
+    return status;
 }

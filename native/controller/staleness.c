@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { LINES_MAX = 20 };
+enum { LINES_MAX = 20, LINES_BYTES_MAX = UMX_ERROR_WHY_MAX - 64 };
 
 static bool is_directory(const Umx__PlanStep *step)
 {
@@ -53,19 +53,25 @@ static bool predicted(void *user, const char *attribute)
     return false;
 }
 
-/* The text of at most LINES_MAX lines, and how many more there are. */
+/* One line of text: as many of the lines, whole ones, as there is room for, and how many more there are. */
 static void shorten(struct umx_text *lines, size_t found)
 {
+    struct umx_text text = {0};
     size_t at = 0, n = 0;
 
-    while (at < lines->length && n < LINES_MAX)
-        if (lines->data[at++] == '\n')
-            n++;
-    if (at >= lines->length)
-        return;
-    lines->length = at;
-    lines->data[at] = '\0';
-    umx_text_addf(lines, "and %zu more", found - n);
+    while (at < lines->length && n < LINES_MAX) {
+        size_t length = strcspn(lines->data + at, "\n");
+        if (n > 0 && text.length + length > LINES_BYTES_MAX)
+            break;
+        umx_text_adds(&text, n > 0 ? "; " : "");
+        umx_text_add(&text, lines->data + at, length);
+        at += length + (lines->data[at + length] == '\n');
+        n++;
+    }
+    if (at < lines->length)
+        umx_text_addf(&text, "; and %zu more", found - n);
+    umx_text_free(lines);
+    *lines = text;
 }
 
 /* The domain controllers that answered first: the rest of a forest is compared there too. */

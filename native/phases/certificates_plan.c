@@ -109,14 +109,16 @@ static const char *plan_request(struct work *w, const struct umx_um_end *end)
         umx_steps_copy(out, umx_steps_say(out, "request a certificate for %s (names: %s)", end->fqdn, w->list));
     request->undo = umx_steps_copy(out, "removes the pending request");
 
-    Umx__PlanStep *sign = gate(
-        w, end,
-        umx_steps_say(out,
-                      "an authority that both forests trust signs the request that step %s made (PEM, field request of "
-                      "its result): save it as %s.req, submit it, and confirm with the certificate",
-                      request->id, end->fqdn));
+    Umx__PlanStep *sign =
+        gate(w, end,
+             umx_steps_say(
+                 out,
+                 "an authority that both forests trust signs the request that step %s made: save it as %s.req, submit "
+                 "it, and confirm with the certificate",
+                 request->id, end->fqdn));
     if (sign == NULL)
         return NULL;
+    umx_step_command(out, sign, umx_steps_say(out, "umx plan result PLAN %s request > %s.req", request->id, end->fqdn));
     umx_step_command(out, sign,
                      umx_steps_say(out, "certreq -submit -attrib \"CertificateTemplate:WebServer\" %s.req %s.cer",
                                    end->fqdn, end->fqdn));

@@ -28,7 +28,7 @@ static int check_one(const struct umx_options *options, size_t index, const stru
     const struct umx_phase *phase = NULL;
 
     if (text[slug_length] != '.' || equals == NULL)
-        return umx_fail(err, UMX_ERR_OPTION_INVALID, text, "it is not of the form SLUG.KEY=VALUE");
+        return umx_fail(err, UMX_ERR_OPTION_INVALID, text, "it is not of the form PHASE.KEY=VALUE");
     for (size_t i = 0; i < UMX_PHASE_COUNT; i++)
         if (strlen(umx_phases()[i].slug) == slug_length && strncmp(umx_phases()[i].slug, text, slug_length) == 0)
             phase = &umx_phases()[i];

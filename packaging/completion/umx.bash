@@ -116,7 +116,7 @@ _umx()
     fi
     case ${#plain[@]}:${plain[0]-} in
     0:*) _umx_words status agents token query tables check phases snapshot plan audit grants ca login logout whoami help ;;
-    1:plan) _umx_words template create list show submit approve deny withdraw start confirm watch suspend resume cancel undo export delete ;;
+    1:plan) _umx_words template create list show submit approve deny withdraw start confirm watch suspend resume cancel undo result export delete ;;
     1:snapshot) _umx_words save diff ;;
     1:grants) _umx_words show ;;
     1:ca) _umx_words status rotate ;;

@@ -420,8 +420,10 @@ static void test_plan_from_nothing(void **state)
                                                           "\",\"server\":\"" W_MBX "\",\"subject\":\"CN=" W_MBX "\"}");
     assert_string_equal(request->change->action->identity, "shell");
     assert_string_equal(request->change->action->undo_action, "remove-certificate-request");
-    assert_non_null(strstr(sign->change->gate->command[0], "certreq -submit"));
-    assert_non_null(strstr(sign->change->gate->command[1], "--file certificate=" W_MBX ".cer"));
+    assert_non_null(
+        strstr(sign->change->gate->command[0], "request > " W_MBX ".req")); /* where the request comes from */
+    assert_non_null(strstr(sign->change->gate->command[1], "certreq -submit"));
+    assert_non_null(strstr(sign->change->gate->command[2], "--file certificate=" W_MBX ".cer"));
     char reference[128];
     assert_non_null(strstr(import->change->action->item[0],
                            w_text(reference, sizeof reference, "\"certificate\":\"@%s.certificate\"", sign->id)));

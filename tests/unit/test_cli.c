@@ -114,6 +114,9 @@ static void wrong_lines_end_with_two(void **state)
     assert_int_equal(RUN("--nonsense", "tables"), 2);
     assert_int_equal(RUN("snapshot"), 2);
     assert_non_null(strstr(err_text, "snapshot diff"));
+    assert_int_equal(RUN("plan", "aprove", "x"), 2); /* the words that there are, and the one that is none */
+    assert_non_null(strstr(err_text, "plan approve NAME"));
+    assert_non_null(strstr(err_text, "umx: error UMX-1601: plan aprove"));
     assert_int_equal(run_words(0, NULL), 2);
 }
 

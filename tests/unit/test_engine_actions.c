@@ -456,6 +456,13 @@ static void test_gate_values(void **state)
         assert_int_equal(s->err.id, UMX_ERR_GATE_VALUE);
     }
     assert_int_equal(confirm(s, "s1", NULL, twice, 2), UMX_E_ARGUMENT);
+    /* What a later step takes must be there: a gate is confirmed once, and nobody could give it afterwards. */
+    for (size_t given = 0; given < 2; given++) {
+        char *other[] = {(char *)(uintptr_t) "note=a=b"};
+        assert_int_equal(confirm(s, "s1", "done", other, given), UMX_E_ARGUMENT);
+        assert_int_equal(s->err.id, UMX_ERR_GATE_VALUE_MISSING);
+        assert_string_equal(s->err.why, "certificate");
+    }
     assert_int_equal(confirm(s, "s1", NULL, good, 2), 0);
     assert_int_equal(stage_wait(s, "p", false), STATE(COMPLETED));
     assert_string_equal(fake_value(s->fake, 1, CONTACT, "msRTCSIP-Line"), "tel:+77");
