@@ -8,26 +8,32 @@
 #include "agent/facts.h"
 #include "agent/service.h"
 #include "agent/session.h"
+#include "agent/settle.h"
 #include "agent/stop.h"
 #include "base/command_line.h"
 #include "base/log.h"
 #include "rpc/rpc.h"
 
 static const char usage[] = "Usage: umx-agent --config FILE [--verbose]\n"
-                            "       umx-agent enroll --controller HOST:PORT --token-file FILE --config FILE\n"
+                            "       umx-agent enroll --token-file FILE --config FILE [--controller HOST:PORT]\n"
                             "                        [--new-key] [--wait SECONDS]\n"
                             "       umx-agent facts [--config FILE | --host local | --host recorded:DIR]\n"
-                            "       umx-agent --install --config FILE [--account NAME] | --uninstall\n"
+                            "       umx-agent --install --config FILE [--controller HOST:PORT] [--account NAME]\n"
+                            "       umx-agent --uninstall\n"
                             "       umx-agent --help | --version\n"
                             "\n"
                             "Without a command it attaches to the controller of the configuration and stays.\n"
                             "`enroll` makes a key here and gets a certificate for it with a one-time token of\n"
-                            "`umx token create`, from the operators' listener (port 7444). It goes on with the key\n"
+                            "`umx token create`, from the operators' listener: --controller, or port 7444 of the\n"
+                            "controller that the configuration names. It goes on with the key\n"
                             "of the identity that is there; --new-key makes another one. --wait: until an operator\n"
                             "has decided, where one has to.\n"
                             "`facts` prints, as JSON, what would be reported; it needs no controller.\n"
                             "Windows: --install registers it as the service umx-agent, which the service manager\n"
-                            "starts with --service; on a console it runs as without a command (--console).\n";
+                            "starts with --service; with --controller it makes the configuration and its folder if\n"
+                            "there are none. On a console it runs as without a command (--console).\n";
+
+enum { OPERATORS_PORT = 7444 }; /* of a controller that is not told otherwise */
 
 struct options {
     const char *config;
@@ -99,11 +105,12 @@ static int parse(int argc, char **argv, struct options *options, struct umx_erro
         return bad_usage(err, "--host", "it excludes --config");
     if (!options->facts && options->config == NULL)
         return bad_usage(err, "--config", "it is missing");
-    if (options->enroll && (options->controller == NULL || options->token_file == NULL))
-        return bad_usage(err, "enroll", "it needs --controller and --token-file");
-    if (!options->enroll &&
-        (options->controller != NULL || options->token_file != NULL || options->wait != NULL || options->new_key))
-        return bad_usage(err, "enroll", "--controller, --token-file, --new-key and --wait are for `enroll`");
+    if (options->enroll && options->token_file == NULL)
+        return bad_usage(err, "enroll", "it needs --token-file");
+    if (!options->enroll && (options->token_file != NULL || options->wait != NULL || options->new_key))
+        return bad_usage(err, "enroll", "--token-file, --new-key and --wait are for `enroll`");
+    if (!options->enroll && !options->install && options->controller != NULL)
+        return bad_usage(err, "--controller", "it is for `enroll` and --install");
     return 0;
 }
 
@@ -114,8 +121,15 @@ static int enroll(const struct options *options, struct umx_error *err)
     struct umx_enroll_options how = {
         .controller = options->controller, .token_file = options->token_file, .new_key = options->new_key};
     char *end = NULL;
+    char operators[sizeof config.controller + 8];
     int status = umx_agent_config_read(options->config, &config, err);
 
+    if (status == 0 && how.controller == NULL) {
+        /* It reads HOST:PORT, or the configuration would have been refused. */
+        snprintf(operators, sizeof operators, "%.*s:%d", (int)(strrchr(config.controller, ':') - config.controller),
+                 config.controller, OPERATORS_PORT);
+        how.controller = operators;
+    }
     if (status == 0 && options->wait != NULL) {
         long seconds = strtol(options->wait, &end, 10);
         if (end == options->wait || *end != '\0' || seconds < 0 || seconds > 86400)
@@ -187,10 +201,17 @@ static int stay(void *user, struct umx_error *err)
     return status;
 }
 
+static int install(const struct options *options, struct umx_error *err)
+{
+    int status = options->controller != NULL ? umx_settle(options->config, options->controller, err) : 0;
+
+    return status != 0 ? status : umx_service_install(options->config, options->account, err);
+}
+
 static int run(struct options *options, struct umx_error *err)
 {
     if (options->install)
-        return umx_service_install(options->config, options->account, err);
+        return install(options, err);
     if (options->uninstall)
         return umx_service_uninstall(err);
     if (options->service)

@@ -1,0 +1,22 @@
+# Unit tests that run under Wine by ctest (label `wine`, packaging/windows/wine): those of the host layer and the service,
+# and of all that the agent, libumx and umx are made of that needs nothing of POSIX. Included by the main CMakeLists.txt.
+enable_testing()
+find_library(CMOCKA cmocka REQUIRED)
+set(WINDOWS_TESTS
+  test_windows_host test_windows_service
+  test_action_limit test_arena test_error test_exum test_reflect test_registry test_shell_text test_spool test_statement
+  test_text test_token test_cli_args
+  test_certificates test_dial_plan_security test_dial_plans test_enterprise_voice test_exchucutil test_exchucutil_plan
+  test_forests test_groups test_index test_lync_dial_plans test_normalize test_ocsumutil test_order test_phases
+  test_records test_shell test_sip_addresses test_um_mailboxes test_um_servers)
+foreach(name IN LISTS WINDOWS_TESTS)
+  add_executable(${name} tests/unit/${name}.c)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  target_compile_definitions(${name} PRIVATE UMX_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE umx_warnings umx_agent_core umx_cli ${CMOCKA})
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 600 LABELS wine)
+endforeach()
+# One service manager serves the prefix: what registers services has it alone.
+set_tests_properties(test_windows_host test_windows_service PROPERTIES RESOURCE_LOCK services)
+add_test(NAME inspect COMMAND ${CMAKE_SOURCE_DIR}/packaging/windows/inspect ${CMAKE_BINARY_DIR}/bin)

@@ -1,0 +1,260 @@
+/* The agent's life as a service of a real service manager: this program is what is registered. */
+#include <windows.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <winsvc.h>
+
+#include <cmocka.h>
+
+#include "agent/host/windows_text.h"
+#include "agent/config.h"
+#include "agent/service.h"
+#include "agent/settle.h"
+#include "agent/stop.h"
+#include "base/clock.h"
+#include "base/command_line.h"
+#include "base/log.h"
+#include "base/open.h"
+
+#define FOLDER "umx service \xd0\xb4\xd0\xb0\xd0\xbd\xd1\x8b\xd0\xb5"
+#define CONFIG FOLDER "/umx-agent.ini"
+#define LOG FOLDER "/umx-agent.log"
+
+/* What the agent does is another test's; here it waits. */
+static int work(void *user, struct umx_error *err)
+{
+    (void)err;
+    umx_log(UMX_LOG_INFO, "test", "at work for %s", (const char *)user);
+    while (!umx_agent_stopping)
+        Sleep(20);
+    umx_log(UMX_LOG_INFO, "test", "asked to stop");
+    return 0;
+}
+
+static int refuse_to_work(void *user, struct umx_error *err)
+{
+    (void)user;
+    return umx_fail(err, UMX_ERR_CONFIG_INVALID, "test", "it is a test");
+}
+
+static char *read_log(void)
+{
+    static char text[4096];
+    FILE *file = umx_open(LOG, "rb");
+
+    memset(text, 0, sizeof text);
+    if (file != NULL) {
+        (void)fread(text, 1, sizeof text - 1, file);
+        fclose(file);
+    }
+    return text;
+}
+
+static SC_HANDLE open_service(void)
+{
+    SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
+    SC_HANDLE service = OpenServiceW(manager, L"" UMX_SERVICE_NAME, SERVICE_ALL_ACCESS);
+
+    CloseServiceHandle(manager);
+    return service;
+}
+
+/* The service manager may tell that it has stopped before its process has ended. */
+static bool starts(SC_HANDLE service)
+{
+    int64_t end = umx_clock_monotonic() + UMX_MINUTE;
+
+    while (!StartServiceW(service, 0, NULL)) {
+        if (umx_clock_monotonic() > end) {
+            print_message("Windows error %lu\n", (unsigned long)GetLastError());
+            return false;
+        }
+        Sleep(100);
+    }
+    return true;
+}
+
+static bool reaches(SC_HANDLE service, DWORD state)
+{
+    SERVICE_STATUS status;
+    int64_t end = umx_clock_monotonic() + 2 * UMX_MINUTE;
+
+    while (QueryServiceStatus(service, &status) && umx_clock_monotonic() < end) {
+        if (status.dwCurrentState == state)
+            return true;
+        Sleep(50);
+    }
+    return false;
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    umx_make_folder(FOLDER);
+    FILE *file = umx_open(CONFIG, "wb");
+    return file == NULL || fputs("[agent]\n", file) < 0 || fclose(file) != 0;
+}
+
+static int remove_folder(void **state)
+{
+    wchar_t wide[256];
+
+    (void)state;
+    umx_service_uninstall(NULL);
+    umx_remove(LOG);
+    umx_remove(CONFIG);
+    return umx_wide(FOLDER, wide, 256) != 0 || !RemoveDirectoryW(wide);
+}
+
+static void it_starts_works_and_stops(void **state)
+{
+    struct umx_error err = {0};
+    SERVICE_STATUS status;
+
+    (void)state;
+    if (umx_service_install(CONFIG, "LocalSystem", &err) != 0)
+        fail_msg("%s", err.why);
+    SC_HANDLE service = open_service();
+    assert_non_null(service);
+    assert_true(starts(service));
+    assert_true(reaches(service, SERVICE_RUNNING));
+    assert_true(ControlService(service, SERVICE_CONTROL_STOP, &status));
+    assert_true(reaches(service, SERVICE_STOPPED));
+    assert_non_null(strstr(read_log(), "at work for"));
+    assert_non_null(strstr(read_log(), "asked to stop"));
+    /* Again, with the same registration, and with it made anew over the old one. */
+    assert_int_equal(umx_service_install(CONFIG, NULL, &err), 0);
+    assert_true(starts(service));
+    assert_true(reaches(service, SERVICE_RUNNING));
+    CloseServiceHandle(service);
+    /* It runs, and removing it stops it. */
+    assert_int_equal(umx_service_uninstall(&err), 0);
+    assert_null(open_service());
+    assert_int_equal(umx_service_uninstall(&err), 0);
+}
+
+static void its_path_is_quoted(void **state)
+{
+    union {
+        QUERY_SERVICE_CONFIGW config;
+        BYTE bytes[8192];
+    } buffer;
+    DWORD needed;
+
+    (void)state;
+    assert_int_equal(umx_service_install(CONFIG, "LocalSystem", NULL), 0);
+    SC_HANDLE service = open_service();
+    assert_true(QueryServiceConfigW(service, &buffer.config, sizeof buffer, &needed));
+    assert_int_equal(buffer.config.lpBinaryPathName[0], L'"');
+    assert_non_null(wcsstr(buffer.config.lpBinaryPathName, L".exe\" --service --config \""));
+    assert_int_equal(buffer.config.dwStartType, SERVICE_AUTO_START);
+    CloseServiceHandle(service);
+    assert_int_equal(umx_service_uninstall(NULL), 0);
+}
+
+static void a_failure_is_told_to_the_service_manager(void **state)
+{
+    SERVICE_STATUS status;
+    struct umx_error err = {0};
+
+    (void)state;
+    FILE *file = umx_open(CONFIG, "wb");
+    assert_true(fputs("refuse\n", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(umx_service_install(CONFIG, "LocalSystem", &err), 0);
+    SC_HANDLE service = open_service();
+    StartServiceW(service, 0, NULL);
+    assert_true(reaches(service, SERVICE_STOPPED));
+    assert_true(QueryServiceStatus(service, &status));
+    assert_int_equal(status.dwWin32ExitCode, ERROR_SERVICE_SPECIFIC_ERROR);
+    assert_non_null(strstr(read_log(), "it is a test"));
+    CloseServiceHandle(service);
+    assert_int_equal(umx_service_uninstall(NULL), 0);
+}
+
+static void a_missing_configuration_is_not_registered(void **state)
+{
+    struct umx_error err = {0};
+
+    (void)state;
+    assert_int_not_equal(umx_service_install(FOLDER "/nothing.ini", NULL, &err), 0);
+    assert_int_equal(err.id, UMX_ERR_FILE_UNREADABLE);
+    assert_null(open_service());
+}
+
+static int remove_settled(void **state)
+{
+    wchar_t wide[256];
+
+    (void)state;
+    umx_remove(CONFIG);
+    return umx_wide(FOLDER, wide, 256) != 0 || !RemoveDirectoryW(wide);
+}
+
+/* What an MSI has done, twice: the second time is an upgrade. */
+static void a_first_configuration_is_made_and_then_kept(void **state)
+{
+    struct umx_agent_config config = {0};
+    struct umx_error err = {0};
+
+    (void)state;
+    if (umx_settle(CONFIG, "umx.example.com:7443", &err) != 0)
+        fail_msg("%s", err.why);
+    assert_int_equal(umx_agent_config_read(CONFIG, &config, &err), 0);
+    assert_string_equal(config.controller, "umx.example.com:7443");
+    assert_string_equal(config.identity, FOLDER "/identity.pem");
+    assert_string_equal(config.state, FOLDER);
+    assert_string_equal(config.host, "local");
+    assert_int_equal(umx_settle(CONFIG, "other.example.com:7443", &err), 0);
+    assert_int_equal(umx_agent_config_read(CONFIG, &config, &err), 0);
+    assert_string_equal(config.controller, "umx.example.com:7443");
+}
+
+static void a_configuration_without_a_folder_or_with_two_lines_is_refused(void **state)
+{
+    struct umx_error err = {0};
+
+    (void)state;
+    assert_int_not_equal(umx_settle("umx-agent.ini", "a:1", &err), 0);
+    assert_int_equal(err.id, UMX_ERR_CONFIG_INVALID);
+    assert_int_not_equal(umx_settle(CONFIG, "a:1\r\nhost = recorded:C:/", &err), 0);
+    assert_int_equal(err.id, UMX_ERR_CONFIG_INVALID);
+    assert_false(umx_exists(FOLDER));
+}
+
+/* Started by the service manager: --service --config FILE. */
+static int be_the_service(char *config)
+{
+    struct umx_error err = {0};
+    char first = '\0';
+    FILE *file = umx_open(config, "rb");
+
+    if (file != NULL) {
+        first = (char)fgetc(file);
+        fclose(file);
+    }
+    return umx_service_run(config, first == 'r' ? refuse_to_work : work, config, &err) == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(it_starts_works_and_stops, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(its_path_is_quoted, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_failure_is_told_to_the_service_manager, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_missing_configuration_is_not_registered, make_folder, remove_folder),
+        cmocka_unit_test_teardown(a_first_configuration_is_made_and_then_kept, remove_settled),
+        cmocka_unit_test(a_configuration_without_a_folder_or_with_two_lines_is_refused),
+    };
+    char **words = umx_command_line(&argc, argv);
+
+    if (argc == 4 && strcmp(words[1], "--service") == 0)
+        return be_the_service(words[3]);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
