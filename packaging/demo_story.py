@@ -207,7 +207,12 @@ Left running. In another shell:
   umx() {{ {LAB} exec {self.stage.build / 'umx'} "$@"; }}
   umx status
   {LAB} ldapsearch contoso.test -b CN=Configuration,DC=contoso,DC=test '(objectClass=msExchUMIPGateway)'
-As another administrator: umx --identity FILE ..., with a FILE of {self.stage.home}/*.identity.pem
+As another administrator: umx --identity FILE ..., with a FILE of {self.stage.home}/*.identity.pem, or log in:
+  by a ticket:      {LAB} exec kinit -kt {self.options.lab}/keytabs/vera.voice.lync.test.keytab vera.voice@LYNC.TEST
+                    umx login --service umx/controller.lab.test --ca {self.stage.data}/root.pem --out vera.pem
+  by a certificate: umx login --forest lync.test --certificate {self.options.lab}/operators/vera.voice@lync.test.pem \\
+                      --key {self.options.lab}/operators/vera.voice@lync.test.key --ca {self.stage.data}/root.pem --out vera.pem
+Who is in which groups: {LAB.parent}/README.md. Configuration, logs and data: {self.stage.home}
 End it with: {LAB} down""")
 
     def finish(self, ok, error=None):

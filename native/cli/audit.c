@@ -4,23 +4,29 @@
 #include "cli/plan_view.h"
 #include "cli/value.h"
 
-/* Names of operators that the directory gave with their decisions, by identity. */
+/* Names of operators by identity, as the directory gave them with a decision or a login ("NAME of FOREST by ..."). */
 static json_t *names_of(const json_t *entries)
 {
     json_t *names = json_object();
 
     for (size_t i = 0; i < json_array_size(entries); i++) {
         const json_t *entry = json_array_get(entries, i), *approval = json_object_get(entry, "approval");
+        const char *login =
+            strcmp(umx_value_string(entry, "kind"), "login") == 0 ? umx_value_string(entry, "detail") : "";
+        const char *of = strstr(login, " of "), *actor = umx_value_string(entry, "actor");
         if (umx_value_string(approval, "name")[0] != '\0')
-            json_object_set(names, umx_value_string(entry, "actor"), json_object_get(approval, "name"));
+            json_object_set(names, actor, json_object_get(approval, "name"));
+        else if (of != NULL)
+            json_object_set_new(names, actor, json_stringn(login, (size_t)(of - login)));
     }
     return names;
 }
 
-/* umx://DEPLOYMENT/operator/S-1-5-21-1-2-3-1105 as a name or S-1-5-…-1105: a column on a screen has no room for more,
- * and -o json has it all. */
+/* umx://DEPLOYMENT/operator/S-1-5-21-1-2-3-1105 as a name or …1…1105: a column on a screen has no room for more, and
+ * -o json has it all. With the domain's first number: accounts of several forests have the same last one. */
 static void add_actor(struct umx_text *out, const char *actor, const json_t *names)
 {
+    static const char domain[] = "S-1-5-21-";
     const char *name = umx_value_string(names, actor),
                *role = strncmp(actor, "umx://", 6) == 0 ? strchr(actor + 6, '/') : NULL;
     const char *sid = role != NULL ? strchr(role + 1, '/') : NULL, *last = strrchr(actor, '-');
@@ -31,8 +37,8 @@ static void add_actor(struct umx_text *out, const char *actor, const json_t *nam
         umx_text_adds(out, actor);
     else if (strncmp(role, "/controller/", 12) == 0)
         umx_text_adds(out, "controller");
-    else if (strncmp(sid + 1, "S-1-5-", 6) == 0 && last > sid + 7)
-        umx_text_addf(out, "S-1-5-…%s", last);
+    else if (strncmp(sid + 1, domain, sizeof domain - 1) == 0 && last > sid + sizeof domain)
+        umx_text_addf(out, "…%.*s…%s", (int)strcspn(sid + sizeof domain, "-"), sid + sizeof domain, last + 1);
     else
         umx_text_adds(out, sid + 1);
 }

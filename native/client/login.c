@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/open.h"
 #include "base/statement.h"
 #include "client/pipe.h"
 #include "client/session.h"
@@ -314,23 +315,60 @@ static int check_identity(const struct login *login, const struct umx_text *pem,
     return 0;
 }
 
+/* What was told of the authorities while another identity was here may be older than the one that has issued this: who
+ * ran nothing during a rotation was not told of it, and would be refused for ever. *outdated: it has to go. An
+ * authority that is older than those known was replaced; whoever shows it is believed only when told anew who the
+ * controller is. */
+static int compare_trust(const struct login *login, const char *path, const struct umx_identity_file *file,
+                         bool *outdated, struct umx_error *err)
+{
+    struct umx_trust trust = {0};
+    struct umx_issuers *issuers = NULL;
+    int status = umx_client_trust_load(path, file, &trust, err);
+
+    *outdated = false;
+    if (status == 0 && trust.pem != NULL)
+        status = umx_issuers_new(trust.authorities, &issuers, err);
+    if (status == 0 && issuers != NULL) {
+        status = umx_issuers_check(issuers, file->chain, strlen(file->chain), login->controller, err);
+        *outdated = status != 0 && (login->ca_file != NULL || login->fingerprint != NULL ||
+                                    umx_issuers_older(issuers, file->chain, strlen(file->chain)));
+        if (*outdated) {
+            status = 0;
+            if (err != NULL)
+                *err = (struct umx_error){0};
+        }
+    }
+    umx_issuers_free(issuers);
+    umx_trust_free(&trust);
+    return status;
+}
+
 static int keep(const struct login *login, const Umx__IssueReply *reply, umx_buf *result, struct umx_error *err)
 {
     struct umx_identity_file file = {0};
-    struct umx_text pem = {0};
+    struct umx_text pem = {0}, path = {0};
+    bool outdated = false;
     char end[UMX_CLOCK_TEXT];
 
+    umx_text_addf(&path, "%s.trust", login->out_file);
     umx_text_adds(&pem, login->key);
     umx_text_adds(&pem, reply->chain);
-    int status = pem.failed ? umx_fail(err, UMX_ERR_MEMORY, "login", NULL) : check_identity(login, &pem, &file, err);
+    int status = pem.failed || path.failed ? umx_fail(err, UMX_ERR_MEMORY, "login", NULL)
+                                           : check_identity(login, &pem, &file, err);
+    if (status == 0)
+        status = compare_trust(login, path.data, &file, &outdated, err);
     if (status == 0)
         status = umx_private_file_write(login->out_file, pem.data, pem.length, err);
+    if (status == 0 && outdated)
+        umx_remove(path.data);
     if (status == 0 &&
         !umx_client_write(json_pack("{s:s,s:s,s:s,s:s}", "identity", file.identity.uri, "forest", file.identity.forest,
                                     "expires_at", umx_clock_format(file.identity.not_after_at, end), "file",
                                     login->out_file),
                           result))
         status = umx_fail(err, UMX_ERR_MEMORY, "login", NULL);
+    umx_text_free(&path);
     umx_private_free(pem.data);
     umx_identity_file_free(&file);
     return status;

@@ -5,6 +5,9 @@
 
 #include "controller/verb.h"
 
+/* A request of the command line waits longer. */
+#define HALT_WAIT (10 * UMX_SECOND)
+
 const char *umx_verb_actor(const struct umx_verb *verb)
 {
     const struct umx_engine_caller *caller = verb->caller;
@@ -240,17 +243,38 @@ int umx_engine_start(struct umx_engine *engine, const Umx__PlanStartArguments *a
     return umx_verb_run(engine, arguments->name, caller, arguments, start, err);
 }
 
+/* Who resumes what is about to stop means what comes after: taken for a plan that runs, it would be forgotten. A step
+ * that is under way may take long: it is not waited for. */
+static int wait_for_halt(const struct umx_verb *v)
+{
+    const struct umx_plan_state *plan = v->plan;
+    const int64_t end = umx_clock_monotonic() + HALT_WAIT;
+
+    while (plan->run != NULL && umx_run_halted(plan->run) && !v->engine->closing) {
+        int64_t left = end - umx_clock_monotonic();
+        if (left <= 0)
+            return umx_fail(v->err, UMX_ERR_PLAN_STATE_WRONG, plan->name,
+                            "it stops when the step that is under way has ended; `umx plan watch %s` ends then",
+                            plan->name);
+        umx_engine_sleep(v->engine, left);
+    }
+    return 0;
+}
+
 static int resume(struct umx_verb *v)
 {
     struct umx_plan_state *plan = v->plan;
-    const Umx__PlanSummary__State found = plan->base;
+    int status = wait_for_halt(v);
 
+    if (status != 0)
+        return status;
+    const Umx__PlanSummary__State found = plan->base;
     if (plan->run != NULL || plan->base == UMX__PLAN_SUMMARY__STATE__COMPLETED)
         return 0;
     if (plan->base != UMX__PLAN_SUMMARY__STATE__SUSPENDED && plan->base != UMX__PLAN_SUMMARY__STATE__FAILED &&
         plan->base != UMX__PLAN_SUMMARY__STATE__RUNNING)
         return umx_engine_wrong_state(v->engine, plan, "suspended or failed", v->err);
-    int status = umx_recovery_settle(v->engine, plan, v->err);
+    status = umx_recovery_settle(v->engine, plan, v->err);
     if (status == 0)
         status = check_beginning(v);
     if (status == 0) {

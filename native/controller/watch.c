@@ -108,8 +108,9 @@ static int show_missing(struct umx_engine *engine, const struct umx_plan_state *
     size_t n = 1;
     int status = 0;
 
-    /* What has ended needs nobody, whatever has expired since. */
-    if (plan->base != UMX__PLAN_SUMMARY__STATE__COMPLETED && plan->base != UMX__PLAN_SUMMARY__STATE__CANCELLED)
+    /* What has ended needs nobody, whatever has expired since; nor does a plan that does nothing. */
+    if (plan->step_count > 0 && plan->base != UMX__PLAN_SUMMARY__STATE__COMPLETED &&
+        plan->base != UMX__PLAN_SUMMARY__STATE__CANCELLED)
         umx_approval_check(engine, plan, false, &lines, NULL);
     for (size_t i = 0; plan->permissions != NULL && i < plan->step_count; i++) {
         const Umx__PlanStep *step = plan->steps[i].step;

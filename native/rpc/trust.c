@@ -211,6 +211,20 @@ int umx_issuers_check(const struct umx_issuers *issuers, const char *pem, size_t
     return good ? 0 : umx_fail(err, UMX_ERR_ISSUER_RETIRED, who, NULL);
 }
 
+bool umx_issuers_older(const struct umx_issuers *issuers, const char *chain, size_t length)
+{
+    X509 *list[UMX_TRUST_CERTIFICATES] = {NULL};
+    int count = issuers != NULL && length <= UMX_TRUST_MAX ? read_all(chain, length, list) : -1;
+    bool older = count >= 2 && signed_by(list[0], list[1]);
+
+    for (int i = 0; older && i < issuers->count; i++)
+        older = ASN1_TIME_compare(X509_get0_notBefore(issuers->list[i]), X509_get0_notBefore(list[1])) == -1;
+    for (int i = 0; i < count; i++)
+        X509_free(list[i]);
+    ERR_clear_error();
+    return older;
+}
+
 bool umx_issuers_have(const struct umx_issuers *issuers, const char *key_id)
 {
     bool found = issuers == NULL;

@@ -38,6 +38,9 @@ void umx_issuers_free(struct umx_issuers *issuers);
 /* Whether the leaf of a PEM text is signed by one of them. UMX_ERR_ISSUER_RETIRED, named by who. */
 int umx_issuers_check(const struct umx_issuers *issuers, const char *pem, size_t length, const char *who,
                       struct umx_error *err);
+/* Whether all of them are older than the authority that signed the leaf of a chain (PEM: the leaf, then the authority):
+ * who has them has missed a rotation. What was replaced is never the younger one. */
+bool umx_issuers_older(const struct umx_issuers *issuers, const char *chain, size_t length);
 /* Whether one of them has this key, as umx_identity.issuer names it. */
 bool umx_issuers_have(const struct umx_issuers *issuers, const char *key_id);
 

@@ -8,8 +8,10 @@ import time
 import pytest
 from conftest import LYNC, ROOT
 
-from stage.stage import AGENTS, Stage
+from stage.stage import AGENTS, OPERATORS, Stage
 from stage.wire import hello
+
+VERA = ("lync.test", "vera.voice")
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,15 @@ def again(play):
     play.identities.clear()
 
 
+def log_in_again(play, who):
+    """As `umx login` says, without --ca: the root is known."""
+    forest, user = who
+    operator = play.lab["forests"][forest]["operators"][user]
+    answer = play.run(play.build / "umx", "--controller", OPERATORS, "login", "--forest", forest, "--certificate",
+                      operator["certificate"], "--key", operator["key"], "--out", play.login(*who))
+    assert answer.code == 0, answer
+
+
 def wire(play, identity):
     """What becomes of a stream with that identity."""
     server = identity.name.removeprefix("old-").removesuffix(".pem")
@@ -99,6 +110,7 @@ def test_intermediate(fleet_of):
     shutil.copy(play.home / f"{first}.pem", old)
     operator = play.home / "operator-before.pem"
     shutil.copy(play.login(*LYNC), operator)
+    assert play.umx(VERA, "whoami").code == 0  # knows whom to trust today, and runs nothing while that changes
     play.agents[silent].stop()
     play.umxd("ca", "new-intermediate", "--data", play.data, "--root-key", play.home / "safe.key")
     assert status(play)["rotation"]["state"] == "staged"
@@ -127,6 +139,9 @@ def test_intermediate(fleet_of):
     play.agents[first].start()
     refused = play.umx(operator, "status")
     assert (refused.code, refused.error) == (3, "UMX-1181"), refused
+    assert play.umx(VERA, "whoami").error == "UMX-1181"
+    log_in_again(play, VERA)
+    assert play.umx(VERA, "whoami").code == 0
     again(play)
     everybody_is_there(play)
     assert {name: agent.pid for name, agent in play.agents.items() if name != first} == before

@@ -284,6 +284,37 @@ static void test_cancelled_while_it_ends(void **state)
     stage_end(s, true);
 }
 
+static void release_slowly(void *user)
+{
+    (void)user;
+    usleep(150000);
+}
+
+/* Suspended and resumed in one breath: what came last is meant. */
+static void test_resumed_while_it_stops(void **state)
+{
+    struct stage *s = lab();
+    struct umx_engine_caller caller = caller_of(&s->exchange);
+    (void)state;
+
+    struct draft draft = draft_make(s, "p");
+    draft_depend(&draft, draft_modify(&draft, 0, DIAL_PLAN, "msExchUMVoIPSecurity", "1", "3"),
+                 draft_gate(&draft, 0, "wait for me"));
+    assert_int_equal(draft_store(s, &draft), 0);
+    stage_submit(s, "p");
+    assert_int_equal(stage_start(s, "p"), 0);
+    assert_true(stage_settles(s, "p", "s1", STEP(INTENDED)));
+    s->fake->meanwhile_user = s;
+    s->fake->releasing = release_slowly;
+    assert_int_equal(umx_engine_suspend(s->engine, "p", &caller, &s->err), 0);
+    assert_int_equal(stage_resume(s, "p"), 0);
+    assert_int_equal(stage_state(s, "p"), STATE(RUNNING));
+    usleep(300000);
+    assert_int_equal(stage_state(s, "p"), STATE(RUNNING)); /* and stays so */
+    assert_int_equal(stage_wait(s, "p", true), STATE(COMPLETED));
+    stage_end(s, true);
+}
+
 /* Calls that are still there, a pool that is not ready: skipping that wait is possible, and never by the way. */
 static void test_wait_is_not_skipped_by_the_way(void **state)
 {
@@ -413,6 +444,7 @@ int main(void)
         cmocka_unit_test(test_overlap_by_another_agent),
         cmocka_unit_test(test_overlap_of_hands),
         cmocka_unit_test(test_cancelled_while_it_ends),
+        cmocka_unit_test(test_resumed_while_it_stops),
         cmocka_unit_test(test_wait_is_not_skipped_by_the_way),
         cmocka_unit_test(test_word_for_a_domain_controller),
         cmocka_unit_test(test_word_for_an_item),
