@@ -269,6 +269,14 @@ int umx_enroll(const struct umx_agent_config *config, const char *fqdn, const ch
         status = ask_and_wait(&enrolling, channel, options->wait, out, err);
     if (status == 0)
         status = keep(&enrolling, out, err);
+    /* The listener that agent.ini names wants a certificate already, and hangs up on who has none. */
+    if (status == UMX_E_UNREACHABLE && err != NULL && umx_text_equal(options->controller, config->controller)) {
+        char why[UMX_ERROR_WHY_MAX];
+        umx_text_copy(why, sizeof why, err->why);
+        status =
+            umx_fail(err, UMX_ERR_PEER_UNREACHABLE, options->controller,
+                     "%.800s; this is the agents' listener, enrolment is at the operators' (7444 by default)", why);
+    }
     umx_rpc_channel_close(channel);
     umx_private_free(enrolling.key);
     OPENSSL_cleanse(enrolling.token, sizeof enrolling.token);
