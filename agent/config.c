@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/updater.h"
 #include "base/text.h"
 
 enum { CONFIG_MAX = 64 * 1024 };
@@ -78,6 +79,12 @@ static int setting(void *user, const char *section, const char *name, const char
         return take_account(reading, value);
     if (strcmp(name, "shell_password_file") == 0)
         return take_text(reading, name, value, config->shell_password_file, sizeof config->shell_password_file);
+    if (strcmp(name, "release_key") == 0)
+        return take_text(reading, name, value, config->release_key, sizeof config->release_key);
+    if (strcmp(name, "updater") == 0)
+        return take_text(reading, name, value, config->updater, sizeof config->updater);
+    if (strcmp(name, "installer") == 0)
+        return take_text(reading, name, value, config->installer, sizeof config->installer);
     if (strcmp(name, "report_interval") == 0)
         return take_seconds(reading, name, value, 1, &config->report_interval);
     if (strcmp(name, "start_jitter") == 0)
@@ -129,6 +136,8 @@ int umx_agent_config_read_host(const char *path, struct umx_agent_config *out, s
                                      .longest_wait = UMX_AGENT_LONGEST_WAIT,
                                      .refused_wait = UMX_AGENT_REFUSED_WAIT};
     umx_text_copy(out->host, sizeof out->host, "local");
+    umx_text_copy(out->updater, sizeof out->updater, umx_updater_folder);
+    umx_text_copy(out->installer, sizeof out->installer, umx_updater_installer);
     if (arena == NULL)
         return umx_fail(err, UMX_ERR_MEMORY, path, NULL);
     if ((status = umx_agent_file_read(path, CONFIG_MAX, arena, &text, &length, err)) == 0) {

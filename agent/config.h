@@ -13,6 +13,9 @@
  *   start_jitter    = SECONDS     the first connection waits a random time up to this (30)
  *   longest_wait    = SECONDS     between two attempts to connect, at most (60)
  *   refused_wait    = SECONDS     before trying again after the controller refused this identity (300)
+ *   release_key     = FILE        public keys of releases (PEM, Ed25519); when not set, the agent takes no updates
+ *   updater         = DIR         where the updater keeps its things, writable for it alone (/var/lib/umx-agent-update)
+ *   installer       = FILE        the program that the updater has packages installed by (/usr/lib/umx-agent/installer)
  *
  * Unknown settings are errors. Secrets stand in the identity file only.
  */
@@ -36,6 +39,9 @@ struct umx_agent_config {
     char state[UMX_AGENT_PATH_MAX];
     char shell_account[256];
     char shell_password_file[UMX_AGENT_PATH_MAX];
+    char release_key[UMX_AGENT_PATH_MAX];
+    char updater[UMX_AGENT_PATH_MAX];
+    char installer[UMX_AGENT_PATH_MAX];
     int report_interval; /* seconds; 0: not set */
     int start_jitter;
     int longest_wait;

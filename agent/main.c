@@ -10,6 +10,7 @@
 #include "agent/session.h"
 #include "agent/settle.h"
 #include "agent/stop.h"
+#include "agent/updater.h"
 #include "base/command_line.h"
 #include "base/log.h"
 #include "rpc/rpc.h"
@@ -18,6 +19,7 @@ static const char usage[] = "Usage: umx-agent --config FILE [--verbose]\n"
                             "       umx-agent enroll --token-file FILE --config FILE [--controller HOST:PORT]\n"
                             "                        [--new-key] [--wait SECONDS]\n"
                             "       umx-agent facts [--config FILE | --host local | --host recorded:DIR]\n"
+                            "       umx-agent apply --config FILE\n"
                             "       umx-agent --install --config FILE [--controller HOST:PORT] [--account NAME]\n"
                             "       umx-agent --uninstall\n"
                             "       umx-agent --help | --version\n"
@@ -29,6 +31,9 @@ static const char usage[] = "Usage: umx-agent --config FILE [--verbose]\n"
                             "of the identity that is there; --new-key makes another one. --wait: until an operator\n"
                             "has decided, where one has to.\n"
                             "`facts` prints, as JSON, what would be reported; it needs no controller.\n"
+                            "`apply` is what umx-agent-update.service runs, with the rights to install: it takes up\n"
+                            "the update that the agent has staged, and returns to the version before when nobody\n"
+                            "confirms the new one in time.\n"
                             "Windows: --install registers it as the service umx-agent, which the service manager\n"
                             "starts with --service; with --controller it makes the configuration and its folder if\n"
                             "there are none. On a console it runs as without a command (--console).\n";
@@ -44,6 +49,7 @@ struct options {
     const char *account;
     bool facts;
     bool enroll;
+    bool apply;
     bool service;
     bool console;
     bool install;
@@ -81,6 +87,7 @@ static int parse(int argc, char **argv, struct options *options, struct umx_erro
                      : strcmp(argv[i], "--uninstall") == 0 ? &options->uninstall
                      : strcmp(argv[i], "facts") == 0       ? &options->facts
                      : strcmp(argv[i], "enroll") == 0      ? &options->enroll
+                     : strcmp(argv[i], "apply") == 0       ? &options->apply
                                                            : NULL;
         if (flag != NULL) {
             *flag = true;
@@ -94,7 +101,8 @@ static int parse(int argc, char **argv, struct options *options, struct umx_erro
     }
     if (options->help || options->version || options->prove)
         return 0;
-    if (options->facts + options->enroll + options->service + options->console + options->install + options->uninstall >
+    if (options->facts + options->enroll + options->apply + options->service + options->console + options->install +
+            options->uninstall >
         1)
         return bad_usage(err, "umx-agent", "it does one thing at a time");
     if (options->account != NULL && !options->install)
@@ -177,6 +185,16 @@ static int facts(const struct options *options, struct umx_error *err)
     return status;
 }
 
+/* No stream, no host: what it needs is in files. */
+static int apply(const struct options *options, struct umx_error *err)
+{
+    struct umx_agent_config config = {0};
+    int status = umx_agent_config_read(options->config, &config, err);
+
+    umx_agent_stop_watch();
+    return status == 0 ? umx_updater_run(&config, &umx_agent_stopping, err) : status;
+}
+
 static int stay(void *user, struct umx_error *err)
 {
     const struct options *options = user;
@@ -216,6 +234,8 @@ static int run(struct options *options, struct umx_error *err)
         return umx_service_uninstall(err);
     if (options->service)
         return umx_service_run(options->config, stay, options, err);
+    if (options->apply)
+        return apply(options, err);
     return options->enroll ? enroll(options, err) : options->facts ? facts(options, err) : stay(options, err);
 }
 

@@ -9,6 +9,7 @@
 #include "agent/renew.h"
 #include "agent/session_internal.h"
 #include "agent/trust.h"
+#include "agent/update.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -39,6 +40,7 @@ struct life {
     struct umx_agent_head head;
     struct umx_renewal renewal;
     struct umx_agent_trust trust;
+    struct umx_update update;
 };
 
 /* A random time below limit. */
@@ -179,6 +181,7 @@ static void take_welcome(struct life *life, const Umx__Welcome *welcome)
     if (life->attached_at != 0)
         return; /* a later Welcome only brings other targets */
     life->attached_at = umx_clock_monotonic();
+    umx_update_attached(&life->update);
     umx_log(UMX_LOG_INFO, "agent", "attached to %s", welcome->controller != NULL ? welcome->controller : "controller");
     pthread_mutex_lock(&session->mutex);
     session->attached = true;
@@ -244,6 +247,12 @@ static int take(struct life *life, const uint8_t *bytes, size_t length, struct u
             take_head(life, message->journal_head);
         else if (message->message_case == UMX__TO_AGENT__MESSAGE_TRUST)
             take_trust(life, message->trust);
+        else if (message->message_case == UMX__TO_AGENT__MESSAGE_UPDATE_OFFER)
+            umx_update_offer(&life->update, message->update_offer);
+        else if (message->message_case == UMX__TO_AGENT__MESSAGE_UPDATE_PART)
+            umx_update_part(&life->update, message->update_part);
+        else if (message->message_case == UMX__TO_AGENT__MESSAGE_UPDATE_CONFIRM)
+            umx_update_confirm(&life->update, message->update_confirm);
         else if (message->message_case == UMX__TO_AGENT__MESSAGE_ACCEPTED) {
             pthread_mutex_lock(&session->mutex);
             umx_spool_accepted(&session->spool, message->accepted);
@@ -360,7 +369,6 @@ static int connect_stream(struct life *life, struct umx_error *err)
     Umx__JournalHead head = UMX__JOURNAL_HEAD__INIT;
     Umx__ToController message = UMX__TO_CONTROLLER__INIT;
     char server[UMX_FQDN_MAX];
-    char version[] = UMX_VERSION;
     uint8_t *bytes = NULL;
     size_t length = 0;
     struct umx_rpc_client_call *call = NULL;
@@ -370,7 +378,7 @@ static int connect_stream(struct life *life, struct umx_error *err)
         return status;
     umx_text_copy(server, sizeof server, session->host->identity.fqdn);
     hello.server = server;
-    hello.version = version;
+    hello.version = (char *)(uintptr_t)UMX_VERSION; /* packed, never changed, as those below */
     hello.has_protocol = hello.has_recorded = hello.has_clock_at = 1;
     hello.protocol = UMX_AGENT_PROTOCOL;
     hello.recorded = session->host->identity.recorded;
@@ -381,6 +389,9 @@ static int connect_stream(struct life *life, struct umx_error *err)
         head.hash = (ProtobufCBinaryData){.len = sizeof life->head.hash, .data = life->head.hash};
         hello.journal_head = &head;
     }
+    hello.package_kind = (char *)(uintptr_t)umx_update_kind(&life->update);
+    if (hello.package_kind != NULL)
+        hello.package_architecture = (char *)(uintptr_t)umx_release_architecture();
     if (life->trust.known) {
         hello.has_trust = 1;
         hello.trust = (ProtobufCBinaryData){.len = sizeof life->trust.trust.id, .data = life->trust.trust.id};
@@ -423,6 +434,27 @@ static void ask_for_renewal(struct life *life)
     free(renew.request.data);
 }
 
+/* What the stream does not take now is said in the next round. */
+static void tell_update(struct life *life)
+{
+    Umx__UpdateState said;
+    Umx__ToController message = UMX__TO_CONTROLLER__INIT;
+    struct umx_error err = {0};
+    uint8_t *bytes = NULL;
+    size_t length = 0;
+
+    umx_update_look(&life->update);
+    if (!umx_update_say(&life->update, &said))
+        return;
+    message.message_case = UMX__TO_CONTROLLER__MESSAGE_UPDATE_STATE;
+    message.update_state = &said;
+    if (umx_reflect_pack(&message.base, &bytes, &length, &err) != 0)
+        umx_log_error("agent", &err);
+    else if (umx_rpc_call_send(life->session->call, bytes, length) == 0)
+        umx_update_said(&life->update);
+    free(bytes);
+}
+
 /* The new identity is on the disk: the stream is left for a new one, at once. */
 static void attach_again(struct life *life)
 {
@@ -444,6 +476,8 @@ static void listen(struct life *life)
 
     if (life->attached_at != 0 && umx_renewal_due(&life->renewal))
         ask_for_renewal(life);
+    if (life->attached_at != 0)
+        tell_update(life);
     switch (umx_rpc_call_next(session->call, life->behind ? TICK_BEHIND : TICK, &bytes, &length, &err)) {
     case UMX_RPC_MESSAGE:
         if (take(life, bytes, length, &err) != 0) {
@@ -646,11 +680,14 @@ int umx_session_run(const struct umx_agent_config *config, struct umx_host *host
             umx_log_error("agent", &why);
         if (umx_agent_trust_load(config->state, &life.trust, &why) != 0)
             umx_log_error("agent", &why);
+        if (umx_update_begin(&life.update, config, &why) != 0)
+            umx_log_error("agent", &why);
         pthread_t watching;
         begin_watch(session, &watching);
         live(&life);
         end_watch(session, watching);
         umx_agent_trust_free(&life.trust);
+        umx_update_end(&life.update);
     }
     end(session);
     return status;

@@ -10,6 +10,17 @@ static const struct umx_option agents_options[] = {
     END,
 };
 
+static const struct umx_option update_options[] = {
+    {"--package", "FILE", false, true, "the agent's package: a .deb or an .msi"},
+    {"--signature", "FILE", false, false, "what packaging/sign-release made (PACKAGE.umxsig)"},
+    {"--canary", "N", false, false, "servers of the first wave (1)"},
+    {"--wave", "PERCENT", false, false, "of all servers, in each wave that follows (25)"},
+    {"--trial", "SECONDS", false, false, "within which a new version must be back and have reported (600)"},
+    {"--server", "NAME", true, false, "only this server; may be given more than once"},
+    {"--downgrade", NULL, false, false, "also in the place of a newer version; the release has to be signed for it"},
+    END,
+};
+
 static const struct umx_option query_options[] = {
     {"--live", NULL, false, false, "ask the connected agents first, then answer"},
     {"--where", "CONDITION", false, false, "only these servers: a condition on the columns of the table `server`"},
@@ -169,6 +180,20 @@ static const struct umx_command commands[] = {
     {"agents forget", "NAME", umx_command_agents_forget, "forget an agent that is gone and its facts", NULL,
      "For servers that are gone. Its identity is refused if it comes back; the journal keeps its entries.",
      "umx agents forget um1.exchange.test", false},
+    {"agents update", "", umx_command_agents_update, "give the agents a new version, in waves", update_options,
+     "Each wave begins when all agents of the one before are back with the new version and have reported. A server whose "
+     "agent does not come back in time returns to its old version by itself, and the update halts. Agents take only what "
+     "the release key signed that is installed beside them; see docs/operate.md.",
+     "umx agents update --package umx-agent_0.2.0_amd64.deb --canary 2 --wave 20", false},
+    {"agents update status", "", umx_command_agents_update_status, "how far the update is, server by server", NULL, NULL,
+     "umx agents update status", false},
+    {"agents update pause", "", umx_command_agents_update_pause, "begin no further server", NULL,
+     "Servers that were begun come to their end.", "umx agents update pause", false},
+    {"agents update resume", "", umx_command_agents_update_resume, "go on after a pause or a halt", NULL,
+     "After a halt the servers that failed stay as they are, and the next ones begin.", "umx agents update resume",
+     false},
+    {"agents update stop", "", umx_command_agents_update_stop, "end the update; servers that have it keep it", NULL,
+     "Servers that were begun come to their end.", "umx agents update stop", false},
     {"token create", "", umx_command_token_create, "a one-time token with which an agent enrols", token_options,
      "The token stands on standard output, once: the controller keeps a hash. It carries the fingerprint of the "
      "deployment's root, so that the agent knows the controller.",

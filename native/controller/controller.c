@@ -26,6 +26,7 @@
 #include "controller/observer.h"
 #include "controller/operation.h"
 #include "controller/refusals.h"
+#include "controller/updates.h"
 #include "store/journal_file.h"
 #include "store/state.h"
 
@@ -148,6 +149,8 @@ static int open_all(struct umx_controller *controller, const char *config_path, 
     if (status == 0)
         status = umx_enrolment_open(controller, &controller->enrolment, err);
     if (status == 0)
+        status = umx_updates_open(controller, &controller->updates, err);
+    if (status == 0)
         status = umx_fleet_open(controller, &controller->fleet, err);
     if (status == 0)
         status = umx_enrolment_start(controller->enrolment, err);
@@ -157,6 +160,8 @@ static int open_all(struct umx_controller *controller, const char *config_path, 
         status = open_engine(controller, err);
     if (status == 0)
         status = open_listeners(controller, err);
+    if (status == 0)
+        status = umx_updates_start(controller->updates, err);
     if (status == 0)
         status = umx_control_open(controller, &controller->control, err);
     if (status == 0)
@@ -186,6 +191,7 @@ static void close_all(struct umx_controller *controller)
     umx_control_close(controller->control);
     umx_forests_hurry(controller->forests, STOP_GRACE);
     umx_fleet_hurry(controller->fleet);
+    umx_updates_stop(controller->updates);
     umx_ca_stop(controller->ca);
     umx_rpc_server_stop(controller->operators, STOP_GRACE);
     umx_rpc_server_stop(controller->agents, STOP_GRACE);
@@ -198,6 +204,7 @@ static void close_all(struct umx_controller *controller)
     umx_fleet_close(controller->fleet);
     umx_enrolment_close(controller->enrolment);
     umx_forests_close(controller->forests);
+    umx_updates_close(controller->updates);
     umx_journal_close(controller->journal);
     umx_state_close(controller->state);
     umx_authority_close(controller->authority);

@@ -20,6 +20,7 @@ struct umx_observer;
 struct umx_refusals;
 struct umx_rpc_server;
 struct umx_state;
+struct umx_updates;
 
 struct umx_controller {
     struct umx_config *config;
@@ -37,6 +38,7 @@ struct umx_controller {
     struct umx_engine *engine;
     struct umx_control *control;
     struct umx_refusals *refusals;
+    struct umx_updates *updates;
     struct umx_rpc_server *agents;
     struct umx_rpc_server *operators;
 };

@@ -99,6 +99,13 @@ int64_t umx_fleet_watch(struct umx_fleet *fleet, int64_t seen, int64_t timeout);
 int umx_fleet_act(struct umx_fleet *fleet, const char *server, const Umx__ActionBatch *batch, int64_t deadline,
                   struct umx_arena *arena, Umx__ActionResult ***results, size_t *count, struct umx_error *err);
 
+/* Agents in an update (fleet_update.c): one for each server that was not revoked, as they are now; the caller frees. */
+struct umx_rollout_agent;
+int umx_fleet_rollout_picture(struct umx_fleet *fleet, struct umx_rollout_agent **out, size_t *count,
+                              struct umx_error *err);
+/* Sends a message to the agent of a server, if it is connected. */
+void umx_fleet_tell(struct umx_fleet *fleet, const char *server, const Umx__ToAgent *message);
+
 /* Ends the stream of an identity that was taken back. forget: it is left out of every list, and its rows go. fleet
  * NULL: nothing. */
 void umx_fleet_end(struct umx_fleet *fleet, const char *uri, const struct umx_error *why, bool forget);

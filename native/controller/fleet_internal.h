@@ -1,6 +1,6 @@
 /* What the files of the fleet share: fleet.c (agents, answers), fleet_stream.c (one stream), fleet_writer.c (the
  * store), fleet_collect.c (tables asked for now), fleet_fresh.c (how fresh it is), fleet_head.c (the journal's head
- * with the agents), fleet_identity.c (identities that end). */
+ * with the agents), fleet_identity.c (identities that end), fleet_update.c (their updates). */
 #ifndef UMX_CONTROLLER_FLEET_INTERNAL_H
 #define UMX_CONTROLLER_FLEET_INTERNAL_H
 
@@ -41,6 +41,17 @@ struct fleet_table {
 
 struct fleet_session;
 
+/* What an agent said of updates on its present or last stream. */
+struct fleet_update {
+    char kind[16];
+    char architecture[16];
+    char id[33]; /* "": nothing yet */
+    Umx__UpdateState__State state;
+    int64_t offset;
+    char error[16];
+    char reason[256];
+};
+
 struct fleet_agent {
     struct fleet_agent *next;
     struct fleet_agent *next_of_slot;
@@ -66,6 +77,7 @@ struct fleet_agent {
     int64_t superseded; /* reports that a newer one replaced */
     int64_t held;       /* pauses for saying too much */
     int64_t held_at;
+    struct fleet_update update;
     int64_t renewal_due; /* monotonic: when all its renewals are earned again; 0: they are */
 };
 
@@ -194,6 +206,10 @@ void fleet_head_fill(struct umx_fleet *fleet, Umx__JournalHead *head, struct umx
 void fleet_head_heard(struct umx_fleet *fleet, struct fleet_agent *agent, const Umx__JournalHead *head);
 /* Tells every agent when it is time; the monotonic time of the next call, 0: none. */
 int64_t fleet_head_tell(struct umx_fleet *fleet);
+
+/* ---- fleet_update.c: hello with the mutex held, heard without */
+void fleet_update_hello(struct fleet_agent *agent, const Umx__Hello *hello);
+void fleet_update_heard(struct fleet_session *session, const Umx__UpdateState *state);
 
 /* ---- fleet_trust.c: with the mutex held. id NULL: it keeps none */
 void fleet_trust_heard(struct fleet_session *session, const ProtobufCBinaryData *id);

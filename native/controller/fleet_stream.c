@@ -96,6 +96,7 @@ static int take_hello(struct fleet_session *session, const Umx__Hello *hello, st
         umx_text_copy(agent->version, sizeof agent->version, hello->version != NULL ? hello->version : "");
         umx_text_copy(agent->peer, sizeof agent->peer, session->peer);
         session->agent = agent;
+        fleet_update_hello(agent, hello);
         fleet_picture_changed(fleet);
         fleet_head_heard(fleet, agent, hello->journal_head);
         fleet_send_welcome(session);
@@ -355,6 +356,9 @@ static int take_message(struct fleet_session *session, const Umx__ToController *
         pthread_mutex_lock(&session->fleet->mutex);
         fleet_trust_heard(session, message->trust_taken->has_id ? &message->trust_taken->id : NULL);
         pthread_mutex_unlock(&session->fleet->mutex);
+        return 0;
+    case UMX__TO_CONTROLLER__MESSAGE_UPDATE_STATE:
+        fleet_update_heard(session, message->update_state);
         return 0;
     default:
         return umx_fail(err, UMX_ERR_PROTOCOL, session->identity.uri, "an unknown message");

@@ -29,6 +29,12 @@ umx_operation_function umx_operation_agents_accept;
 umx_operation_function umx_operation_agents_reject;
 umx_operation_function umx_operation_agents_revoke;
 umx_operation_function umx_operation_agents_forget;
+/* operations_update.c */
+umx_operation_function umx_operation_agents_update;
+umx_operation_function umx_operation_agents_update_status;
+umx_operation_function umx_operation_agents_update_pause;
+umx_operation_function umx_operation_agents_update_resume;
+umx_operation_function umx_operation_agents_update_stop;
 /* ca.c */
 umx_operation_function umx_operation_ca_status;
 umx_operation_function umx_operation_ca_begin;

@@ -47,10 +47,10 @@ _umx_value() # OPTION - values of an option; fails when it takes none
     --plan) _umx_words $(_umx_plans) ;;
     --table) _umx_words dial_plan auto_attendant user contact ;;
     --separator) _umx_words , ';' ;;
-    --identity | --snapshot | --certificate | --key | --ca | --out | --input) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+    --identity | --snapshot | --certificate | --key | --ca | --out | --input | --package | --signature) compopt -o filenames && mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     --controller | --pair | --set | --ticket | --comment | --not-before | --not-after | --max-failures | --forest | \
         --value | --file | --expires | --hash | --fingerprint | --name | --timeout | --after | --limit | --where | --description | \
-        --fqdn | --pattern | --uses | --leave-behind) ;;
+        --canary | --wave | --trial | --server | --fqdn | --pattern | --uses | --leave-behind) ;;
     *) return 1 ;;
     esac
 }
@@ -60,6 +60,7 @@ _umx_options() # COMMAND - its own options
     case $1 in
     agents) echo --watch ;;
     "agents accept" | "agents reject") echo --key ;;
+    "agents update") echo --package --signature --canary --wave --trial --server --downgrade ;;
     "token create") echo --fqdn --pattern --forest --expires --uses --out ;;
     query | "query run") echo --live --where --timeout ;;
     "query save") echo --description --replace ;;
@@ -91,7 +92,7 @@ _umx()
             skip=0
         elif [[ $word == -* ]]; then
             case $word in
-            --progress | --help | --version | --all | --diff | --break-glass | --html | --watch | --live | --replace | --root) ;;
+            --progress | --help | --version | --all | --diff | --break-glass | --html | --watch | --live | --replace | --root | --downgrade) ;;
             *) skip=1 ;;
             esac
         else
@@ -107,7 +108,7 @@ _umx()
     plan | snapshot | grants | token) command="$command ${plain[1]-}" ;;
     ca) command="ca ${plain[1]-}${plain[2]:+ ${plain[2]}}" ;;
     audit) [[ ${plain[1]-} == verify ]] && command="audit verify" ;;
-    agents) [[ ${plain[1]-} =~ ^(held|accept|reject|revoke|forget)$ ]] && command="agents ${plain[1]}" ;;
+    agents) [[ ${plain[1]-} =~ ^(held|accept|reject|revoke|forget|update)$ ]] && command="agents ${plain[1]}" ;;
     query) [[ ${plain[1]-} =~ ^(list|run|save|delete)$ ]] && command="query ${plain[1]}" ;;
     esac
     if [[ $cur == -* ]]; then
@@ -122,7 +123,8 @@ _umx()
     1:ca) _umx_words status rotate ;;
     2:ca) [[ ${plain[1]} == rotate ]] && _umx_words begin complete rollback ;;
     1:audit) _umx_words verify ;;
-    1:agents) _umx_words held accept reject revoke forget ;;
+    1:agents) _umx_words held accept reject revoke forget update ;;
+    2:agents) [[ ${plain[1]} == update ]] && _umx_words status pause resume stop ;;
     1:token) _umx_words create list revoke ;;
     1:query) _umx_words list run save delete ;;
     2:query) [[ ${plain[1]} == run || ${plain[1]} == delete ]] && _umx_words $(_umx_queries) ;;
