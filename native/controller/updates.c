@@ -151,7 +151,7 @@ static int note(void *user, Umx__FleetUpdate *what, struct umx_error *err)
     entry.has_kind = 1;
     entry.kind = UMX__JOURNAL__KIND__AGENT_UPDATE;
     entry.actor = who;
-    entry.update = what;
+    entry.fleet_update = what;
     entry.detail = detail.data;
     int status = umx_journal_append(updates->controller->journal, &entry, err);
     if (status == 0) {
@@ -172,9 +172,9 @@ static int replay_entry(void *user, const Umx__Journal *entry)
 {
     const struct replay *replay = user;
 
-    if (entry->kind != UMX__JOURNAL__KIND__AGENT_UPDATE || entry->update == NULL)
+    if (entry->kind != UMX__JOURNAL__KIND__AGENT_UPDATE || entry->fleet_update == NULL)
         return 0;
-    return umx_rollout_fold(&replay->updates->rollout, entry->update, entry->written_at, entry->actor, replay->err);
+    return umx_rollout_fold(&replay->updates->rollout, entry->fleet_update, entry->written_at, entry->actor, replay->err);
 }
 
 int umx_updates_open(struct umx_controller *controller, struct umx_updates **out, struct umx_error *err)

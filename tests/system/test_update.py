@@ -91,7 +91,7 @@ def test_waves_bring_a_new_version(updates):
     assert {s["state"] for s in status["servers"]} == {"updated"}
     assert set(updates.versions().values()) == {"0.1.1"}
     assert [s["wave"] for s in status["servers"]] == [1, 2, 2, 3]
-    entries = [e["update"] for e in updates.stage.umx(LYNC, "audit").json["entries"] if e["kind"] == "agent_update"]
+    entries = [e["fleet_update"] for e in updates.stage.umx(LYNC, "audit").json["entries"] if e["kind"] == "agent_update"]
     # No server of a wave was begun before all of the one before it were confirmed.
     order = [(e["server"], e["state"]) for e in entries if e["event"] == "server"]
     wave = {s["server"]: s["wave"] for s in status["servers"]}
