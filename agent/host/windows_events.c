@@ -99,7 +99,20 @@ static int read_event(const struct reading *reading, EVT_HANDLE event, size_t *t
     return out->message != NULL ? 0 : umx_fail(err, UMX_ERR_ARENA_FULL, "events", NULL);
 }
 
-static int read_log(const struct reading *reading, struct umx_error *err)
+/* Made with the first log that there is. */
+static bool make_contexts(struct reading *reading)
+{
+    static const wchar_t *paths[FIELDS] = {L"Event/System/EventID", L"Event/System/Level",
+                                           L"Event/System/TimeCreated/@SystemTime"};
+
+    if (reading->system == NULL)
+        reading->system = EvtCreateRenderContext(FIELDS, (LPCWSTR *)paths, EvtRenderContextValues);
+    if (reading->user == NULL)
+        reading->user = EvtCreateRenderContext(0, NULL, EvtRenderContextUser);
+    return reading->system != NULL && reading->user != NULL;
+}
+
+static int read_log(struct reading *reading, struct umx_error *err)
 {
     wchar_t log[128];
     wchar_t query[600];
@@ -119,6 +132,8 @@ static int read_log(const struct reading *reading, struct umx_error *err)
     }
     EVT_HANDLE event = NULL;
     DWORD got = 0;
+    if (!make_contexts(reading))
+        status = umx_windows_fail(err, UMX_ERR_HOST_UNREADABLE, "events", GetLastError());
     while (status == 0 && taken < EACH_MAX && umx_clock_monotonic() < until &&
            EvtNext(results, 1, &event, WAIT_MILLISECONDS, 0, &got) && got == 1) {
         status = read_event(reading, event, &taken, err);
@@ -131,20 +146,14 @@ static int read_log(const struct reading *reading, struct umx_error *err)
 int umx_windows_events(struct umx_host *host, struct umx_arena *arena, const struct umx_host_event_filter *filters,
                        size_t filter_count, struct umx_host_event **list, size_t *count, struct umx_error *err)
 {
-    static const wchar_t *paths[FIELDS] = {L"Event/System/EventID", L"Event/System/Level",
-                                           L"Event/System/TimeCreated/@SystemTime"};
     struct reading reading = {.arena = arena, .count = count};
     int status = 0;
 
     (void)host;
     *list = reading.list = umx_arena_alloc(arena, UMX_HOST_EVENTS_MAX * sizeof **list);
     reading.buffer = malloc(RENDERED_MAX);
-    reading.system = EvtCreateRenderContext(FIELDS, (LPCWSTR *)paths, EvtRenderContextValues);
-    reading.user = EvtCreateRenderContext(0, NULL, EvtRenderContextUser);
     if (reading.list == NULL || reading.buffer == NULL)
         status = umx_fail(err, UMX_ERR_MEMORY, "events", NULL);
-    else if (reading.system == NULL || reading.user == NULL)
-        status = umx_windows_fail(err, UMX_ERR_HOST_UNREADABLE, "events", GetLastError());
     for (size_t i = 0; status == 0 && i < filter_count; i++) {
         reading.filter = &filters[i];
         status = read_log(&reading, err);
