@@ -29,6 +29,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/world.h"
+#include "rpc/request.h"
 #include "rpc/rpc.h"
 #include "rpc/trust.h"
 #include "umx/v1/operator.pb-c.h"
@@ -179,6 +180,25 @@ int umx_authority_stage_intermediate(const char *data, const char *root_key_file
 int umx_authority_stage_root(const char *data, const char *root_key_file, struct umx_error *err);
 /* Removes what is staged. */
 int umx_authority_discard(const char *data, struct umx_error *err);
+
+/* The root's key on another machine. A request for an intermediate's certificate, PEM, appended; its key stays below
+ * ca/next. key_hash: its fingerprint, to be compared on both machines. The second makes the first request of a
+ * deployment that is to be. */
+int umx_authority_request(const char *data, struct umx_text *request, char key_hash[UMX_KEY_HASH_TEXT],
+                          struct umx_error *err);
+int umx_authority_init_request(const char *data, const char *deployment, const char *const *names, size_t count,
+                               struct umx_text *request, char key_hash[UMX_KEY_HASH_TEXT], struct umx_error *err);
+/* On that other machine, from texts alone: the intermediate and its root are appended to out. UMX_ERR_CSR_INVALID,
+ * KEY_WEAK, REQUEST_SIGNATURE, AUTHORITY_INVALID. */
+int umx_authority_sign(const char *request, const char *root_pem, const char *root_key, struct umx_text *out,
+                       char key_hash[UMX_KEY_HASH_TEXT], struct umx_error *err);
+/* There too: a root, appended to out, and its key in a file that is not there yet. */
+int umx_authority_make_root(const char *deployment, const char *root_key_file, struct umx_text *out,
+                            struct umx_error *err);
+/* What came back, the intermediate and its root in PEM, whoever made it: the deployment is whole, or the authority is
+ * staged. UMX_ERR_AUTHORITY_INVALID says what is wrong with it; then nothing has changed. */
+enum umx_imported { UMX_IMPORTED_DEPLOYMENT, UMX_IMPORTED_INTERMEDIATE, UMX_IMPORTED_ROOT };
+int umx_authority_import(const char *data, const char *pem, enum umx_imported *what, struct umx_error *err);
 
 /* Nobody changes the deployment's certificates until the release: for whoever reads several of its files. A directory
  * without ca/ has none, and needs no lock (-1). Short: a rotation waits meanwhile. umx_authority_open() would wait for

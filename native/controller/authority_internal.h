@@ -129,6 +129,31 @@ int authority_key_id(const X509 *certificate, char out[UMX_KEY_ID_MAX]);
 int authority_make_pair(const char *deployment, const char *what, int path_length, int64_t life, X509 *issuer,
                         EVP_PKEY *issuer_key, EVP_PKEY **key, X509 **certificate, struct umx_error *err);
 
+/* Signs a key as an intermediate, for as long as the root lasts at most. */
+int authority_sign_below(const char *deployment, X509 *root, EVP_PKEY *root_key, EVP_PKEY *key, X509 **out,
+                         struct umx_error *err);
+/* Locked, also on failure once the lock was had, with nothing staged and no request waiting; the deployment's name. */
+int authority_begin_stage(const char *data, char deployment[128], int *lock, struct umx_error *err);
+int authority_clear_staged(const char *data, struct umx_error *err);
+/* Where no file is yet: the key of a root is never overwritten. */
+int authority_write_root_key(const char *path, const EVP_PKEY *key, struct umx_error *err);
+
+/* ---- authority_offline.c */
+
+/* A request was made here, and its certificate has not come. */
+bool authority_request_waits(const char *data);
+
+/* ---- authority_init.c */
+
+/* Directories, and nothing in them yet. */
+int authority_init_check(const char *data, const char *deployment, const char *const *names, size_t count,
+                         struct umx_error *err);
+/* The files of a new deployment, root.pem last. root_key NULL: it is elsewhere. Said again after a crash it writes all
+ * anew. */
+int authority_init_finish(const char *data, const char *deployment, const char *const *names, size_t count,
+                          const X509 *root, const EVP_PKEY *root_key, const X509 *intermediate, EVP_PKEY *key,
+                          struct umx_error *err);
+
 /* ---- authority_rotate.c */
 
 int authority_rotation_read(const char *data, struct authority_rotation *out, struct umx_error *err);

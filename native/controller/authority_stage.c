@@ -16,8 +16,8 @@
 /* A clock that is a little behind on an agent must not make a fresh certificate invalid there. */
 #define BACKDATE UMX_HOUR
 
-int authority_make_pair(const char *deployment, const char *what, int path_length, int64_t life, X509 *issuer,
-                        EVP_PKEY *issuer_key, EVP_PKEY **key, X509 **certificate, struct umx_error *err)
+static int make_certificate(const char *deployment, const char *what, int path_length, int64_t life, X509 *issuer,
+                            EVP_PKEY *issuer_key, EVP_PKEY *key, X509 **certificate, struct umx_error *err)
 {
     uint8_t random[4];
     char name[65];
@@ -36,14 +36,23 @@ int authority_make_pair(const char *deployment, const char *what, int path_lengt
     umx_text_addf(&full, " %s", deployment);
     umx_text_copy(name, sizeof name, umx_text_string(&full));
     umx_text_free(&full);
-    int status = umx_certificate_key(key, err);
-    return status == 0 ? umx_certificate_make(&spec, *key, issuer, issuer_key, certificate, err) : status;
+    return umx_certificate_make(&spec, key, issuer, issuer_key, certificate, err);
 }
 
-static const char *const staged[] = {"ca/next/intermediate.pem", "ca/next/intermediate.key", "ca/next/root.pem",
-                                     "ca/next/controller.pem"};
+int authority_make_pair(const char *deployment, const char *what, int path_length, int64_t life, X509 *issuer,
+                        EVP_PKEY *issuer_key, EVP_PKEY **key, X509 **certificate, struct umx_error *err)
+{
+    int status = umx_certificate_key(key, err);
 
-static int clear_staged(const char *data, struct umx_error *err)
+    if (status == 0)
+        status = make_certificate(deployment, what, path_length, life, issuer, issuer_key, *key, certificate, err);
+    return status;
+}
+
+static const char *const staged[] = {"ca/next/intermediate.pem", "ca/next/request.pem", "ca/next/init",
+                                     "ca/next/intermediate.key", "ca/next/root.pem",    "ca/next/controller.pem"};
+
+int authority_clear_staged(const char *data, struct umx_error *err)
 {
     int status = 0;
 
@@ -63,9 +72,11 @@ static int check_free(const char *data, struct umx_error *err)
         status = umx_fail(err, UMX_ERR_ROTATION_UNDER_WAY, data, NULL);
     else if (authority_there(data, staged[0]))
         status = umx_fail(err, UMX_ERR_AUTHORITY_STAGED, data, NULL);
+    else if (authority_request_waits(data))
+        status = umx_fail(err, UMX_ERR_AUTHORITY_STAGED, data, "a request waits for its certificate: `umxd ca import`");
     if (status == 0)
         status = authority_make_directory(data, "ca/next", err);
-    return status == 0 ? clear_staged(data, err) : status;
+    return status == 0 ? authority_clear_staged(data, err) : status;
 }
 
 static int read_deployment(const char *data, char out[128], struct umx_error *err)
@@ -93,21 +104,28 @@ static int64_t life_below(const X509 *root)
     return left < UMX_INTERMEDIATE_LIFE ? left : UMX_INTERMEDIATE_LIFE;
 }
 
+int authority_sign_below(const char *deployment, X509 *root, EVP_PKEY *root_key, EVP_PKEY *key, X509 **out,
+                         struct umx_error *err)
+{
+    int64_t life = life_below(root);
+
+    if (X509_check_private_key(root, root_key) != 1) {
+        ERR_clear_error();
+        return umx_fail(err, UMX_ERR_AUTHORITY_INVALID, "the root's key", "it is not the key of the root");
+    }
+    if (life <= 0)
+        return umx_fail(err, UMX_ERR_AUTHORITY_INVALID, "the root", "it has expired: make a new one");
+    return make_certificate(deployment, "intermediate", 0, life, root, root_key, key, out, err);
+}
+
 static int stage_below(const char *data, const char *deployment, X509 *root, EVP_PKEY *root_key, struct umx_error *err)
 {
     EVP_PKEY *key = NULL;
     X509 *certificate = NULL;
-    int64_t life = life_below(root);
-    int status = 0;
+    int status = umx_certificate_key(&key, err);
 
-    if (X509_check_private_key(root, root_key) != 1) {
-        ERR_clear_error();
-        status = umx_fail(err, UMX_ERR_AUTHORITY_INVALID, "the root's key", "it is not the key of the root");
-    } else if (life <= 0) {
-        status = umx_fail(err, UMX_ERR_AUTHORITY_INVALID, "the root", "it has expired: make a new one");
-    }
     if (status == 0)
-        status = authority_make_pair(deployment, "intermediate", 0, life, root, root_key, &key, &certificate, err);
+        status = authority_sign_below(deployment, root, root_key, key, &certificate, err);
     if (status == 0)
         status = authority_write_key(data, "ca/next/intermediate.key", key, err);
     umx_crash_point(UMX_CRASH_CA_STAGE, NULL);
@@ -118,8 +136,7 @@ static int stage_below(const char *data, const char *deployment, X509 *root, EVP
     return status;
 }
 
-/* Locked, also on failure once the lock was had, with nothing staged yet; the deployment's name. */
-static int begin_stage(const char *data, char deployment[128], int *lock, struct umx_error *err)
+int authority_begin_stage(const char *data, char deployment[128], int *lock, struct umx_error *err)
 {
     int status = authority_there(data, "root.pem") ? authority_lock(data, lock, err)
                                                    : umx_fail(err, UMX_ERR_DEPLOYMENT_MISSING, data, NULL);
@@ -139,7 +156,7 @@ int umx_authority_stage_intermediate(const char *data, const char *root_key_file
     X509 *root = NULL;
     size_t length;
     int lock = -1;
-    int status = begin_stage(data, deployment, &lock, err);
+    int status = authority_begin_stage(data, deployment, &lock, err);
 
     if (status == 0)
         status = authority_read(data, "root.pem", &pem, err);
@@ -159,8 +176,7 @@ int umx_authority_stage_intermediate(const char *data, const char *root_key_file
     return status;
 }
 
-/* Where no file is yet: the key of a root is never overwritten. */
-static int write_root_key(const char *path, const EVP_PKEY *key, struct umx_error *err)
+int authority_write_root_key(const char *path, const EVP_PKEY *key, struct umx_error *err)
 {
     struct umx_text pem = {0};
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -183,12 +199,12 @@ int umx_authority_stage_root(const char *data, const char *root_key_file, struct
     EVP_PKEY *key = NULL;
     X509 *root = NULL;
     int lock = -1;
-    int status = begin_stage(data, deployment, &lock, err);
+    int status = authority_begin_stage(data, deployment, &lock, err);
 
     if (status == 0)
         status = authority_make_pair(deployment, "root", 1, UMX_ROOT_LIFE, NULL, NULL, &key, &root, err);
     if (status == 0)
-        status = write_root_key(root_key_file, key, err);
+        status = authority_write_root_key(root_key_file, key, err);
     if (status == 0) {
         status = authority_write_certificate(data, "ca/next/root.pem", root, err);
         if (status == 0)
@@ -205,15 +221,16 @@ int umx_authority_stage_root(const char *data, const char *root_key_file, struct
 int umx_authority_discard(const char *data, struct umx_error *err)
 {
     int lock = -1;
-    int status = authority_there(data, "root.pem") ? authority_lock(data, &lock, err)
-                                                   : umx_fail(err, UMX_ERR_DEPLOYMENT_MISSING, data, NULL);
+    bool waits = authority_request_waits(data); /* perhaps for the first certificate of all */
+    int status = waits || authority_there(data, "root.pem") ? authority_lock(data, &lock, err)
+                                                            : umx_fail(err, UMX_ERR_DEPLOYMENT_MISSING, data, NULL);
 
     if (status == 0 && authority_there(data, "ca/rotation"))
         status = umx_fail(err, UMX_ERR_ROTATION_UNDER_WAY, data, NULL);
-    if (status == 0 && !authority_there(data, staged[0]))
+    if (status == 0 && !waits && !authority_there(data, staged[0]))
         status = umx_fail(err, UMX_ERR_ROTATION_NOT_STAGED, data, NULL);
     if (status == 0)
-        status = clear_staged(data, err);
+        status = authority_clear_staged(data, err);
     authority_unlock(lock);
     return status;
 }

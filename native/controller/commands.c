@@ -11,56 +11,42 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "controller/authority.h"
+#include "controller/commands_options.h"
 #include "controller/controller.h"
 #include "controller/engine.h"
 
-enum { NAMES_MAX = 16 };
-
-/* Options of one command: each takes a value, --name may come again. */
-struct options {
-    const char *data;
-    const char *deployment;
-    const char *out;
-    const char *days;
-    const char *log;
-    const char *root_key;
-    const char *names[NAMES_MAX];
-    size_t name_count;
-    const char *rest[2];
-    size_t rest_count;
-};
-
-static int usage(struct umx_error *err, const char *what, const char *why)
+int umx_options_usage(struct umx_error *err, const char *what, const char *why)
 {
     return umx_fail(err, UMX_ERR_USAGE, what, "%s", why);
 }
 
-static int parse(int argc, char **argv, struct options *out, struct umx_error *err)
+int umx_options_parse(int argc, char **argv, struct umx_options *out, struct umx_error *err)
 {
     const struct {
         const char *name;
         const char **value;
     } known[] = {{"--data", &out->data}, {"--deployment", &out->deployment},
                  {"--out", &out->out},   {"--days", &out->days},
-                 {"--log", &out->log},   {"--root-key", &out->root_key}};
+                 {"--log", &out->log},   {"--root-key", &out->root_key},
+                 {"--root", &out->root}, {"--request", &out->request}};
 
     for (int i = 0; i < argc; i++) {
         const char **value = NULL;
         if (argv[i][0] != '-') {
             if (out->rest_count == sizeof out->rest / sizeof out->rest[0])
-                return usage(err, argv[i], "one argument too many");
+                return umx_options_usage(err, argv[i], "one argument too many");
             out->rest[out->rest_count++] = argv[i];
             continue;
         }
         for (size_t k = 0; k < sizeof known / sizeof known[0]; k++)
             if (strcmp(argv[i], known[k].name) == 0)
                 value = known[k].value;
-        if (strcmp(argv[i], "--name") == 0 && out->name_count < NAMES_MAX)
+        if (strcmp(argv[i], "--name") == 0 && out->name_count < UMX_OPTIONS_NAMES)
             value = &out->names[out->name_count++];
         if (value == NULL)
-            return usage(err, argv[i], "there is no such option");
+            return umx_options_usage(err, argv[i], "there is no such option");
         if (i + 1 == argc)
-            return usage(err, argv[i], "its value is missing");
+            return umx_options_usage(err, argv[i], "its value is missing");
         *value = argv[++i];
     }
     return 0;
@@ -69,19 +55,19 @@ static int parse(int argc, char **argv, struct options *out, struct umx_error *e
 int umx_command_serve(int argc, char **argv, struct umx_error *err)
 {
     static const char *const levels[] = {"error", "warning", "info", "debug"};
-    struct options options = {0};
+    struct umx_options options = {0};
     int level = -1;
-    int status = parse(argc, argv, &options, err);
+    int status = umx_options_parse(argc, argv, &options, err);
 
     if (status != 0)
         return status;
     if (options.rest_count != 1)
-        return usage(err, "--config", "it needs one FILE");
+        return umx_options_usage(err, "--config", "it needs one FILE");
     for (int i = 0; options.log != NULL && i < 4; i++)
         if (strcmp(options.log, levels[i]) == 0)
             level = i;
     if (options.log != NULL && level < 0)
-        return usage(err, options.log, "a level is error, warning, info or debug");
+        return umx_options_usage(err, options.log, "a level is error, warning, info or debug");
     if (level >= 0)
         umx_log_set_level((enum umx_log_level)level);
     return umx_controller_run(options.rest[0], err);
@@ -89,19 +75,21 @@ int umx_command_serve(int argc, char **argv, struct umx_error *err)
 
 int umx_command_init(int argc, char **argv, struct umx_error *err)
 {
-    struct options options = {0};
+    struct umx_options options = {0};
     char host[256] = "";
-    int status = parse(argc, argv, &options, err);
+    int status = umx_options_parse(argc, argv, &options, err);
 
     if (status != 0)
         return status;
     if (options.data == NULL || options.rest_count != 0)
-        return usage(err, "init", "it needs --data DIR");
+        return umx_options_usage(err, "init", "it needs --data DIR");
     if (options.name_count == 0) {
         if (gethostname(host, sizeof host - 1) != 0 || host[0] == '\0')
-            return usage(err, "init", "this host has no name: give --name FQDN");
+            return umx_options_usage(err, "init", "this host has no name: give --name FQDN");
         options.names[options.name_count++] = host;
     }
+    if (options.request != NULL)
+        return umx_command_init_request(&options, err);
     status = umx_authority_init(options.data, options.deployment, options.names, options.name_count, err);
     if (status != 0)
         return status;
@@ -139,24 +127,24 @@ static int write_secret(const char *path, const struct umx_text *text, struct um
 
 int umx_command_issue(int argc, char **argv, struct umx_error *err)
 {
-    struct options options = {0};
+    struct umx_options options = {0};
     struct umx_authority *authority = NULL;
     struct umx_issued issued = {0};
     struct umx_text pem = {0};
     struct umx_text path = {0};
     char expires[UMX_CLOCK_TEXT];
     long days = UMX_AGENT_LIFE_BY_HAND / UMX_DAY;
-    int status = parse(argc, argv, &options, err);
+    int status = umx_options_parse(argc, argv, &options, err);
 
     if (status != 0)
         return status;
     if (options.rest_count != 2 || strcmp(options.rest[0], "agent") != 0 || options.data == NULL)
-        return usage(err, "issue", "write: umxd issue agent FQDN --data DIR [--out FILE] [--days N]");
+        return umx_options_usage(err, "issue", "write: umxd issue agent FQDN --data DIR [--out FILE] [--days N]");
     if (options.days != NULL) {
         char *end;
         days = strtol(options.days, &end, 10);
         if (*end != '\0' || days < 1 || days > 3650)
-            return usage(err, options.days, "days are 1 to 3650");
+            return umx_options_usage(err, options.days, "days are 1 to 3650");
     }
     umx_text_addf(&path, "%s.pem", options.rest[1]);
     const char *out = options.out != NULL ? options.out : umx_text_string(&path);
@@ -185,39 +173,5 @@ int umx_command_crash_points(int argc, char **argv, struct umx_error *err)
     for (int i = 0; i < UMX_CRASH_COUNT; i++)
         printf("%-30s %-10s %s\n", umx_crash_rows[i].name, umx_crash_rows[i].program,
                umx_crash_rows[i].kinds[0] != '\0' ? umx_crash_rows[i].kinds : "-");
-    return 0;
-}
-
-int umx_command_ca(int argc, char **argv, struct umx_error *err)
-{
-    struct options options = {0};
-    int status = parse(argc, argv, &options, err);
-    const char *verb = options.rest_count == 1 ? options.rest[0] : "";
-    bool discard = strcmp(verb, "discard") == 0, root = strcmp(verb, "new-root") == 0;
-
-    if (status != 0)
-        return status;
-    if (options.data == NULL || (!discard && options.root_key == NULL) ||
-        (!discard && !root && strcmp(verb, "new-intermediate") != 0))
-        return usage(err, "ca",
-                     "write: umxd ca new-intermediate|new-root --data DIR --root-key FILE, or umxd ca discard --data "
-                     "DIR");
-    if (discard)
-        status = umx_authority_discard(options.data, err);
-    else if (root)
-        status = umx_authority_stage_root(options.data, options.root_key, err);
-    else
-        status = umx_authority_stage_intermediate(options.data, options.root_key, err);
-    if (status != 0)
-        return status;
-    if (discard)
-        printf("Nothing is staged any more.\n");
-    else
-        printf("A new %s is staged in %s/ca/next.\n", root ? "root, with an intermediate," : "intermediate",
-               options.data);
-    if (root)
-        printf("  Take %s to a safe now: it is not needed to run.\n", options.root_key);
-    if (!discard)
-        printf("  `umx ca rotate begin%s` begins to use it beside the old one.\n", root ? " --root" : "");
     return 0;
 }

@@ -26,14 +26,20 @@ static const struct command {
     const char *help;
 } commands[] = {
     {"--config", umx_command_serve, "FILE [--log LEVEL]", "serve agents and operators until SIGTERM"},
-    {"init", umx_command_init, "--data DIR [--deployment NAME] [--name FQDN]...",
-     "make a deployment: its root, its intermediate and the controller's certificate"},
+    {"init", umx_command_init, "--data DIR [--deployment NAME] [--name FQDN]... [--request FILE]",
+     "make a deployment: its root, its intermediate and the controller's certificate; with --request the root is "
+     "elsewhere, and `umxd ca import` makes it whole"},
     {"issue", umx_command_issue, "agent FQDN --data DIR [--out FILE] [--days N]", "make an identity file for an agent"},
     {"backup", umx_command_backup, "FILE --data DIR|--config FILE [--without-authority]",
      "write everything that matters to one file, also while the controller runs"},
     {"restore", umx_command_restore, "FILE --data DIR", "put a backup into an empty directory"},
     {"ca", umx_command_ca, "new-intermediate|new-root --data DIR --root-key FILE, ca discard --data DIR",
      "stage a new authority for `umx ca rotate`, signed with the root's key from FILE (new-root: its key goes there)"},
+    {"ca", umx_command_ca, "request --data DIR --out FILE, ca import FILE --data DIR",
+     "the same with the root's key on another machine: ask for an intermediate, take what comes back"},
+    {"ca", umx_command_ca,
+     "new-root --deployment NAME --root-key FILE --out FILE, ca sign REQUEST --root FILE --root-key FILE --out FILE",
+     "on that machine: make a root, sign a request"},
     {"crash-points", umx_command_crash_points, "",
      "list where a test can kill a program: the point, the program, the kinds of steps that pass it"},
     {"--worker", run_worker, "", "speak LDAP for one forest; started by the controller alone"},

@@ -1,6 +1,7 @@
 """The authority rotates under a fleet: agents follow on their streams, the old one is refused, a rollback brings all back,
 a controller that is killed in the middle goes on."""
 
+import re
 import shutil
 import signal
 import time
@@ -82,6 +83,31 @@ def wire(play, identity):
     return answer.out.strip() if answer.code == 0 else "ended"
 
 
+def key_in(answer):
+    """The fingerprint of a key, as `umxd ca` prints it for people to compare."""
+    found = re.search(r"for the key ([0-9a-f]{64})", answer.out)
+    assert found, answer
+    return found[1]
+
+
+def test_first_set_up_with_the_root_elsewhere(fleet_of, tmp_path):
+    play, data, root = fleet_of, tmp_path / "data", tmp_path / "root.pem"
+    asked = play.umxd("init", "--data", data, "--deployment", "apart", "--name", "umx.apart.test", "--request",
+                 tmp_path / "umx.csr")
+    answer = play.run(play.build / "umxd", "issue", "agent", "x.apart.test", "--data", data, "--out", tmp_path / "x.pem")
+    assert answer.code != 0 and answer.error == "UMX-1802", answer
+    play.umxd("ca", "new-root", "--deployment", "apart", "--root-key", tmp_path / "root.key", "--out", root)
+    signed = play.umxd("ca", "sign", tmp_path / "umx.csr", "--root", root, "--root-key", tmp_path / "root.key", "--out",
+                  tmp_path / "umx.pem")
+    assert key_in(asked) == key_in(signed)
+    answer = play.run(play.build / "umxd", "ca", "import", play.data / "root.pem", "--data", data)
+    assert answer.code != 0 and answer.error == "UMX-1866", answer
+    play.umxd("ca", "import", tmp_path / "umx.pem", "--data", data)
+    assert (data / "root.pem").read_text() == root.read_text()
+    assert not list(data.rglob("root.key"))
+    play.umxd("issue", "agent", "x.apart.test", "--data", data, "--out", tmp_path / "x.pem")
+
+
 def test_before(fleet_of):
     now = status(fleet_of)
     assert now["rotation"]["state"] == "none"
@@ -112,7 +138,16 @@ def test_intermediate(fleet_of):
     shutil.copy(play.login(*LYNC), operator)
     assert play.umx(VERA, "whoami").code == 0  # knows whom to trust today, and runs nothing while that changes
     play.agents[silent].stop()
-    play.umxd("ca", "new-intermediate", "--data", play.data, "--root-key", play.home / "safe.key")
+    # by request, as with a root whose key is on a machine without network
+    elsewhere = play.home / "elsewhere"
+    elsewhere.mkdir()
+    asked = play.umxd("ca", "request", "--data", play.data, "--out", elsewhere / "umx.csr")
+    assert status(play)["rotation"]["state"] == "none"
+    shutil.copy(play.data / "root.pem", elsewhere)
+    signed = play.umxd("ca", "sign", elsewhere / "umx.csr", "--root", elsewhere / "root.pem", "--root-key",
+                  play.home / "safe.key", "--out", elsewhere / "umx.pem")
+    assert key_in(asked) == key_in(signed)
+    play.umxd("ca", "import", elsewhere / "umx.pem", "--data", play.data)
     assert status(play)["rotation"]["state"] == "staged"
     begun = play.umx(LYNC, "ca", "rotate", "begin")
     assert begun.code == 0 and begun.json["rotation"]["state"] == "forward", begun

@@ -11,7 +11,7 @@ import pytest
 from conftest import CONTOSO, LYNC
 from plans import OUTDIAL, approve, create, finish, show, start, undo
 
-from stage.programs import inside
+from stage.programs import inside, lab
 from stage.stage import OPERATORS
 
 
@@ -195,8 +195,9 @@ def test_watching_the_agents(stage):
         reader.join(5)
 
 
-def test_a_backup_while_a_plan_is_under_way(stage):
-    """The agents of the Lync forest are away: a restart is a gate, and the plan waits there while it is backed up."""
+@pytest.fixture(scope="module")
+def waiting(stage):
+    """The agents of the Lync forest are away: a restart is a gate, and the plan `copied` waits there."""
     for fqdn in fqdns(stage, "lync.test"):
         stage.agents[fqdn].stop()
     create(stage, "copied", OUTDIAL, pair="contoso.test:lync.test")
@@ -206,6 +207,38 @@ def test_a_backup_while_a_plan_is_under_way(stage):
     while not any(s["kind"] == "gate" and s["state"] == "intended" for s in show(stage, "copied")["steps"]):
         assert time.monotonic() < end
         time.sleep(0.2)
+
+
+def test_a_watcher_whose_account_ends(stage, waiting):
+    """A stream that lasts as long as a plan does not outlast the account: what is looked at is looked at anew."""
+    ned = ("contoso.test", "ned.nobody")
+    other = background(stage, CONTOSO, "plan", "watch", "copied", output="jsonl")
+    watch = background(stage, ned, "plan", "watch", "copied", output="jsonl")
+    try:
+        assert json.loads(watch.stdout.readline())["kind"] == "created"
+        enable(stage, *ned, 514)
+        began = time.monotonic()
+        out, err = watch.communicate(timeout=120)
+        assert watch.returncode == 3 and "UMX-1421" in err and "disabled" in err, (watch.returncode, out[-500:], err)
+        print(f"the stream ended {time.monotonic() - began:.1f} s after the account")
+        assert other.poll() is None  # nobody else's
+        assert show(stage, "copied")["state"] == "running"
+    finally:
+        enable(stage, *ned, 512)
+        for process in (watch, other):
+            process.kill()
+            process.communicate()
+    assert stage.umx(ned, "agents").code == 0
+
+
+def enable(stage, forest, user, value):
+    path = stage.home / "account.ldif"
+    path.write_text(f"dn: CN={user},CN=Users,{stage.lab['forests'][forest]['base_dn']}\nchangetype: modify\n"
+                    f"replace: userAccountControl\nuserAccountControl: {value}\n")
+    lab(stage.lab_dir, "load", forest, path)
+
+
+def test_a_backup_while_a_plan_is_under_way(stage, waiting):
     stage.umx(CONTOSO, "query", "save", "kept", "SELECT 1 AS one")
     file = stage.home / "umx.backup"
     answer = stage.run(stage.build / "umxd", "backup", file, "--config", stage.config)

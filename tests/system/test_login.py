@@ -1,7 +1,11 @@
 """Logins by Kerberos: an operator's own ticket becomes an identity, and nothing else does; accounts that change."""
 
+import os
+import signal
 import subprocess
+import threading
 import time
+from pathlib import Path
 
 import pytest
 from conftest import CONTOSO, LYNC
@@ -60,13 +64,21 @@ def refusals(stage):
     return [e for e in stage.umx(LYNC, "audit").json["entries"] if e["kind"] == "refused"]
 
 
+def children(pid):
+    """The workers of the controller."""
+    return {int(child) for task in Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()}
+
+
 @pytest.fixture(scope="module")
 def olga(stage, home):
     """olga's identity by her ticket."""
     out = home / "olga.pem"
+    before = children(stage.controller.pid)
     answer = login(stage, kinit(stage, home, *CONTOSO), out)
     assert answer.code == 0, answer
     assert answer.json["forest"] == FOREST
+    stage.porters = children(stage.controller.pid) - before  # began with the first login
     return out
 
 
@@ -80,6 +92,37 @@ def test_a_ticket_becomes_an_identity(stage, olga):
     entry = [e for e in stage.umx(LYNC, "audit").json["entries"]
              if e["kind"] == "login" and "Kerberos" in e["detail"]][-1]
     assert entry["actor"] == told["identity"] and "olga.orgadmin of contoso.test" in entry["detail"]
+
+
+def test_a_slow_login_holds_up_nobody(stage, home, olga):
+    """Who opens the tickets of a forest does not answer: that forest's logins wait for it, and nobody else does."""
+    assert len(stage.porters) == 1, stage.porters
+    porter, = stage.porters
+    cache = kinit(stage, home, FOREST, "rita.recipient")
+    slow = []
+    os.kill(porter, signal.SIGSTOP)
+    try:
+        waiting = threading.Thread(target=lambda: slow.append(login(stage, cache, home / "rita-slow.pem")))
+        waiting.start()
+        times = 0
+        while waiting.is_alive() and times < 5:
+            for who in (CONTOSO, olga, LYNC):  # of the same forest, and of another
+                assert stage.umx(who, "query", "SELECT count(*) AS n FROM agent", timeout=15).code == 0
+                assert stage.umx(who, "whoami", timeout=15).code == 0
+            times += 1
+        assert times == 5, "the login did not wait"
+        other = login(stage, kinit(stage, home, *LYNC), home / "lars-meanwhile.pem")
+        assert other.code == 0, other
+        waiting.join(90)
+        assert not waiting.is_alive()
+    finally:
+        try:
+            os.kill(porter, signal.SIGCONT)
+        except ProcessLookupError:
+            pass  # the deadline has passed, and it was ended
+    assert slow[0].code == 3 and not (home / "rita-slow.pem").exists(), slow
+    answer = login(stage, cache, home / "rita-slow.pem")
+    assert answer.code == 0, answer
 
 
 def test_it_lives_for_hours(stage, olga):
