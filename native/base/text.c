@@ -315,3 +315,17 @@ long umx_text_from_hex(const char *hex, uint8_t *out, size_t size)
     }
     return (long)(length / 2);
 }
+
+void umx_text_add_csv(struct umx_text *out, const char *field)
+{
+    size_t length = strlen(field);
+
+    if (strpbrk(field, "\",\r\n") == NULL && (length == 0 || (field[0] != ' ' && field[length - 1] != ' '))) {
+        umx_text_adds(out, field);
+        return;
+    }
+    umx_text_adds(out, "\"");
+    for (; *field != '\0'; field++)
+        umx_text_add(out, *field == '"' ? "\"\"" : field, *field == '"' ? 2 : 1);
+    umx_text_adds(out, "\"");
+}

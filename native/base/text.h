@@ -64,6 +64,8 @@ void umx_text_add_rdn(struct umx_text *text, const char *value);
 
 /* Lower-case hex, appended. */
 void umx_text_add_hex(struct umx_text *text, const void *bytes, size_t length);
+/* One field of CSV after RFC 4180: quoted where it holds a quote, comma, line break, or blanks at its ends. */
+void umx_text_add_csv(struct umx_text *out, const char *field);
 
 /* Bytes from hex of either case into out; returns the count, or -1 when it is not hex or does not fit. */
 long umx_text_from_hex(const char *hex, uint8_t *out, size_t size);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "cli/args.h"
 #include "cli/document.h"
 #include "cli/grid.h"
@@ -104,6 +105,11 @@ void umx_output_records(struct umx_cli *cli, const json_t *records, const struct
 
 /* `label: value` for a member of the document that is there and not empty. */
 void umx_output_member(struct umx_cli *cli, const json_t *object, const char *key, const char *label);
+
+/* The text of the items of that type, one behind the other. */
+void umx_output_parts(const struct umx_document *document, const char *type, struct umx_text *out);
+/* To a file beside it that takes its name when it is whole; to standard output without a path. */
+int umx_output_file(struct umx_cli *cli, const char *path, const struct umx_text *text, struct umx_error *err);
 
 /* Calls and writes: the whole of a simple command. Gives 0, 4 when the answer was partial, or a negative status. */
 int umx_output_call(struct umx_cli *cli, const char *operation, json_t *arguments, umx_view *view,

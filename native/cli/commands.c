@@ -40,6 +40,8 @@ static const struct umx_option check_options[] = {
     {"--set", "PHASE.KEY=VALUE", true, false, "judge by an option of a phase (see `umx phases PHASE`)"},
     {"--snapshot", "FILE", false, false, "check a saved world, without any server"},
     {"--all", NULL, false, false, "list what passed and what does not apply too"},
+    {"--html", NULL, false, false, "one page for a change ticket, complete in itself, instead of a list"},
+    {"--out", "FILE", false, false, "write the page to this file; it is replaced only when it is complete"},
     END,
 };
 
@@ -226,7 +228,8 @@ static const struct umx_command commands[] = {
      false},
     {"check", "", umx_command_check, "findings: what is right, what is not, what to do", check_options,
      "Reads the forests again. Without --phase the phases that this version can observe. Exit code 1 when something "
-     "failed. With --snapshot it needs no controller: that is how a case is reproduced.",
+     "failed. With --snapshot it needs no controller: that is how a case is reproduced. The page of --html is the "
+     "controller's: states of the phases, what is wrong first, all findings.",
      "umx check --phase forests --pair exchange.test:lync.test", false},
     {"phases", "[NAME]", umx_command_phases, "the eleven phases; with NAME its checks and options", NULL,
      "Needs no controller.", "umx phases exchucutil", false},

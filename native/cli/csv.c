@@ -1,22 +1,6 @@
 #include "cli/csv.h"
 
-#include <string.h>
-
 #include "cli/value.h"
-
-void umx_csv_add_field(struct umx_text *out, const char *text)
-{
-    size_t length = strlen(text);
-
-    if (strpbrk(text, "\",\r\n") == NULL && (length == 0 || (text[0] != ' ' && text[length - 1] != ' '))) {
-        umx_text_adds(out, text);
-        return;
-    }
-    umx_text_adds(out, "\"");
-    for (; *text != '\0'; text++)
-        umx_text_add(out, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
-    umx_text_adds(out, "\"");
-}
 
 static void add_record(struct umx_text *line, const json_t *columns, const json_t *record)
 {
@@ -30,7 +14,7 @@ static void add_record(struct umx_text *line, const json_t *columns, const json_
         (void)unused;
         umx_value_add_exact(&cell, json_object_get(record, key));
         umx_text_adds(line, n++ > 0 ? "," : "");
-        umx_csv_add_field(line, umx_text_string(&cell));
+        umx_text_add_csv(line, umx_text_string(&cell));
         line->failed = line->failed || cell.failed;
         umx_text_free(&cell);
     }
@@ -63,7 +47,7 @@ int umx_csv_print(FILE *out, const json_t *records)
         json_object_foreach(columns, key, value)
         {
             umx_text_adds(&line, n++ > 0 ? "," : "");
-            umx_csv_add_field(&line, key);
+            umx_text_add_csv(&line, key);
         }
         umx_text_adds(&line, "\r\n");
     }

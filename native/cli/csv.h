@@ -10,9 +10,6 @@
 
 #include "base/text.h"
 
-/* Appends one field, quoted where it holds a quote, comma, line break, or blanks at its ends. */
-void umx_csv_add_field(struct umx_text *out, const char *text);
-
 /* Writes records (an array of objects): the header has the keys of all records in the order they first appear.
  * 0, or -1 when out of memory. */
 int umx_csv_print(FILE *out, const json_t *records);

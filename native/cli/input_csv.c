@@ -388,7 +388,7 @@ static void add_cell(struct umx_text *line, const json_t *value)
     if (strchr(text, ';') != NULL && strpbrk(text, "\",\r\n") == NULL)
         umx_text_addf(line, "\"%s\"", umx_text_string(&safe));
     else
-        umx_csv_add_field(line, umx_text_string(&safe));
+        umx_text_add_csv(line, umx_text_string(&safe));
     line->failed = line->failed || cell.failed || safe.failed;
     umx_text_free(&safe);
     umx_text_free(&cell);

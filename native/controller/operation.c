@@ -12,6 +12,8 @@
 
 #define RECHECK (30 * UMX_SECOND)
 
+enum { PART_MAX = 512 * 1024 }; /* bytes of a part of a long text */
+
 static int send_event(struct umx_operation *operation, Umx__RunEvent__Kind kind, const char *type, const char *json,
                       struct umx_error *err)
 {
@@ -33,6 +35,26 @@ static int send_event(struct umx_operation *operation, Umx__RunEvent__Kind kind,
 int umx_operation_item_json(struct umx_operation *operation, const char *type, const char *json, struct umx_error *err)
 {
     return send_event(operation, UMX__RUN_EVENT__KIND__ITEM, type, json, err);
+}
+
+int umx_operation_parts(struct umx_operation *operation, const char *type, const struct umx_text *text,
+                        struct umx_error *err)
+{
+    int status = text->failed ? umx_fail(err, UMX_ERR_MEMORY, type, NULL) : 0;
+
+    for (size_t at = 0, length; status == 0 && at < text->length; at += length) {
+        struct umx_text part = {0}, json = {0};
+        length = text->length - at < PART_MAX ? text->length - at : PART_MAX;
+        while (at + length < text->length && ((unsigned char)text->data[at + length] & 0xc0U) == 0x80U)
+            length--;
+        umx_text_add(&part, text->data + at, length);
+        umx_reflect_json_string(&json, umx_text_string(&part));
+        status = part.failed || json.failed ? umx_fail(err, UMX_ERR_MEMORY, type, NULL)
+                                            : umx_operation_item_json(operation, type, umx_text_string(&json), err);
+        umx_text_free(&json);
+        umx_text_free(&part);
+    }
+    return status;
 }
 
 static int send_message(struct umx_operation *operation, Umx__RunEvent__Kind kind, const char *type,

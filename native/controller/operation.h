@@ -56,6 +56,10 @@ int umx_operation_recheck(struct umx_operation *operation, struct umx_error *err
 int umx_operation_item(struct umx_operation *operation, const char *type, const ProtobufCMessage *item,
                        struct umx_error *err);
 int umx_operation_item_json(struct umx_operation *operation, const char *type, const char *json, struct umx_error *err);
+/* A long text, a page or a file, as several items of that type: no message becomes too large. Cut between characters.
+ */
+int umx_operation_parts(struct umx_operation *operation, const char *type, const struct umx_text *text,
+                        struct umx_error *err);
 /* A problem that does not end the operation, for example one forest of three. */
 int umx_operation_warn(struct umx_operation *operation, const struct umx_error *warning, struct umx_error *err);
 int umx_operation_progress(struct umx_operation *operation, const char *activity, int64_t done, int64_t total,

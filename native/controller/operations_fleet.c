@@ -11,6 +11,7 @@
 #include "controller/grants.h"
 #include "controller/observer.h"
 #include "controller/refusals.h"
+#include "controller/report_findings.h"
 #include "phases/certificates.h"
 #include "phases/phases.h"
 
@@ -134,6 +135,21 @@ static int observe_pairs(struct umx_operation *operation, char *const *texts, si
     return status == 0 ? warn_unread(operation, umx_world_records(*world), err) : status;
 }
 
+/* The findings once more, as the file that was asked for. */
+static int send_report(struct umx_operation *operation, const char *format, const struct umx_report_findings *report,
+                       struct umx_error *err)
+{
+    struct umx_text text = {0};
+
+    if (strcmp(format, "html") == 0)
+        umx_report_findings_html(report, operation->arena, &text);
+    else
+        umx_report_findings_csv(report, &text);
+    int status = umx_operation_parts(operation, format, &text, err);
+    umx_text_free(&text);
+    return status;
+}
+
 int umx_operation_check(struct umx_operation *operation, struct umx_error *err)
 {
     const Umx__CheckArguments *arguments = (const Umx__CheckArguments *)operation->arguments;
@@ -142,8 +158,13 @@ int umx_operation_check(struct umx_operation *operation, struct umx_error *err)
     struct selection selection = {0};
     struct umx_world *world = NULL;
     int64_t counts[8] = {0};
+    const char *format = arguments->format;
+    int status = 0;
 
-    int status = select_phases(arguments->phase, arguments->n_phase, &selection, err);
+    if (format != NULL && strcmp(format, "html") != 0 && strcmp(format, "csv") != 0)
+        status = umx_fail(err, UMX_ERR_JSON_VALUE_INVALID, "format", "`%s` is neither html nor csv", format);
+    if (status == 0)
+        status = select_phases(arguments->phase, arguments->n_phase, &selection, err);
     if (status == 0)
         status = observe_pairs(operation, arguments->pair, arguments->n_pair, &world, &selection, err);
     if (status == 0)
@@ -158,6 +179,19 @@ int umx_operation_check(struct umx_operation *operation, struct umx_error *err)
             counts[findings.items[i]->status]++;
         status = umx_operation_item(operation, "findings", &findings.items[i]->base, err);
     }
+    if (status == 0 && format != NULL)
+        status = send_report(operation, format,
+                             &(struct umx_report_findings){
+                                 .deployment = operation->controller->deployment,
+                                 .world = umx_world_records(world),
+                                 .phases = selection.phases,
+                                 .phase_count = selection.phase_count,
+                                 .pairs = selection.pairs,
+                                 .pair_count = selection.pair_count,
+                                 .findings = &findings,
+                                 .made_at = umx_clock_now(),
+                             },
+                             err);
     if (status == 0) {
         struct umx_text json = {0};
         umx_text_addf(&json, "{\"pass\":%lld,\"warn\":%lld,\"fail\":%lld,\"unknown\":%lld,\"not_applicable\":%lld}",

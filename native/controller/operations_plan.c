@@ -11,7 +11,6 @@
 enum {
     WATCH_TURN = 2,    /* seconds between two looks whether the watcher is still there */
     WATCHERS_MAX = 16, /* half of the threads for calls */
-    HTML_PART = 512 * 1024,
 };
 
 static struct umx_engine_caller caller_of(const struct umx_operation *operation)
@@ -293,26 +292,6 @@ int umx_operation_plan_watch(struct umx_operation *operation, struct umx_error *
     return status;
 }
 
-/* The page goes in parts, so that no message becomes too large; they are cut between characters. */
-static int send_html(struct umx_operation *operation, const struct umx_text *html, struct umx_error *err)
-{
-    int status = html->failed ? umx_fail(err, UMX_ERR_MEMORY, "export", NULL) : 0;
-
-    for (size_t at = 0, length; status == 0 && at < html->length; at += length) {
-        struct umx_text part = {0}, json = {0};
-        length = html->length - at < HTML_PART ? html->length - at : HTML_PART;
-        while (at + length < html->length && ((unsigned char)html->data[at + length] & 0xc0U) == 0x80U)
-            length--;
-        umx_text_add(&part, html->data + at, length);
-        umx_reflect_json_string(&json, umx_text_string(&part));
-        status = part.failed || json.failed ? umx_fail(err, UMX_ERR_MEMORY, "export", NULL)
-                                            : umx_operation_item_json(operation, "html", umx_text_string(&json), err);
-        umx_text_free(&json);
-        umx_text_free(&part);
-    }
-    return status;
-}
-
 static int export_html(struct umx_operation *operation, const char *name, struct umx_error *err)
 {
     struct umx_engine *engine = operation->controller->engine;
@@ -328,7 +307,7 @@ static int export_html(struct umx_operation *operation, const char *name, struct
     struct umx_text html = {0};
     report.entries = entries;
     umx_report_html(&report, &html);
-    status = send_html(operation, &html, err);
+    status = umx_operation_parts(operation, "html", &html, err);
     umx_text_free(&html);
     return status;
 }

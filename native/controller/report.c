@@ -75,9 +75,21 @@ void umx_report_time(struct umx_text *out, int64_t at)
         umx_report_text(out, umx_clock_format(at, text));
 }
 
+void umx_report_begin(struct umx_text *out, const char *kind, const char *name)
+{
+    umx_text_adds(out, "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\"><head>"
+                       "<meta charset=\"utf-8\"/>\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src "
+                       "&#39;none&#39;; style-src &#39;unsafe-inline&#39;\"/>\n<title>umx ");
+    umx_text_addf(out, "%c%s ", kind[0] | 0x20, kind + 1);
+    umx_report_text(out, name);
+    umx_text_addf(out, "</title>\n<style>%s</style></head>\n<body>\n<h1>%s ", style, kind);
+    umx_report_text(out, name);
+    umx_text_adds(out, "</h1>\n");
+}
+
 /* ---- rows of the tables of facts */
 
-static void fact(struct umx_text *out, const char *name, const char *value)
+void umx_report_fact(struct umx_text *out, const char *name, const char *value)
 {
     if (value == NULL || value[0] == '\0')
         return;
@@ -92,7 +104,7 @@ static void fact_list(struct umx_text *out, const char *name, char *const *value
 
     for (size_t i = 0; i < count; i++)
         umx_text_addf(&all, "%s%s", i > 0 ? ", " : "", values[i]);
-    fact(out, name, umx_text_string(&all));
+    umx_report_fact(out, name, umx_text_string(&all));
     umx_text_free(&all);
 }
 
@@ -101,7 +113,7 @@ static void fact_time(struct umx_text *out, const char *name, bool set, int64_t 
     char text[UMX_CLOCK_TEXT];
 
     if (set && at != 0)
-        fact(out, name, umx_clock_format(at, text));
+        umx_report_fact(out, name, umx_clock_format(at, text));
 }
 
 static void fact_hash(struct umx_text *out, const char *name, int64_t sequence, const uint8_t *hash, size_t length)
@@ -110,7 +122,7 @@ static void fact_hash(struct umx_text *out, const char *name, int64_t sequence, 
 
     umx_text_addf(&text, "entry %lld, SHA-256 ", (long long)sequence);
     umx_text_add_hex(&text, hash, length);
-    fact(out, name, umx_text_string(&text));
+    umx_report_fact(out, name, umx_text_string(&text));
     umx_text_free(&text);
 }
 
@@ -124,19 +136,19 @@ static void add_facts(const struct umx_report *report, struct umx_text *out)
     for (size_t i = 0; i < plan->n_pair; i++)
         umx_text_addf(&pairs, "%s%s:%s", i > 0 ? ", " : "", plan->pair[i]->exchange, plan->pair[i]->lync);
     umx_text_adds(out, "<table class=\"facts\">\n");
-    fact(out, "State", umx_reflect_word(&umx__plan_summary__state__descriptor, (int)summary->state, word));
-    fact(out, "Ticket", plan->ticket);
-    fact(out, "Hash of the plan", summary->hash);
-    fact(out, "Author", plan->author);
+    umx_report_fact(out, "State", umx_reflect_word(&umx__plan_summary__state__descriptor, (int)summary->state, word));
+    umx_report_fact(out, "Ticket", plan->ticket);
+    umx_report_fact(out, "Hash of the plan", summary->hash);
+    umx_report_fact(out, "Author", plan->author);
     fact_time(out, "Created", plan->has_created_at, plan->created_at);
     fact_time(out, "Not before", plan->has_not_before_at, plan->not_before_at);
     fact_time(out, "Not after", plan->has_not_after_at, plan->not_after_at);
-    fact(out, "Undoes the plan", plan->undo_of);
+    umx_report_fact(out, "Undoes the plan", plan->undo_of);
     fact_list(out, "Phases", plan->phase, plan->n_phase);
-    fact(out, "Pairs", umx_text_string(&pairs));
+    umx_report_fact(out, "Pairs", umx_text_string(&pairs));
     fact_list(out, "Forests", plan->forest, plan->n_forest);
     fact_list(out, "Options", plan->option, plan->n_option);
-    fact(out, "Deployment", plan->deployment);
+    umx_report_fact(out, "Deployment", plan->deployment);
     fact_time(out, "Page made", true, report->made_at);
     if (report->head.sequence > 0)
         fact_hash(out, "Head of the journal", report->head.sequence, report->head.hash, sizeof report->head.hash);
@@ -353,13 +365,7 @@ void umx_report_html(const struct umx_report *given, struct umx_text *out)
     whole.found = found;
     out->failed = out->failed || found == NULL;
 
-    umx_text_adds(out, "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\"><head>"
-                       "<meta charset=\"utf-8\"/>\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src "
-                       "&#39;none&#39;; style-src &#39;unsafe-inline&#39;\"/>\n<title>umx plan ");
-    umx_report_text(out, view->summary->name);
-    umx_text_addf(out, "</title>\n<style>%s</style></head>\n<body>\n<h1>Plan ", style);
-    umx_report_text(out, view->summary->name);
-    umx_text_adds(out, "</h1>\n");
+    umx_report_begin(out, "Plan", view->summary->name);
     add_facts(report, out);
     add_lines(out, "Notes", (const char *const *)view->plan->note, view->plan->n_note);
     add_lines(out, "Still needed", view->missing, view->missing_count);

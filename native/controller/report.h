@@ -20,7 +20,13 @@ struct umx_report {
 
 void umx_report_html(const struct umx_report *given, struct umx_text *out);
 
-/* ---- shared by the files of the page */
+/* ---- shared by the files of pages */
+
+/* From the page's first byte to its heading, "KIND NAME"; the kind is a word of ours. What ends it is
+ * "</body></html>\n". */
+void umx_report_begin(struct umx_text *out, const char *kind, const char *name);
+/* One row of a table of facts; nothing when the value is NULL or "". */
+void umx_report_fact(struct umx_text *out, const char *name, const char *value);
 
 /* Appends text as text of HTML or of an attribute's value. Control characters, and those that turn the direction of
  * writing, become U+FFFD; NULL is empty. */

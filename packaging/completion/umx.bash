@@ -64,7 +64,7 @@ _umx_options() # COMMAND - its own options
     "token create") echo --fqdn --pattern --forest --expires --uses --out ;;
     query | "query run") echo --live --where --timeout ;;
     "query save") echo --description --replace ;;
-    check) echo --phase --pair --set --snapshot --all ;;
+    check) echo --phase --pair --set --snapshot --all --html --out ;;
     "plan template") echo --phase --pair --set --table --separator ;;
     "plan create") echo --phase --pair --set --input --table --ticket --not-before --not-after --max-failures ;;
     "plan show") echo --diff ;;

@@ -1,5 +1,6 @@
 """Checks of phases 1 and 7 against real trusts, and what faults make of them."""
 
+import html
 import time
 
 import pytest
@@ -30,6 +31,17 @@ def test_every_finding_is_complete(stage):
         assert finding["actual"], finding
         if finding["status"] in ("fail", "warn", "unknown"):
             assert finding["expected"] and finding["remedy"], finding
+
+
+def test_page_of_all_findings(stage):
+    page = stage.home / "findings.html"
+    answer = stage.umx(LYNC, "check", "--phase", "exchucutil", "--html", "--out", page, json=False)
+    assert answer.code == 1 and answer.out == "", answer  # something failed, as without the page
+    text = page.read_text()
+    found = findings(stage, "--phase", "exchucutil")
+    assert text.count("<tr><td>") == len(found) + 1  # and the state of the phase
+    assert all(f["target"] in html.unescape(text) for f in found)
+    assert stage.umx(LYNC, "check", "--out", page).code == 2
 
 
 def test_exchucutil_not_done(stage):

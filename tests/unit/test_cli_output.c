@@ -182,7 +182,7 @@ static void csv_fields(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct umx_text out = {0};
-        umx_csv_add_field(&out, cases[i].from);
+        umx_text_add_csv(&out, cases[i].from);
         assert_string_equal(umx_text_string(&out), cases[i].to);
         umx_text_free(&out);
     }

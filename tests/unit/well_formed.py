@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 EMPTY = {"meta", "br"}
 ALLOWED = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "table", "thead", "tbody", "tr", "th", "td",
-           "p", "ul", "li", "code", "span", "del", "ins", "br", "section"}
+           "p", "ul", "li", "code", "span", "del", "ins", "br", "section", "details", "summary"}
 ATTRIBUTES = {"class", "lang", "xmlns", "charset", "http-equiv", "content"}
 
 
