@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""views.py VIEWS.txt OUT.ps1xml: the default tables of the module, from a line each."""
+"""views.py VIEWS.txt OUT.ps1xml: the default views of the module, from a line each."""
 import pathlib
 import sys
 from xml.sax.saxutils import escape
@@ -9,6 +9,8 @@ WIDEST = 88  # of all columns but the last
 
 def cell(column):
     state, name = column["state"], escape(column["name"])
+    if column["brief"]:
+        return f"<ScriptBlock>[Umx.Brief]::{name}($_)</ScriptBlock>"
     if state:
         return f"<ScriptBlock>[Umx.StateWord]::Show($_.{name}, $Host)</ScriptBlock>"
     return f"<PropertyName>{name}</PropertyName>"
@@ -21,12 +23,23 @@ def header(column):
 
 
 def column(word):
-    name, _, width = word.lstrip("*>").partition(":")
-    return {"name": name, "width": int(width or 0), "state": word.startswith("*"), "number": word.startswith(">")}
+    name, _, width = word.lstrip("*>").rstrip("!").partition(":")
+    return {"name": name, "brief": word.endswith("!"), "width": int(width or 0), "state": word.startswith("*"), "number": word.startswith(">")}
+
+
+def list_view(type_name, words):
+    items = "".join(f"<ListItem><Label>{escape(name)}</Label>"
+                    + (f"<ScriptBlock>[Umx.Brief]::{escape(name)}($_)</ScriptBlock>" if brief else f"<PropertyName>{escape(name)}</PropertyName>")
+                    + "</ListItem>" for name, brief in ((word.rstrip("!"), word.endswith("!")) for word in words))
+    return (f"    <View><Name>{type_name}</Name><ViewSelectedBy><TypeName>{type_name}</TypeName></ViewSelectedBy>\n"
+            f"      <ListControl><ListEntries><ListEntry><ListItems>{items}</ListItems></ListEntry></ListEntries></ListControl>\n"
+            f"    </View>\n")
 
 
 def view(line):
     head, *words = line.split()
+    if head.endswith(":"):
+        return list_view(head[:-1], words)
     type_name, _, group = head.partition("/")
     columns = [column(word) for word in words]
     if sum(c["width"] + 1 for c in columns[:-1]) > WIDEST:

@@ -15,6 +15,9 @@ namespace Umx
 
             if (end == null)
                 return null;
+            foreach (string counted in new[] { "agents", "followed" }) // of an open rotation alone; the members are always there
+                if (!end.Names.Contains(counted))
+                    end.Set(counted, null);
             PSObject made = Values.Record(end, "Umx.Authority");
             made.Properties.Add(new PSNoteProperty("Missing", Records(missing, "Umx.AuthorityLaggard")), true);
             made.Properties.Add(new PSNoteProperty("Certificates", Records(certificates, "Umx.AuthorityCertificate")), true);
@@ -32,10 +35,9 @@ namespace Umx
             PSObject now = Ask("ca.status", null);
             if (now == null)
                 return null;
-            var rotation = now.Properties["Rotation"]?.Value as PSObject;
             var missing = (object[])now.Properties["Missing"].Value;
-            return does + " (rotation: " + rotation?.Properties["State"]?.Value + "; " + now.Properties["Followed"]?.Value + " of " + now.Properties["Agents"]?.Value +
-                   " agents have followed" + string.Concat(missing.Cast<PSObject>().Select(one => "; not " + one.Properties["Server"]?.Value + ": " + one.Properties["Reason"]?.Value)) + ")";
+            return does + " (" + Brief.Rotation(now) + string.Concat(missing.Cast<PSObject>().Select(
+                one => "; not " + one.Properties["Server"]?.Value + ": " + one.Properties["Reason"]?.Value)) + ")";
         }
     }
 

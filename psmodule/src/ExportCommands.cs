@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Management.Automation;
@@ -103,6 +104,65 @@ namespace Umx
         internal override bool Fill(OutputFile file)
         {
             return Run("audit", Arguments(), (type, body) => file.WriteLine(JsonWriter.Text(body)), Plan) != null;
+        }
+    }
+
+    /// <summary>The state of the phases and all findings, from a fresh reading: a page of HTML, CSV, or JSON.</summary>
+    [Cmdlet(VerbsData.Export, "UmxReport", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Low)]
+    [OutputType(typeof(FileInfo))]
+    public sealed class ExportUmxReportCommand : ExportCommand
+    {
+        /// <summary>Only these phases.</summary>
+        [Parameter]
+        [Argument("phase")]
+        [ArgumentCompleter(typeof(PhaseCompleter))]
+        public string[] Phase { get; set; }
+
+        /// <summary>EXCHANGE:LYNC.</summary>
+        [Parameter]
+        [Argument("pair")]
+        [ArgumentCompleter(typeof(PairCompleter))]
+        public string[] Pair { get; set; }
+
+        /// <summary>SLUG.KEY=VALUE.</summary>
+        [Parameter]
+        [Argument("set")]
+        public string[] Set { get; set; }
+
+        /// <summary>Html, Csv or Json; without it as the file's name ends.</summary>
+        [Parameter]
+        [ValidateSet("Html", "Csv", "Json")]
+        public string Format { get; set; }
+
+        internal override string What { get { return "the findings of " + (Phase != null ? string.Join(", ", Phase) : "all phases"); } }
+
+        internal override bool Fill(OutputFile file)
+        {
+            string format = (Format ?? FormatOf(Path)).ToLowerInvariant();
+            JsonObject arguments = Arguments();
+
+            if (format != "json")
+            {
+                arguments.Set("format", format);
+                return Run("check", arguments, (type, body) =>
+                {
+                    if (type == format)
+                        file.Write(body as string);
+                }) != null;
+            }
+            var findings = new List<object>();
+            JsonObject end = Run("check", arguments, (type, body) => findings.Add(body));
+            if (end == null)
+                return false;
+            end.Set("findings", findings);
+            file.WriteLine(JsonWriter.Text(end));
+            return true;
+        }
+
+        private static string FormatOf(string path)
+        {
+            string ending = System.IO.Path.GetExtension(path).ToLowerInvariant();
+            return ending == ".csv" ? "csv" : ending == ".json" ? "json" : "html";
         }
     }
 }

@@ -112,7 +112,7 @@ namespace Umx
             var kinds = some.GroupBy(step => step.Text("kind")).Select(kind => kind.Count().ToString(CultureInfo.InvariantCulture) + " " + kind.Key);
 
             text.Append(action).Append(' ').Append(Name).Append(" (").Append(State).Append(", hash ").Append((Hash ?? string.Empty).PadRight(12).Substring(0, 12).TrimEnd())
-                .Append("): ").Append(some.Length.ToString(CultureInfo.InvariantCulture)).Append(" steps (").Append(string.Join(", ", kinds)).Append(") in ")
+                .Append("): ").Append(some.Length == 0 ? "no step is left" : some.Length.ToString(CultureInfo.InvariantCulture) + " steps (" + string.Join(", ", kinds) + ")").Append(" in ")
                 .Append(string.Join(", ", Forests));
             foreach (JsonObject step in some.Take(LinesShown))
                 text.Append("\n  ").Append(step.Text("id")).Append(' ').Append(step.Text("forest")).Append(": ").Append(step.Text("kind")).Append(": ").Append(step.Text("summary"))

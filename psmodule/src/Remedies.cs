@@ -1,57 +1,189 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Text;
+
 namespace Umx
 {
-    /// <summary>What errors recommend names commands of the command line; here are the cmdlets for them.</summary>
+    /// <summary>
+    /// What errors and findings recommend names commands of the command line; here are the cmdlets for them. For display
+    /// alone: nothing is decided by these texts, and a command with an option that has no parameter stays as it is.
+    /// </summary>
     internal static class Remedies
     {
-        private static readonly string[,] Commands =
+        /// Commands of `umx`, and the cmdlet that does the same.
+        private static readonly Dictionary<string, string> Cmdlets = new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            { "`umx token create`", "New-UmxToken" },
-            { "`umx token create ", "`New-UmxToken " },
-            { "`umx token list`", "Get-UmxToken" },
-            { "`umx agents accept", "`Approve-UmxEnrollment" },
-            { "`umx agents revoke", "`Revoke-UmxAgent" },
-            { "`umx agents forget", "`Remove-UmxAgent" },
-            { "`umx agents held`", "Get-UmxEnrollment" },
-            { "`umx agents`", "Get-UmxAgent" },
-            { "`umx login`", "Connect-UmxController" },
-            { "`umx login ", "`Connect-UmxController " },
-            { "`umx tables`", "Get-UmxTable" },
-            { "`umx phases`", "Get-UmxPhase" },
-            { "`umx phases ", "`Get-UmxPhase " },
-            { "`umx check`", "Test-UmxIntegration" },
-            { "`umx status`", "Get-UmxStatus" },
-            { "`umx query list`", "Get-UmxQuery" },
-            { "`umx grants show ", "`Get-UmxGrant " },
-            { "`umx audit verify`", "Test-UmxAuditLog" },
-            { "`umx audit`", "Get-UmxAuditLog" },
-            { "`umx ca status`", "Get-UmxAuthority" },
-            { "`umx ca rotate begin`", "Start-UmxAuthorityRotation" },
-            { "`umx plan list`", "Get-UmxPlan" },
-            { "`umx plan show ", "`Get-UmxPlan " },
-            { "`umx plan create`", "New-UmxPlan" },
-            { "`umx plan submit ", "`Submit-UmxPlan " },
-            { "`umx plan approve ", "`Approve-UmxPlan " },
-            { "`umx plan approve`", "Approve-UmxPlan" },
-            { "`umx plan undo ", "`Undo-UmxPlan " },
-            { "`umx plan undo`", "Undo-UmxPlan" },
-            { "`umx plan resume ", "`Resume-UmxPlan " },
-            { "`umx plan resume`", "Resume-UmxPlan" },
-            { "`umx plan suspend ", "`Suspend-UmxPlan " },
-            { "`umx plan cancel ", "`Stop-UmxPlan " },
-            { "`umx plan cancel`", "Stop-UmxPlan" },
-            { "`umx plan watch ", "`Watch-UmxPlan " },
-            { "`umx plan delete ", "`Remove-UmxPlan " },
-            { "`umx plan confirm NAME STEP --value outcome=done|not_done --comment WHY`",
-              "`Confirm-UmxPlanStep NAME STEP -Value @{ outcome = 'done' } -Comment WHY` (or 'not_done')" },
-            { "`umx plan confirm ", "`Confirm-UmxPlanStep " },
-            { "`umx plan template`", "Get-UmxPlanTemplate" },
+            { "status", "Get-UmxStatus" },
+            { "agents", "Get-UmxAgent" },
+            { "agents held", "Get-UmxEnrollment" },
+            { "agents accept", "Approve-UmxEnrollment" },
+            { "agents reject", "Deny-UmxEnrollment" },
+            { "agents revoke", "Revoke-UmxAgent" },
+            { "agents forget", "Remove-UmxAgent" },
+            { "token create", "New-UmxToken" },
+            { "token list", "Get-UmxToken" },
+            { "token revoke", "Revoke-UmxToken" },
+            { "query", "Invoke-UmxQuery" },
+            { "query list", "Get-UmxQuery" },
+            { "query run", "Invoke-UmxQuery -Name" },
+            { "query save", "Save-UmxQuery" },
+            { "query delete", "Remove-UmxQuery" },
+            { "tables", "Get-UmxTable" },
+            { "check", "Test-UmxIntegration" },
+            { "phases", "Get-UmxPhase" },
+            { "snapshot save", "New-UmxSnapshot" },
+            { "snapshot diff", "Compare-UmxSnapshot" },
+            { "plan template", "Get-UmxPlanTemplate" },
+            { "plan create", "New-UmxPlan" },
+            { "plan list", "Get-UmxPlan" },
+            { "plan show", "Get-UmxPlan" },
+            { "plan submit", "Submit-UmxPlan" },
+            { "plan approve", "Approve-UmxPlan" },
+            { "plan deny", "Deny-UmxPlan" },
+            { "plan withdraw", "Revoke-UmxApproval" },
+            { "plan start", "Start-UmxPlan" },
+            { "plan confirm", "Confirm-UmxPlanStep" },
+            { "plan watch", "Watch-UmxPlan" },
+            { "plan suspend", "Suspend-UmxPlan" },
+            { "plan resume", "Resume-UmxPlan" },
+            { "plan cancel", "Stop-UmxPlan" },
+            { "plan undo", "Undo-UmxPlan" },
+            { "plan export", "Export-UmxPlan" },
+            { "plan delete", "Remove-UmxPlan" },
+            { "audit", "Get-UmxAuditLog" },
+            { "audit verify", "Test-UmxAuditLog" },
+            { "grants show", "Get-UmxGrant" },
+            { "ca status", "Get-UmxAuthority" },
+            { "ca rotate", "Start-UmxAuthorityRotation" },
+            { "ca rotate begin", "Start-UmxAuthorityRotation" },
+            { "ca rotate complete", "Complete-UmxAuthorityRotation" },
+            { "ca rotate rollback", "Undo-UmxAuthorityRotation" },
+            { "login", "Connect-UmxController" },
+            { "logout", "Disconnect-UmxController -RemoveIdentity" },
+            { "whoami", "Get-UmxIdentity" },
+            { "help", "Get-Help" },
         };
 
+        /// Options, and parameters for them; `COMMAND --OPTION` goes before `--OPTION`. Those of `=` become a table's entry.
+        private static readonly Dictionary<string, string> Parameters = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            { "--phase", "-Phase" }, { "--pair", "-Pair" }, { "--set", "-Set" }, { "--table", "-Table" },
+            { "--ticket", "-Ticket" }, { "--comment", "-Comment" }, { "--hash", "-Hash" }, { "--forest", "-Forest" },
+            { "--fqdn", "-Server" }, { "--pattern", "-Pattern" }, { "--uses", "-Uses" }, { "--expires", "-ExpiresAt" },
+            { "--key", "-Key" }, { "login --key", "-KeyFile" }, { "--certificate", "-CertificateFile" }, { "--ca", "-RootFile" },
+            { "--fingerprint", "-Fingerprint" }, { "--service", "-ServicePrincipalName" }, { "--root", "-Root" },
+            { "--leave-behind", "-LeaveBehind" }, { "--live", "-Live" }, { "--where", "-Where" }, { "--timeout", "-Timeout" },
+            { "--to-phase", "-ToPhase" }, { "--name", "-UndoName" }, { "--plan", "-Plan" }, { "--after", "-After" }, { "--limit", "-First" },
+            { "--not-before", "-NotBefore" }, { "--not-after", "-NotAfter" }, { "--max-failures", "-MaxFailures" },
+            { "--break-glass", "-BreakGlass" }, { "--replace", "-Replace" }, { "--description", "-Description" },
+            { "--value", "=" }, { "--file", "=" },
+            { "--input", "-InputObject $rows" }, { ">", "$rows = " },
+        };
+
+        /// The same advice with cmdlets in the places of commands.
         internal static string ForCmdlets(string remedy)
         {
-            for (int i = 0; remedy != null && i < Commands.GetLength(0); i++)
-                remedy = remedy.Replace(Commands[i, 0], Commands[i, 1]);
-            return remedy;
+            if (remedy == null)
+                return null;
+            if (remedy.StartsWith("umx ", StringComparison.Ordinal))
+                return Cmdlet(remedy) ?? remedy;
+            string[] parts = remedy.Split('`');
+            for (int i = 1; i + 1 < parts.Length; i += 2)
+                parts[i] = Cmdlet(parts[i]) ?? parts[i];
+            return string.Join("`", parts);
+        }
+
+        /// The cmdlets alone, as they are typed; null when the advice has none.
+        internal static string CommandsOf(string remedy)
+        {
+            string[] parts = (remedy ?? string.Empty).Split('`');
+            string[] found = parts.Where((part, i) => i % 2 == 1 && i + 1 < parts.Length).Select(Cmdlet).Where(one => one != null).ToArray();
+            return found.Length > 0 ? string.Join("; ", found) : null;
+        }
+
+        /// `umx plan create NAME --phase x` is New-UmxPlan NAME -Phase x; null for what is no such command.
+        private static string Cmdlet(string command)
+        {
+            List<string> words = Words(command);
+            if (words.Count < 2 || words[0] != "umx")
+                return null;
+            int taken = Math.Min(3, words.Count - 1);
+            while (taken > 0 && !Cmdlets.ContainsKey(string.Join(" ", words.Skip(1).Take(taken))))
+                taken--;
+            if (taken == 0)
+                return null;
+            string name = string.Join(" ", words.Skip(1).Take(taken));
+            words.RemoveRange(0, taken + 1);
+            return name == "help" ? Help(words) : Arguments(name, words);
+        }
+
+        private static string Help(List<string> words)
+        {
+            return "Get-Help " + (Cmdlets.TryGetValue(string.Join(" ", words), out string about) ? about : "about_Umx");
+        }
+
+        private static string Arguments(string name, List<string> words)
+        {
+            var made = new StringBuilder(Cmdlets[name]);
+            string before = string.Empty, choice = null;
+
+            for (int i = 0; i < words.Count; i++)
+            {
+                string word = words[i];
+                if (word != ">" && !word.StartsWith("--", StringComparison.Ordinal))
+                {
+                    made.Append(' ').Append(word);
+                    continue;
+                }
+                if (!Parameters.TryGetValue(name + " " + word, out string parameter) && !Parameters.TryGetValue(word, out parameter))
+                    return null;
+                if (parameter == "=" && ++i < words.Count)
+                    made.Append(" -Value @{ ").Append(Entry(word, words[i], ref choice)).Append(" }");
+                else if (parameter.StartsWith("$", StringComparison.Ordinal))
+                    before = parameter; // what the file would hold is kept in a variable
+                else
+                    made.Append(' ').Append(parameter);
+                if (parameter.IndexOf('$') >= 0)
+                    i++;
+            }
+            return before + made + choice;
+        }
+
+        private static string Entry(string option, string given, ref string choice)
+        {
+            string[] entry = given.Split(new[] { '=' }, 2);
+            string value = entry.Length > 1 ? entry[1] : string.Empty;
+
+            if (option == "--file")
+                return entry[0] + " = Get-Content " + value + " -Raw";
+            string[] choices = value.Split('|');
+            if (choices.Length > 1)
+                choice = " # or " + string.Join(", ", choices.Skip(1).Select(one => "'" + one + "'"));
+            return entry[0] + " = '" + choices[0] + "'";
+        }
+
+        /// Words as a shell takes them; quotes stay where they are.
+        private static List<string> Words(string command)
+        {
+            var words = new List<string>();
+            var word = new StringBuilder();
+            bool quoted = false;
+
+            foreach (char letter in command)
+            {
+                quoted ^= letter == '"';
+                if (letter != ' ' || quoted)
+                    word.Append(letter);
+                else if (word.Length > 0)
+                {
+                    words.Add(word.ToString());
+                    word.Clear();
+                }
+            }
+            if (word.Length > 0)
+                words.Add(word.ToString());
+            return words;
         }
     }
 }

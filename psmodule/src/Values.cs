@@ -57,6 +57,8 @@ namespace Umx
             made.TypeNames.Insert(0, type);
             for (int i = 0; i < json.Names.Count; i++)
                 made.Properties.Add(new PSNoteProperty(MemberName(json.Names[i]), Member(json.Names[i], json.Values[i])), true);
+            if (type == "Umx.Finding")
+                made.Properties.Add(new PSNoteProperty("RemedyCommand", Remedies.CommandsOf(json.Text("remedy"))), true);
             return made;
         }
 

@@ -41,6 +41,30 @@ public sealed class ConnectionTests
     }
 
     [Fact]
+    public void The_ticket_of_the_user_is_enough()
+    {
+        using var shell = new Shell();
+        var identity = System.IO.Path.Combine(Stage.Output, "by-ticket.pem");
+        System.IO.File.Delete(identity);
+        // Who the controller has to be is asked once; afterwards the identity says so.
+        var first = shell.Run("Connect-UmxController $args[0] -IdentityFile $args[1] -ServicePrincipalName umx/controller.lab.test", Stage.Controller, identity).Error();
+        Assert.Contains("-RootFile", first.ToString());
+        var made = shell.Run("Connect-UmxController $args[0] -IdentityFile $args[1] -ServicePrincipalName umx/controller.lab.test -RootFile $args[2]",
+            Stage.Controller, identity, Stage.Root).One();
+        Assert.Equal("contoso.test", made.Text("Forest"));
+        Assert.Equal("olga.orgadmin", made.Text("Account"));
+        Assert.InRange(((DateTime)made.Get("ExpiresAt")! - DateTime.Now).TotalHours, 0, 10.1);
+        Assert.NotEmpty(shell.Run("Get-UmxAgent").Good().Output);
+        var again = shell.Run("Connect-UmxController $args[0] -IdentityFile $args[1] -ServicePrincipalName umx/controller.lab.test -Renew", Stage.Controller, identity).One();
+        Assert.True((DateTime)again.Get("ExpiresAt")! >= (DateTime)made.Get("ExpiresAt")!);
+        // The ticket is of one forest, and speaks for no other.
+        var other = shell.Run("Connect-UmxController $args[0] -IdentityFile $args[1] -ServicePrincipalName umx/controller.lab.test -RootFile $args[2] -Forest lync.test",
+            Stage.Controller, identity + ".other", Stage.Root).Error();
+        Assert.Contains(other.CategoryInfo.Category, new[] { ErrorCategory.AuthenticationError, ErrorCategory.PermissionDenied });
+        Assert.False(System.IO.File.Exists(identity + ".other"));
+    }
+
+    [Fact]
     public void Diagnostic_tells_what_support_asks()
     {
         using var shell = Shell.Connected();

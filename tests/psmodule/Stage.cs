@@ -36,6 +36,21 @@ static class Stage
     public static string Identity(string forest) => facts.GetProperty("identities").GetProperty(forest).GetString()!;
 
     public static string AnyIdentity => facts.GetProperty("identities").EnumerateObject().First().Value.GetString()!;
+    /// The process of a server's agent.
+    public static int AgentOf(string server) => facts.GetProperty("agent_pids").GetProperty(server).GetInt32();
+    /// Has the agent of a server stopped or started: test_psmodule.py does it.
+    public static void Ask(string verb, string server)
+    {
+        var wish = Path.Combine(Output, "wishes", verb + "-" + server);
+        File.WriteAllText(wish, "");
+        for (var waited = 0; File.Exists(wish); waited += 50)
+        {
+            if (waited > 60_000)
+                throw new InvalidOperationException($"nobody did {verb} {server}");
+            System.Threading.Thread.Sleep(50);
+        }
+    }
+
     public static int Number(string name) => facts.GetProperty(name).GetInt32();
     public static string Text(string name) => facts.GetProperty(name).GetString()!;
 }

@@ -5,20 +5,21 @@ import json
 import os
 import re
 import shutil
+import threading
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
 import pytest
 from conftest import CONTOSO, FABRIKAM, LYNC, ROOT
 
-from stage.stage import OPERATORS, Stage
+from stage.stage import AGENTS, OPERATORS, Stage
 
 BUILD = Path(os.environ.get("UMX_BUILD", ROOT / "build"))
 MODULE = BUILD / "psmodule" / "Umx"
 TESTS = BUILD / "psmodule" / "tests" / "bin" / "Umx.Tests" / "release" / "Umx.Tests.dll"
 OUTPUT = BUILD / "psmodule" / "results"
 EXCHANGE_SERVER, LYNC_SERVER = "combx1.contoso.test", "lyfe1.lync.test"
-SILENT = "coum10.contoso.test"  # known to nobody: its agent is never started
+SILENT = "coum10.contoso.test"  # known to nobody until a test installs its agent, and takes it away again
 SPACE = {"t": "http://microsoft.com/schemas/VisualStudio/TeamTest/2010"}
 
 pytestmark = pytest.mark.skipif(shutil.which("dotnet") is None, reason="no .NET SDK here: the module is not tested")
@@ -46,6 +47,24 @@ def small_stage(fleet):
     play.stop()
 
 
+def ticket(play):
+    """The ticket cache of the window's user, who is logged on to the first forest."""
+    operator = play.lab["forests"][CONTOSO[0]]["operators"][CONTOSO[1]]
+    cache = play.home / "user.ccache"
+    answer = play.run("kinit", "-c", cache, "-k", "-t", operator["keytab"], operator["principal"], timeout=60)
+    assert answer.code == 0, answer
+    return cache
+
+
+def serve(play, wishes, over):
+    """Stops and starts agents that the tests name by a file, stop-FQDN or start-FQDN; it is gone when that is done."""
+    while not over.wait(0.1):
+        for wish in wishes.iterdir():
+            verb, fqdn = wish.name.split("-", 1)
+            getattr(play.agents[fqdn], verb)()
+            wish.unlink()
+
+
 @pytest.fixture(scope="module")
 def results(small_stage):
     """{Class.Method: [(outcome, what it said)]} of the one run."""
@@ -56,12 +75,22 @@ def results(small_stage):
         "module": str(MODULE), "source": str(ROOT), "output": str(OUTPUT), "controller": OPERATORS,
         "lab": str(small_stage.lab_dir), "rewrite": os.environ.get("UMX_PSMODULE_WRITE") == "1",
         "identities": {who[0]: str(small_stage.login(*who)) for who in (CONTOSO, FABRIKAM, LYNC)},
-        "root": str(small_stage.data / "root.pem"),
+        "root": str(small_stage.data / "root.pem"), "agent_program": str(small_stage.build / "umx-agent"), "agents": AGENTS,
+        "agent_pids": {fqdn: agent.pid for fqdn, agent in small_stage.agents.items()},
+        "umxd": str(small_stage.build / "umxd"), "data": str(small_stage.data), "root_key": str(small_stage.data / "root" / "root.key"),
+        "spare_server": SILENT, "spare_host": next(s["host_dir"] for s in small_stage.lab["servers"] if s["fqdn"] == SILENT),
         "servers": sorted(small_stage.agents), "exchange_server": EXCHANGE_SERVER, "lync_server": LYNC_SERVER}, indent=1))
     words = os.environ.get("UMX_PSMODULE_ONLY")
+    (OUTPUT / "wishes").mkdir()
+    over = threading.Event()
+    hands = threading.Thread(target=serve, args=(small_stage, OUTPUT / "wishes", over))
+    hands.start()
     answer = small_stage.run("dotnet", "vstest", TESTS, "--logger:trx;LogFileName=results.trx", f"--ResultsDirectory:{OUTPUT}",
                              *([f"--TestCaseFilter:{words}"] if words else []), timeout=900,
-                             environment={"UMX_TEST_STAGE": str(told), "DOTNET_CLI_TELEMETRY_OPTOUT": "1", "DOTNET_NOLOGO": "1"})
+                             environment={"UMX_TEST_STAGE": str(told), "KRB5CCNAME": f"FILE:{ticket(small_stage)}",
+                                          "DOTNET_CLI_TELEMETRY_OPTOUT": "1", "DOTNET_NOLOGO": "1"})
+    over.set()
+    hands.join()
     report = OUTPUT / "results.trx"
     assert report.exists(), answer
     found = {}

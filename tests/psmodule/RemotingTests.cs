@@ -1,0 +1,132 @@
+// Agents over remoting sessions: the engine's own sessions, its `ssh` being a process here (RemoteEnd.cs). The package is a
+// script, for nothing may be installed on the machine that tests; enrolment, agent and controller are the real ones.
+using System;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Management.Automation;
+using System.Threading;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Umx.Tests;
+
+[Collection("engine")]
+public sealed class RemotingTests : IDisposable
+{
+    readonly ITestOutputHelper output;
+    readonly IDisposable path = RemoteEnd.OnThePath();
+    readonly string place = Directory.CreateDirectory(Path.Combine(Stage.Output, "remote")).FullName;
+    readonly Shell shell = Shell.Connected();
+
+    public RemotingTests(ITestOutputHelper told)
+    {
+        output = told;
+        shell.GoTo(place);
+        shell.Run("$ConfirmPreference = 'None'").Good();
+    }
+
+    public void Dispose()
+    {
+        shell.Run("Get-PSSession | Remove-PSSession; Get-UmxToken -State active | Revoke-UmxToken");
+        shell.Dispose();
+        path.Dispose();
+    }
+
+    string File_(string name) => Path.Combine(place, name);
+
+    /// Puts the agent's program, or what stands for it, into a folder, and takes it away again.
+    string Package(string name, string program)
+    {
+        var package = File_(name);
+        File.WriteAllText(package, $"if [ \"$1\" = remove ]; then rm -r '{File_("installed")}'; echo gone; exit; fi\n" +
+            $"mkdir -p '{File_("installed")}'\ncp '{program}' '{File_("installed")}/umx-agent'\necho installed\n# {new string('x', 3_000_000)}\n");
+        return package;
+    }
+
+    [Fact]
+    public void An_agent_is_installed_enrolled_and_taken_away_over_a_session()
+    {
+        var config = File_("agent.ini");
+        File.WriteAllText(config, $"[agent]\ncontroller = {Stage.Text("agents")}\nidentity = {File_("identity.pem")}\n" +
+            $"host = recorded:{Stage.Text("spare_host")}\nstate = {place}\nstart_jitter = 0\n");
+        Package("umx-agent.run", Stage.Text("agent_program"));
+        shell.Run("$session = New-PSSession -HostName um.example").Good();
+        var server = Stage.Text("spare_server");
+        var there = File_("there");
+        Directory.CreateDirectory(there);
+        var words = $"-Session $session -Server {server} -Path umx-agent.run -Destination '{there}' -Program '{File_("installed/umx-agent")}' -Verbose";
+
+        var outcome = shell.Run($"Install-UmxAgent {words} -Forest contoso.test -ConfigFile '{config}'");
+        output.WriteLine(string.Join("\n", outcome.Verbose));
+        var made = outcome.One();
+        Assert.True((bool)made.Get("Installed")!);
+        Assert.Equal(server, made.Text("Server"));
+        Assert.Null(made.Get("Token")); // it was used there, and is nobody else's
+        Assert.Contains(outcome.Verbose, line => line == server + ": installed");
+        Assert.Contains(outcome.Verbose, line => line.EndsWith("agent.ini was there, and stays", StringComparison.Ordinal));
+        Assert.Empty(Directory.GetFiles(there)); // neither the token nor the package stays
+        Assert.Equal("used_up", shell.Run("Get-UmxToken").Good().Output.Single(t => t.Text("Id") == made.Text("TokenId")).Text("State"));
+
+        using (var agent = Process.Start(File_("installed/umx-agent"), ["--config", config]))
+        {
+            Assert.Equal("connected", WaitFor(server, "connected"));
+            agent.Kill();
+            agent.WaitForExit();
+        }
+
+        var gone = shell.Run($"Uninstall-UmxAgent {words} -Identity Forget").One();
+        Assert.True((bool)gone.Get("Uninstalled")!);
+        Assert.Equal("Forget", gone.Text("Identity"));
+        Assert.False(Directory.Exists(File_("installed")));
+        Assert.Equal(ErrorCategory.ObjectNotFound, shell.Run("Get-UmxAgent " + server).Error().CategoryInfo.Category);
+    }
+
+    [Fact]
+    public void One_server_that_fails_is_an_error_about_it_and_the_others_go_on()
+    {
+        Package("umx-agent.run", "/bin/true");
+        var config = Path.Combine(place, "etc", "agent.ini");
+        shell.Run("$good = New-PSSession -HostName good.example; $bad = New-PSSession -HostName bad.example").Good();
+        var outcome = shell.Run($"Invoke-Command -Session $bad {{ $env:PATH = '/nowhere' }}; Install-UmxAgent -Session $bad, $good " +
+            $"-Server bad.contoso.test, good.contoso.test -Forest contoso.test -Path umx-agent.run -Destination '{place}/there' -ConfigFile '{config}' " +
+            $"-AgentController umx.example:7443 -Program '{File_("installed/umx-agent")}'");
+        var error = outcome.Error();
+        Assert.StartsWith("UMX-1102,", error.FullyQualifiedErrorId);
+        Assert.Equal("bad.contoso.test", error.TargetObject);
+        Assert.Contains("Revoke-UmxToken", error.ErrorDetails.RecommendedAction);
+        Assert.Equal([false, true], outcome.Output.Select(o => (bool)o.Get("Installed")!));
+        Assert.Equal($"[agent]\ncontroller = umx.example:7443\nidentity = {place}/etc/identity.pem\nhost = local\n", File.ReadAllText(config));
+        Assert.Empty(Directory.GetFiles(place + "/there"));
+    }
+
+    [Fact]
+    public void A_session_that_has_ended_is_an_error_about_its_server()
+    {
+        shell.Run("$session = New-PSSession -HostName um.example; Remove-PSSession $session").Good();
+        var error = shell.Run("Install-UmxAgent -Session $session -Forest contoso.test").Error();
+        Assert.Equal(ErrorCategory.ConnectionError, error.CategoryInfo.Category);
+        Assert.Equal("um.example", error.TargetObject);
+        Assert.Contains("New-PSSession", error.ErrorDetails.RecommendedAction);
+    }
+
+    [Theory]
+    [InlineData("umx-agent.msi", "start \"\" /wait msiexec.exe /i \"C:\\Windows\\Temp\\umx-agent.msi\" /qn /norestart")]
+    [InlineData("setup.exe", "\"C:\\Windows\\Temp\\setup.exe\"")]
+    public void The_commands_that_are_printed_are_those_of_Windows(string package, string first)
+    {
+        var commands = (string[])shell.Run($"Install-UmxAgent um9.contoso.test -Forest contoso.test -Path {package}").One().Get("Commands")!;
+        Assert.Equal(first, commands[0]);
+        Assert.Contains(" enroll --controller " + Stage.Controller, commands[1]);
+        Assert.EndsWith("--install --config \"C:\\ProgramData\\umx\\agent.ini\"", commands[2]);
+    }
+
+    string WaitFor(string server, string state)
+    {
+        var end = DateTime.UtcNow.AddSeconds(60);
+        string now;
+        while ((now = shell.Run("Get-UmxAgent " + server).One().Text("State")) != state && DateTime.UtcNow < end)
+            Thread.Sleep(200);
+        return now;
+    }
+}
