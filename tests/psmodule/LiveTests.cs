@@ -34,9 +34,7 @@ public sealed class LiveTests
             Assert.Contains(e.CategoryInfo.Category, new[] { ErrorCategory.OperationTimeout, ErrorCategory.ConnectionError });
             Assert.Contains("Get-UmxAgent " + e.TargetObject, e.ErrorDetails.RecommendedAction);
         });
-        var answered = outcome.Output.Select(s => s.Text("Server")).Distinct().ToArray();
-        Assert.NotEmpty(answered);
-        Assert.Empty(answered.Intersect(silent));
+        Assert.NotEmpty(outcome.Output.Select(s => s.Text("Server")).Except(silent)); // of the silent ones there is what was known before
         Assert.Equal(silent[0], one.Error().TargetObject);
         Assert.NotNull(one.Thrown); // where one error shall end it, it does
     }
