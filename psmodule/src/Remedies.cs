@@ -44,6 +44,7 @@ namespace Umx
             { "plan withdraw", "Revoke-UmxApproval" },
             { "plan start", "Start-UmxPlan" },
             { "plan confirm", "Confirm-UmxPlanStep" },
+            { "plan result", "Get-UmxPlanStep" }, // whose records have all that a step has answered
             { "plan watch", "Watch-UmxPlan" },
             { "plan suspend", "Suspend-UmxPlan" },
             { "plan resume", "Resume-UmxPlan" },
@@ -128,6 +129,11 @@ namespace Umx
             var made = new StringBuilder(Cmdlets[name]);
             string before = string.Empty, choice = null;
 
+            if (name == "plan result")
+            {
+                words.RemoveRange(Math.Min(2, words.Count), Math.Max(0, words.Count - 2));
+                choice = " | ForEach-Object Result";
+            }
             for (int i = 0; i < words.Count; i++)
             {
                 string word = words[i];
