@@ -35,8 +35,8 @@ public sealed class LiveTests
             Assert.Contains("Get-UmxAgent " + e.TargetObject, e.ErrorDetails.RecommendedAction);
         });
         Assert.NotEmpty(outcome.Output.Select(s => s.Text("Server")).Except(silent)); // of the silent ones there is what was known before
-        Assert.Equal(silent[0], one.Error().TargetObject);
         Assert.NotNull(one.Thrown); // where one error shall end it, it does
+        Assert.Equal(silent[0], one.Thrown!.ErrorRecord.TargetObject);
     }
 
     [Fact]
