@@ -21,6 +21,7 @@ namespace Umx
             { "agents reject", "Deny-UmxEnrollment" },
             { "agents revoke", "Revoke-UmxAgent" },
             { "agents forget", "Remove-UmxAgent" },
+            { "agents update", null }, // the command line alone does it
             { "token create", "New-UmxToken" },
             { "token list", "Get-UmxToken" },
             { "token revoke", "Revoke-UmxToken" },
@@ -112,16 +113,16 @@ namespace Umx
             int taken = Math.Min(3, words.Count - 1);
             while (taken > 0 && !Cmdlets.ContainsKey(string.Join(" ", words.Skip(1).Take(taken))))
                 taken--;
-            if (taken == 0)
-                return null;
             string name = string.Join(" ", words.Skip(1).Take(taken));
+            if (taken == 0 || Cmdlets[name] == null)
+                return null;
             words.RemoveRange(0, taken + 1);
             return name == "help" ? Help(words) : Arguments(name, words);
         }
 
         private static string Help(List<string> words)
         {
-            return "Get-Help " + (Cmdlets.TryGetValue(string.Join(" ", words), out string about) ? about : "about_Umx");
+            return "Get-Help " + (Cmdlets.TryGetValue(string.Join(" ", words), out string about) && about != null ? about : "about_Umx");
         }
 
         private static string Arguments(string name, List<string> words)
