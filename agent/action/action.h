@@ -18,7 +18,8 @@ enum {
     UMX_ACTION_TIMEOUT = 300,           /* seconds for an item, when the batch names none */
 };
 
-enum umx_action_probe { UMX_ACTION_NOT_DONE, UMX_ACTION_DONE, UMX_ACTION_UNCERTAIN };
+/* PART: some of what it makes is there, and nothing else; detail says what is missing. */
+enum umx_action_probe { UMX_ACTION_NOT_DONE, UMX_ACTION_DONE, UMX_ACTION_PART, UMX_ACTION_UNCERTAIN };
 
 struct umx_cmdlet;
 struct umx_host_shell;

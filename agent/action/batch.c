@@ -111,7 +111,17 @@ static int settle(struct item *item, const char *before, enum umx_action_probe *
         return umx_fail(&item->err, UMX_ERR_MEMORY, about(item), NULL);
     *probe = item->act->action->probe(item->act, item->text, copy, &item->detail);
     free(copy);
-    return *probe == UMX_ACTION_UNCERTAIN ? umx_fail(&item->err, UMX_ERR_ACTION_UNCERTAIN, about(item), NULL) : 0;
+    if (*probe == UMX_ACTION_UNCERTAIN)
+        return umx_fail(&item->err, UMX_ERR_ACTION_UNCERTAIN, about(item), NULL);
+    return *probe == UMX_ACTION_PART ? umx_fail(&item->err, UMX_ERR_ACTION_HALF_DONE, about(item), "missing: %s",
+                                                umx_text_string(&item->detail))
+                                     : 0;
+}
+
+/* Begun, and neither done nor not done: it may be asked again. */
+static bool undecided(const struct item *item)
+{
+    return item->err.id == UMX_ERR_ACTION_UNCERTAIN || item->err.id == UMX_ERR_ACTION_HALF_DONE;
 }
 
 /* An item that the journal knows is answered from it, or decided by its probe. When only asked nothing is done. */
@@ -141,7 +151,7 @@ static int write_item(struct item *item)
     else
         begun = true;
     /* Nothing was begun: it may be asked again. Nobody knows: the probe may be asked again. */
-    if (begun && !(status != 0 && item->err.id == UMX_ERR_ACTION_UNCERTAIN))
+    if (begun && !(status != 0 && undecided(item)))
         remember(item->journal, item->batch, item->number, status, &item->detail, &item->err);
     return status;
 }
@@ -237,7 +247,7 @@ void umx_action_batch(struct umx_host *host, struct umx_action_journal *journal,
         result.ok = status == 0;
         result.has_not_done = item.not_done;
         result.not_done = item.not_done;
-        result.has_uncertain = result.uncertain = status != 0 && item.err.id == UMX_ERR_ACTION_UNCERTAIN;
+        result.has_uncertain = result.uncertain = status != 0 && undecided(&item);
         result.last = i + 1 == batch->n_item;
         umx_error_format(&item.err, text, sizeof text);
         result.detail = status == 0 ? item.detail.data : text;

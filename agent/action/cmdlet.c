@@ -184,14 +184,38 @@ static int result(const char *before, const char *after, struct umx_text *json, 
     return status;
 }
 
-static bool reached(const char *text)
+static bool says_yes(const char *text, const char *name)
 {
     struct umx_arena *arena = umx_arena_new(ANSWER_ARENA);
     const struct umx_shell_record *record = arena != NULL ? parse(text, arena) : NULL;
-    bool is = record != NULL && umx_text_equal(umx_shell_value(record, "reached", 0), "yes");
+    bool is = record != NULL && umx_text_equal(umx_shell_value(record, name, 0), "yes");
 
     umx_arena_free(arena);
     return is;
+}
+
+static bool reached(const char *text)
+{
+    return says_yes(text, "reached");
+}
+
+/* What is missing where a part is there; false: nothing is said to be. */
+static bool missing(const char *text, struct umx_text *out)
+{
+    struct umx_arena *arena = umx_arena_new(ANSWER_ARENA);
+    const struct umx_shell_record *record = arena != NULL ? parse(text, arena) : NULL;
+    const char *what;
+
+    for (size_t i = 0; record != NULL && (what = umx_shell_value(record, "missing", i)) != NULL; i++)
+        umx_text_addf(out, "%s%s", out->length > 0 ? ", " : "", what);
+    umx_arena_free(arena);
+    return out->length > 0;
+}
+
+static int fail_part(const struct umx_act *act, struct umx_text *lacking, const char *refusal, struct umx_error *err)
+{
+    return umx_fail(err, UMX_ERR_ACTION_HALF_DONE, act->action->name, "missing: %s%s%s", umx_text_string(lacking),
+                    refusal != NULL ? "; the shell said: " : "", refusal != NULL ? refusal : "");
 }
 
 /* ---- the parts of an action */
@@ -227,8 +251,10 @@ enum umx_action_probe umx_cmdlet_probe(struct umx_act *act, const char *item, co
         probe = UMX_ACTION_UNCERTAIN;
     else if (reached(umx_text_string(&now)))
         probe = result(before, umx_text_string(&now), detail, NULL) == 0 ? UMX_ACTION_DONE : UMX_ACTION_UNCERTAIN;
-    else if (strcmp(umx_text_string(&now), before) == 0)
+    else if (strcmp(umx_text_string(&now), before) == 0 || says_yes(umx_text_string(&now), "again"))
         probe = UMX_ACTION_NOT_DONE;
+    else if (missing(umx_text_string(&now), detail))
+        probe = UMX_ACTION_PART;
     umx_text_free(&now);
     return probe;
 }
@@ -236,7 +262,8 @@ enum umx_action_probe umx_cmdlet_probe(struct umx_act *act, const char *item, co
 int umx_cmdlet_run(struct umx_act *act, const char *item, const char *before, struct umx_text *detail,
                    struct umx_error *err)
 {
-    struct umx_text after = {0};
+    struct umx_text after = {0}, found = {0};
+    struct umx_error why;
     bool refused = false;
     int status;
 
@@ -244,19 +271,29 @@ int umx_cmdlet_run(struct umx_act *act, const char *item, const char *before, st
         status = result(before, before, detail, err); /* it is so already: there is nothing to do */
     } else if ((status = exchange(act, "do", item, &after, &refused, err)) == 0) {
         status = result(before, umx_text_string(&after), detail, err);
-    } else if (!refused) {
+    } else if (refused) {
+        /* One of several cmdlets said no: what those before it made is told. */
+        why = *err;
+        if (umx_cmdlet_probe(act, item, before, &found) == UMX_ACTION_PART)
+            status = fail_part(act, &found, why.why, err);
+    } else {
         /* The shell did not say what became of it: another one looks. */
-        switch (umx_cmdlet_probe(act, item, before, detail)) {
+        switch (umx_cmdlet_probe(act, item, before, &found)) {
         case UMX_ACTION_DONE:
+            umx_text_adds(detail, umx_text_string(&found));
             status = 0;
             break;
         case UMX_ACTION_NOT_DONE:
+            break;
+        case UMX_ACTION_PART:
+            status = fail_part(act, &found, NULL, err);
             break;
         case UMX_ACTION_UNCERTAIN:
             status = umx_fail(err, UMX_ERR_ACTION_UNCERTAIN, act->action->name, NULL);
             break;
         }
     }
+    umx_text_free(&found);
     umx_text_free(&after);
     return status;
 }

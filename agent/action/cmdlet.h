@@ -6,6 +6,8 @@
  * Get-It writes (collect/shell_text.h):
  *   reached yes        things are as the item wants them
  *   now VALUE          whatever tells a state from another
+ *   missing WHAT       a part of what the item makes is there, and nothing else; this is not
+ *   again yes          a part of it is done, and doing it again does the rest
  *   before:FIELD VALUE a result field as it is before the change (what undo restores)
  *   result:FIELD VALUE a result field as it is after it
  */

@@ -74,7 +74,11 @@ int umx_batch_send(struct umx_engine *engine, const char *server, const struct u
     for (size_t i = 0; i < batch->message.n_item; i++) {
         out->good += results[i]->ok ? 1 : 0;
         out->not_done += !results[i]->ok && results[i]->not_done ? 1 : 0;
-        out->uncertain += !results[i]->ok && !results[i]->not_done && results[i]->uncertain ? 1 : 0;
+        if (results[i]->ok || results[i]->not_done || !results[i]->uncertain)
+            continue;
+        if (out->uncertain++ == 0)
+            out->undecided = results[i]->detail != NULL && results[i]->detail[0] != '\0' ? results[i]->detail
+                                                                                         : "nothing there tells";
     }
     out->results = results;
     out->failed = batch->message.n_item - out->good - out->not_done - out->uncertain;

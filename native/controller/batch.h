@@ -19,8 +19,9 @@ struct umx_batch {
 struct umx_batch_result {
     size_t good;
     size_t failed;
-    size_t not_done;  /* the agent was only asked, and says that it did nothing */
-    size_t uncertain; /* neither yes nor no */
+    size_t not_done;                   /* the agent was only asked, and says that it did nothing */
+    size_t uncertain;                  /* neither yes nor no */
+    const char *undecided;             /* what the agent says of the first of them */
     Umx__ActionResult *const *results; /* one an item of the batch */
     const char *json; /* good and failed ones as an array, items counted in the step: for the journal */
 };

@@ -20,7 +20,8 @@ static int check_gate(const struct umx_verb *v, const Umx__PlanStep *step, bool 
     struct umx_world *world = NULL;
     struct umx_arena *arena = umx_arena_new(UMX_WORK_ARENA);
     struct umx_findings findings = {.arena = arena};
-    const struct umx_options options = {(const char *const *)plan->option, plan->n_option, plan->input};
+    const struct umx_options options = {
+        .texts = (const char *const *)plan->option, .count = plan->n_option, .input = plan->input};
     struct umx_pair *pairs = arena != NULL ? umx_arena_alloc(arena, (plan->n_pair + 1) * sizeof *pairs) : NULL;
 
     if (gate == NULL || gate->n_check == 0 || phase == NULL || pairs == NULL) {

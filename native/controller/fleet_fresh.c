@@ -10,7 +10,7 @@ enum { REPORTS_MISSED = 2, GRACE = 60 /* seconds */ };
 
 struct fresh_table {
     const struct umx_table *table;
-    int64_t confirmed_at;
+    int64_t confirmed_at; /* by the wall clock as it is now, wherever it stood then; 0: never */
     bool failed;
 };
 
@@ -22,6 +22,7 @@ struct fresh_agent {
 };
 
 struct umx_fleet_freshness {
+    int64_t now;    /* wall clock */
     int64_t oldest; /* what was confirmed before is stale */
     size_t count;
     struct fresh_agent agents[];
@@ -44,21 +45,23 @@ int umx_fleet_freshness(struct umx_fleet *fleet, struct umx_fleet_freshness **ou
     for (const struct fleet_agent *agent = fleet->agents; agent != NULL; agent = agent->next)
         count++;
     struct umx_fleet_freshness *freshness = calloc(1, sizeof *freshness + count * sizeof freshness->agents[0]);
+    const int64_t now = umx_clock_now(), ahead = now - umx_clock_monotonic();
     for (const struct fleet_agent *agent = fleet->agents; freshness != NULL && agent != NULL; agent = agent->next) {
         struct fresh_agent *to = &freshness->agents[freshness->count++];
         umx_text_copy(to->server, sizeof to->server, agent->server);
         to->connected = agent->session != NULL;
         to->table_count = agent->table_count;
         for (size_t t = 0; t < agent->table_count; t++)
-            to->tables[t] =
-                (struct fresh_table){agent->tables[t].table, agent->tables[t].confirmed_at, agent->tables[t].failed};
+            to->tables[t] = (struct fresh_table){
+                agent->tables[t].table, agent->tables[t].confirmed_on != 0 ? agent->tables[t].confirmed_on + ahead : 0,
+                agent->tables[t].failed};
     }
     pthread_mutex_unlock(&fleet->mutex);
     *out = freshness;
     if (freshness == NULL)
         return umx_fail(err, UMX_ERR_MEMORY, "agents", NULL);
-    freshness->oldest =
-        umx_clock_now() - (REPORTS_MISSED * fleet->controller->config->report_interval + GRACE) * UMX_SECOND;
+    freshness->now = now;
+    freshness->oldest = now - (REPORTS_MISSED * fleet->controller->config->report_interval + GRACE) * UMX_SECOND;
     if (count > 1)
         qsort(freshness->agents, count, sizeof freshness->agents[0], by_server);
     return 0;
@@ -105,7 +108,9 @@ static void freshen_row(const struct umx_fleet_freshness *freshness, const struc
 
     memcpy(&name, (const char *)record + server->offset, sizeof name);
     memcpy(&then, (const char *)record + at->offset, sizeof then);
-    if (name != NULL && umx_fleet_fresh(freshness, table, name, &confirmed, &stale) && confirmed > then)
+    /* A time that is yet to come was written before the clock was set back. */
+    if (name != NULL && umx_fleet_fresh(freshness, table, name, &confirmed, &stale) &&
+        (confirmed > then || (confirmed != 0 && then > freshness->now)))
         memcpy((char *)record + at->offset, &confirmed, sizeof confirmed);
 }
 

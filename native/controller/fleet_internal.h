@@ -33,6 +33,7 @@ struct fleet_table {
     uint8_t digest[FLEET_DIGEST];
     bool known;
     int64_t confirmed_at;      /* rows came, or a digest that is known; 0: not since this controller began */
+    int64_t confirmed_on;      /* the same by the monotonic clock */
     bool failed;               /* the last collection failed: the rows are older */
     struct fleet_job *waiting; /* its report that waits to be stored: a newer one takes its place */
     bool storing;              /* one of its reports is being stored: the digest is still the one before */

@@ -167,6 +167,7 @@ static void confirm(struct fleet_session *session, const struct umx_table *table
 
     known->generation = generation;
     known->failed = false;
+    known->confirmed_on = umx_clock_monotonic();
     known->confirmed_at = session->agent->last_report_at = umx_clock_now();
     umx_text_copy(name, sizeof name, table->name);
     accepted.table = name;

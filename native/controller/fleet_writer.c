@@ -106,6 +106,7 @@ static void accept_job(struct umx_fleet *fleet, const struct fleet_job *job)
         table->known = !table->dropped;
         table->failed = false;
         table->confirmed_at = umx_clock_now();
+        table->confirmed_on = umx_clock_monotonic();
         table->generation = job->generation;
         memcpy(table->digest, job->digest, FLEET_DIGEST);
     }

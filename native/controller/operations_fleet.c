@@ -154,7 +154,7 @@ int umx_operation_check(struct umx_operation *operation, struct umx_error *err)
 {
     const Umx__CheckArguments *arguments = (const Umx__CheckArguments *)operation->arguments;
     struct umx_findings findings = {.arena = operation->arena};
-    const struct umx_options options = {(const char *const *)arguments->set, arguments->n_set, NULL};
+    const struct umx_options options = {.texts = (const char *const *)arguments->set, .count = arguments->n_set};
     struct selection selection = {0};
     struct umx_world *world = NULL;
     int64_t counts[8] = {0};
@@ -224,7 +224,7 @@ static int send_rows(struct umx_operation *operation, const Umx__Input *input, s
 int umx_operation_plan_template(struct umx_operation *operation, struct umx_error *err)
 {
     const Umx__PlanTemplateArguments *arguments = (const Umx__PlanTemplateArguments *)operation->arguments;
-    const struct umx_options options = {(const char *const *)arguments->set, arguments->n_set, NULL};
+    const struct umx_options options = {.texts = (const char *const *)arguments->set, .count = arguments->n_set};
     struct umx_proposal proposal = {.arena = operation->arena};
     struct selection selection = {0};
     struct umx_world *world = NULL;

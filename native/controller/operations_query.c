@@ -194,8 +194,9 @@ static int64_t forest_read(const struct asking *asking, const char *name, bool *
         const Umx__Forest *forest = records->forest[i];
         if (!umx_text_equal(forest->forest, name))
             continue;
-        *stale = forest->error != NULL ||
-                 (refresh > 0 && umx_clock_now() - forest->collected_at > (2 * refresh + 60) * UMX_SECOND);
+        /* A time that is yet to come was written before the clock was set back: how old it is nobody knows. */
+        const int64_t age = umx_clock_now() - forest->collected_at;
+        *stale = forest->error != NULL || (refresh > 0 && (age < 0 || age > (2 * refresh + 60) * UMX_SECOND));
         return forest->error == NULL ? forest->collected_at : 0;
     }
     return 0;

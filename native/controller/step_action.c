@@ -30,8 +30,8 @@ static int send_batch(struct umx_work *w, bool ask)
         return status;
     if (result.uncertain > 0)
         return umx_fail(w->err, UMX_ERR_STEP_UNCERTAIN, w->step->change->action->server,
-                        "%zu of its items were begun, and nothing there tells whether they were done",
-                        result.uncertain);
+                        "%zu of its items were begun and are not known to be done, the first: %s", result.uncertain,
+                        result.undecided);
     if (ask && batch.message.n_item > 0 && result.not_done == batch.message.n_item)
         return umx_work_settled(w, UMX__INTENT__OUTCOME__NOT_DONE, NULL);
     return umx_work_effect(w, NULL, result.json);

@@ -325,12 +325,16 @@ int umx_phases_plan(const struct umx_world *world, const struct umx_phase *const
                     struct umx_steps *out, struct umx_error *err)
 {
     struct umx_world *next = umx_world_copy(world);
+    struct umx_options whole = options != NULL ? *options : (struct umx_options){0};
     bool chosen[UMX_PHASE_COUNT] = {false};
     int rc = next != NULL ? umx_options_check(options, wanted, phase_count, err)
                           : umx_fail(err, UMX_ERR_MEMORY, "world", NULL);
 
     if (rc == 0)
         rc = choose_pairs(umx_world_records(world), pairs, pair_count, out->arena, &pairs, &pair_count, err);
+    whole.pairs = pairs;
+    whole.pair_count = pair_count;
+    whole.before = umx_world_records(world);
     if (rc == 0 && pair_count == 0)
         rc = umx_fail(err, UMX_ERR_PAIR_UNKNOWN, "pairs", "the world has no pair of an Exchange and a Lync forest");
     for (size_t p = 0; p < UMX_PHASE_COUNT; p++) {
@@ -344,12 +348,12 @@ int umx_phases_plan(const struct umx_world *world, const struct umx_phase *const
     for (size_t i = 0; i < sizeof of_people / sizeof of_people[0]; i++)
         people = people || chosen[umx_phase(of_people[i])->number - 1];
     if (rc == 0 && people)
-        rc = check_people(options, pairs, pair_count, out, err);
+        rc = check_people(&whole, pairs, pair_count, out, err);
     for (size_t p = 0; rc == 0 && p < UMX_PHASE_COUNT; p++)
         if (chosen[p]) {
-            rc = plan_phase(&umx_phases()[p], next, pairs, pair_count, options, out, err);
+            rc = plan_phase(&umx_phases()[p], next, pairs, pair_count, &whole, out, err);
             if (rc == 0 && !out->failed)
-                rc = plan_restarts(chosen, p, next, options, out, err);
+                rc = plan_restarts(chosen, p, next, &whole, out, err);
         }
     if (rc == 0 && out->failed)
         rc = umx_fail(err, UMX_ERR_MEMORY, "plan", NULL);

@@ -100,6 +100,9 @@ bool umx_oc_unit_possible(const struct umx_oc_work *work, const char *ou);
 /* The step, which the caller may let wait for others; NULL when memory is short. */
 Umx__PlanStep *umx_oc_create(struct umx_oc_work *work, const struct umx_oc_contact *contact);
 
+/* The world before the plan's first step, where the fold gave one, else the view's own. */
+const Umx__World *umx_oc_before(const struct umx_view *view);
+
 /* What the steps of the plan so far do to a contact that is there. */
 enum umx_oc_touched { UMX_OC_UNTOUCHED, UMX_OC_CHANGED, UMX_OC_REMOVED };
 enum umx_oc_touched umx_oc_touched(const struct umx_oc_work *work, const Umx__Contact *contact);

@@ -15,6 +15,11 @@ static const Umx__PlanStep *step_at(const struct umx_oc_work *work, Umx__Change_
     return NULL;
 }
 
+const Umx__World *umx_oc_before(const struct umx_view *view)
+{
+    return view->options != NULL && view->options->before != NULL ? view->options->before : view->world;
+}
+
 enum umx_oc_touched umx_oc_touched(const struct umx_oc_work *work, const Umx__Contact *contact)
 {
     return step_at(work, UMX__CHANGE__KIND__DELETE, contact) != NULL   ? UMX_OC_REMOVED

@@ -72,7 +72,7 @@ static const char *object_name(struct umx_oc_work *work, const struct umx_oc_con
 
 static const char *free_dn(struct umx_oc_work *work, const struct umx_oc_contact *contact, const char **cn)
 {
-    const Umx__World *world = work->view->world;
+    const Umx__World *world = work->view->world, *before = umx_oc_before(work->view);
 
     for (int attempt = 0;; attempt++) {
         *cn = object_name(work, contact, attempt);
@@ -80,6 +80,8 @@ static const char *free_dn(struct umx_oc_work *work, const struct umx_oc_contact
         bool taken = false;
         for (size_t i = 0; i < world->n_contact; i++)
             taken = taken || umx_text_dn_equal(umx_or_empty(world->contact[i]->dn), umx_or_empty(dn));
+        for (size_t i = 0; i < before->n_contact; i++) /* what another pair's row removes */
+            taken = taken || umx_text_dn_equal(umx_or_empty(before->contact[i]->dn), umx_or_empty(dn));
         if (!taken || work->out->failed)
             return dn;
     }

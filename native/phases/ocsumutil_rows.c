@@ -29,18 +29,43 @@ static const char *or_null(const char *text)
     return given(text) ? text : NULL;
 }
 
-/* The first Exchange forest answers for rows whose phone context is nobody's. */
-static bool is_ours(const struct umx_view *view, const Umx__InputContact *in)
+static bool same_pair(const struct umx_pair *a, const struct umx_pair *b)
 {
-    const Umx__DialPlan *plan = given(in->phone_context) ? umx_oc_plan(view->world, in->phone_context) : NULL;
+    return umx_text_equal(a->exchange, b->exchange) && umx_text_equal(a->lync, b->lync);
+}
 
-    if (given(in->forest) && !umx_text_equal(in->forest, view->pair->lync))
+/* Whether the pair is the plan's first with its Lync forest. */
+static bool is_first(const struct umx_pair *pairs, size_t count, const struct umx_pair *pair)
+{
+    for (size_t i = 0; i < count; i++)
+        if (umx_text_equal(pairs[i].lync, pair->lync))
+            return same_pair(&pairs[i], pair);
+    return true;
+}
+
+/* The first pair of a Lync forest answers for rows whose phone context is nobody's. */
+static bool is_of(const Umx__World *world, const struct umx_pair *pairs, size_t count, const struct umx_pair *pair,
+                  const Umx__InputContact *in)
+{
+    const Umx__DialPlan *plan = given(in->phone_context) ? umx_oc_plan(world, in->phone_context) : NULL;
+
+    if (given(in->forest) && !umx_text_equal(in->forest, pair->lync))
         return false;
-    if (plan != NULL)
-        return umx_text_equal(plan->forest, view->pair->exchange);
-    for (size_t i = 0; i < view->world->n_forest; i++)
-        if (view->world->forest[i]->side != UMX__FOREST__SIDE__LYNC)
-            return umx_text_equal(view->world->forest[i]->forest, view->pair->exchange);
+    return plan != NULL ? umx_text_equal(plan->forest, pair->exchange) : is_first(pairs, count, pair);
+}
+
+/* Removals are carried out by the first pair of their Lync forest, whichever pair's rows they are: what they free can
+ * be given to others by the rows of any. */
+static bool is_ours(const struct umx_view *view, const Umx__InputContact *in, bool removal)
+{
+    const struct umx_pair *pairs = view->options->pairs;
+    size_t count = view->options->pair_count;
+
+    if (!removal || count == 0)
+        return is_of(view->world, pairs, count, view->pair, in);
+    for (size_t i = 0; i < count && is_first(pairs, count, view->pair); i++)
+        if (umx_text_equal(pairs[i].lync, view->pair->lync) && is_of(view->world, pairs, count, &pairs[i], in))
+            return true;
     return false;
 }
 
@@ -85,16 +110,19 @@ static bool has_number(const struct row *r, const Umx__Contact *contact, const c
     return number != NULL && umx_oc_same_number(umx_oc_number(contact, r->work->out->arena), number);
 }
 
-/* What takes over an address or number waits until the contact that has it now has lost it. */
+/* What takes over an address or number waits until the contact that has it now has lost it. Now is before the plan:
+ * what another pair's steps delete is not in this pair's world any more. */
 static void wait_for_freed(struct row *r, Umx__PlanStep *step, const char *sip, const char *number,
                            const Umx__Contact *self)
 {
     const struct umx_view *view = r->work->view;
+    const Umx__World *before = umx_oc_before(view);
 
-    for (size_t i = 0; step != NULL && i < view->world->n_contact; i++) {
-        const Umx__Contact *other = view->world->contact[i];
+    for (size_t i = 0; step != NULL && i < before->n_contact; i++) {
+        const Umx__Contact *other = before->contact[i];
         const char *after = NULL;
-        if (other == self || !umx_text_equal(other->forest, view->pair->lync))
+        if (!umx_text_equal(other->forest, view->pair->lync) ||
+            (self != NULL && umx_text_dn_equal(umx_or_empty(other->dn), umx_or_empty(self->dn))))
             continue;
         if (has_address(other, sip))
             after = umx_oc_freed(r->work, other, UMX_OC_ADDRESS);
@@ -367,6 +395,24 @@ static void take_away(struct row *r)
     step->undo = umx_steps_copy(work->out, "makes it again with all its attributes, and a new GUID");
 }
 
+/* Rows that no pair of the plan answers for: left out without a word they would be believed done. */
+int umx_ocsumutil_finish(const Umx__World *world, const struct umx_pair *pairs, size_t pair_count,
+                         const struct umx_options *options, size_t first, struct umx_steps *out, struct umx_error *err)
+{
+    const Umx__Input *input = options != NULL ? options->input : NULL;
+
+    (void)first;
+    for (size_t i = 0; input != NULL && i < input->n_contact; i++) {
+        bool found = false;
+        for (size_t p = 0; !found && p < pair_count; p++)
+            found = is_of(world, pairs, pair_count, &pairs[p], input->contact[i]);
+        if (!found)
+            umx_steps_note(out, "contact row %d is left out: this plan has no pair of its forest and phone context",
+                           input->contact[i]->row);
+    }
+    return out->failed ? umx_fail(err, UMX_ERR_MEMORY, SLUG, NULL) : 0;
+}
+
 /* Removals come first, whatever their place: what they free can be given to others by the same file. */
 int umx_oc_rows(struct umx_oc_work *work)
 {
@@ -382,7 +428,7 @@ int umx_oc_rows(struct umx_oc_work *work)
             struct row r = {.work = work, .in = input->contact[i]};
             const char *action = given(r.in->action) ? r.in->action : "create";
             bool known = false;
-            if (!is_ours(work->view, r.in))
+            if (!is_ours(work->view, r.in, umx_text_equal(action, "remove")))
                 continue;
             for (size_t k = 0; k < sizeof actions / sizeof actions[0]; k++) {
                 if (!umx_text_equal(action, actions[k].word))

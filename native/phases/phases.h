@@ -27,6 +27,10 @@ struct umx_options {
     const char *const *texts; /* SLUG.KEY=VALUE */
     size_t count;
     const Umx__Input *input; /* NULL: no rows */
+    /* Set by umx_phases_plan for the phases: all pairs of the plan, and the world before its first step. */
+    const struct umx_pair *pairs;
+    size_t pair_count;
+    const Umx__World *before;
 };
 
 struct umx_restart; /* phases/restart.h */

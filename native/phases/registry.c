@@ -224,6 +224,7 @@ static const struct umx_phase phases[UMX_PHASE_COUNT] = {
         .checks = umx_ocsumutil_checks,
         .check = umx_ocsumutil_check,
         .plan = umx_ocsumutil_plan,
+        .finish = umx_ocsumutil_finish,
         .propose = umx_ocsumutil_propose,
         .exchange_tables = "dial_plan auto_attendant exchange_server",
         .lync_tables = "contact lync_pool organizational_unit access_entry admin_group voice_user",

@@ -352,9 +352,8 @@ def test_calls_and_pools_are_reported(servers):
     assert members[LYNC]["ready"] is True
 
 
-def kill_after_the_change(servers, action, item, batch):
+def kill_after_the_change(servers, action, item, batch, server=EXCHANGE):
     """The agent is killed when the change is made and its shell has not answered."""
-    server = EXCHANGE
     (servers.host(server) / "paused").unlink(missing_ok=True)
     (servers.host(server) / "pause").write_text("60")
     process = servers.start(server, action, item, batch=batch)
@@ -379,12 +378,13 @@ def test_a_killed_agent_does_nothing_twice(servers):
     servers.good(EXCHANGE, "disable-um-mailbox", {"user": person[0]})
 
 
-def test_a_half_made_dial_plan_is_uncertain(servers):
+def test_a_half_made_dial_plan_says_what_is_missing(servers):
     """New-UMDialPlan makes two objects; the engine ends with the agent between them."""
     item = {"name": "Half-SIP", "digits": "5", "security": "Secured", "country_code": "49"}
     kill_after_the_change(servers, "new-um-dial-plan", item, "half")
     (asked,) = servers.run(EXCHANGE, "new-um-dial-plan", item, batch="half")
-    assert not asked["ok"] and "UMX-1715" in asked["detail"], asked
+    assert not asked["ok"] and asked["uncertain"] and "UMX-1721" in asked["detail"], asked
+    assert "missing: mailbox policy Half-SIP Default Policy;" in asked["detail"], asked
     # A person takes away what there is; then it can be said that it is not done, and it is done.
     servers.good(EXCHANGE, "remove-um-dial-plan", {"name": "Half-SIP"})
     (asked,) = servers.run(EXCHANGE, "new-um-dial-plan", item, batch="half", ask=True)
@@ -392,3 +392,23 @@ def test_a_half_made_dial_plan_is_uncertain(servers):
     (done,) = servers.run(EXCHANGE, "new-um-dial-plan", item, batch="half")
     assert done["ok"], done
     servers.good(EXCHANGE, "remove-um-dial-plan", {"name": "Half-SIP"})
+
+
+def test_a_half_made_dial_plan_is_made_whole_by_hand(servers):
+    """A person makes the policy, and the agent finds the whole; a removal that was cut off is done again."""
+    item = {"name": "Half-Old", "digits": "5", "security": "Secured", "access_numbers": "+494012345600", "country_code": "49"}
+    kill_after_the_change(servers, "new-um-dial-plan", item, "old", server=OLD)
+    (asked,) = servers.run(OLD, "new-um-dial-plan", item, batch="old", ask=True)
+    assert asked["uncertain"] and "UMX-1721" in asked["detail"], asked
+    assert "missing: mailbox policy Half-Old Default Policy;" in asked["detail"], asked
+    servers.good(OLD, "new-um-mailbox-policy", {"name": "Half-Old Default Policy", "dial_plan": "Half-Old"})
+    (asked,) = servers.run(OLD, "new-um-dial-plan", item, batch="old", ask=True)
+    assert asked["ok"] and "Half-Old" in json.loads(asked["detail"])["dn"], asked
+    # The removal is cut off after the policy: the rest is removed by doing it again.
+    kill_after_the_change(servers, "remove-um-dial-plan", {"name": "Half-Old"}, "old-gone", server=OLD)
+    assert servers.search("contoso.test", ORGANISATION, "(cn=Half-Old)")
+    (asked,) = servers.run(OLD, "remove-um-dial-plan", {"name": "Half-Old"}, batch="old-gone", ask=True)
+    assert asked["not_done"], asked
+    (gone,) = servers.run(OLD, "remove-um-dial-plan", {"name": "Half-Old"}, batch="old-gone")
+    assert gone["ok"], gone
+    assert not servers.search("contoso.test", ORGANISATION, "(cn=Half-Old*)")

@@ -1,7 +1,6 @@
 """The controller is killed (SIGKILL) at every named point of a step, for each kind of step, in apply and in undo, and started
 again: it goes on by itself, the end is the same as without a crash, nothing is done twice, and the chain is whole."""
 
-import base64
 import signal
 import subprocess
 import time
@@ -9,10 +8,8 @@ import time
 import pytest
 from conftest import CONTOSO, LYNC
 from plans import access_in, entries_of_dacl, finish, predicted, show
-from samba.dcerpc import drsblobs
-from samba.ndr import ndr_unpack
 
-from stage.crash import doubled_and_lost, says
+from stage.crash import doubled_and_lost, says, versions_in
 from stage.programs import lab
 from stage.stage import Stage, difference
 
@@ -45,15 +42,8 @@ class Theatre(Stage):
         """What is there, and how often each attribute of it was written."""
         text = lab(self.lab_dir, "ldapsearch", FOREST, "-b", self.lab["forests"][FOREST]["config_dn"], "(objectClass=*)",
                    "replPropertyMetaData").stdout
-        versions = {}
-        for block in text.split("\n\n"):
-            lines = dict(line.split(":", 1) for line in block.splitlines() if ":" in line)
-            if "replPropertyMetaData" not in lines:
-                continue
-            blob = ndr_unpack(drsblobs.replPropertyMetaDataBlob, base64.b64decode(lines["replPropertyMetaData"][1:]))
-            dn = lines["dn"].strip() if not lines["dn"].startswith(":") else base64.b64decode(lines["dn"][1:]).decode()
-            versions[dn] = {entry.attid: entry.version for entry in blob.ctr.array}
-        return {f: self.dump(f) for f in (FOREST, "lync.test")}, versions
+        return ({f: self.dump(f) for f in (FOREST, "lync.test")},
+                {dn: versions for dn, _, versions in versions_in(text)})
 
     def make_plan(self, name):
         answer = self.umx(CONTOSO, "plan", "create", name, *CREATE)

@@ -3,13 +3,13 @@ every forest, certificates from the lab's authority, people enabled through the 
 
 import base64
 import json
-import subprocess
 import time
 
 import pytest
 from conftest import CONTOSO, FABRIKAM, LYNC
 from plans import show
 
+from stage import authority
 from stage.programs import lab
 from stage.stage import Stage, difference, parse_ldif
 
@@ -79,24 +79,9 @@ class Change(Stage):
 
     def confirm(self, plan, step):
         """What the person at a gate does: the authority signs."""
-        values = []
-        undo = plan["name"].endswith("-undo")  # its gates ask for nothing but a look
-        if not undo and step["phase"] == "certificates" and "authority issues" in step["summary"]:
-            request = next(s for s in plan["steps"] if s["id"] == step["depends"][0])
-            (made,) = json.loads(request["result"])
-            values = ["--file", f"certificate={self.sign(json.loads(made['detail'])['request'])}"]
+        values = authority.values(self.lab_dir, self.home, plan, step) if authority.is_asked(plan, step) else []
         who = next(a for a in ADMINISTRATORS if a[0] == step["forest"])
         return self.umx(who, "plan", "confirm", plan["name"], step["id"], "--comment", "done", *values)
-
-    def sign(self, request):
-        """The lab's authority issues what was requested, as a web server's certificate."""
-        ca = self.lab_dir / "ca"
-        made = subprocess.run(["openssl", "x509", "-req", "-CA", ca / "ca.pem", "-CAkey", ca / "ca.key", "-CAcreateserial",
-                               "-days", "700", "-copy_extensions", "copyall"], input=request, text=True, capture_output=True,
-                              check=True, cwd=self.home)
-        file = self.home / "issued.pem"
-        file.write_text(made.stdout)
-        return file
 
     def carry(self, name, timeout):
         """Starts the plan and confirms its gates until it is at rest."""
@@ -136,9 +121,7 @@ class Change(Stage):
 
     def look(self):
         """The forests; Lync's configuration store and the certificates of every server."""
-        store = self.store()
-        files = [f for kind in ("certificates/**/*.pem", "requests/*") for f in (self.lab_dir / "hosts").glob(f"*/{kind}")]
-        return {f: self.dump(f) for f in self.lab["forests"]}, store | {str(f): f.read_text() for f in files}
+        return {f: self.dump(f) for f in self.lab["forests"]}, self.store() | authority.stores(self.lab_dir)
 
 
 @pytest.fixture(scope="module")

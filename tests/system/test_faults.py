@@ -1,15 +1,16 @@
 """What breaks under a running plan: the connection to the domain controller in the middle of a write, the file system of the
-journal. Nothing is guessed, nothing is done twice, and what was not recorded was not begun."""
+journal, the controller's clock. Nothing is guessed, nothing is done twice, and what was not recorded was not begun."""
 
 import os
 import shutil
 import signal
+import struct
 import time
 from pathlib import Path
 
 import pytest
 from conftest import CONTOSO, LYNC
-from plans import create, finish, show, start, undo
+from plans import approve, create, finish, show, start, undo
 
 from stage.crash import doubled_and_lost
 from stage.programs import lab  # also knows where the lab's own modules are
@@ -234,3 +235,95 @@ def test_disk_becomes_read_only_before_an_effect(disk):
     intact(disk)
     undo(disk, "read-only")
     assert difference(before, disk.dump("contoso.test")) == {}
+
+
+# ---- the clock is set back
+
+
+class Clocked(Stage):
+    """All of umx's programs go by a wall clock that the test moves, but for the workers: theirs is the domain controllers'."""
+
+    def __init__(self, *where, **more):
+        super().__init__(*where, **more)
+        self.shift = self.lab_dir / "clock-shift"
+
+    def make(self, **options):
+        self.move(0)
+        super().make(**options)
+        return self
+
+    def move(self, seconds):
+        if not self.shift.exists():
+            self.shift.write_bytes(bytes(8))
+        with open(self.shift, "r+b") as file:
+            file.write(struct.pack("=q", seconds))
+
+    @property
+    def moved(self):
+        return {"LD_PRELOAD": str(self.build.parent / "tests" / "shifted-clock.so"), "UMX_CLOCK_SHIFT": str(self.shift)}
+
+    def run(self, *argv, environment=None, **more):
+        return super().run(*argv, environment={**self.moved, **(environment or {})}, **more)
+
+    def start_controller(self, wait=True, environment=None):
+        return super().start_controller(wait, {**self.moved, **(environment or {})})
+
+
+@pytest.fixture
+def clocked(fleet):
+    play = Clocked(fleet, name="clocked")
+    if not Path(play.moved["LD_PRELOAD"]).exists():
+        pytest.skip("this build has no clock to move: a sanitizer wants to be a program's first library itself")
+    play.make(refresh=3600)
+    play.start_controller()
+    yield play
+    play.stop()
+
+
+def ages(stage):
+    rows = stage.umx(LYNC, "query", "SELECT age, stale FROM dial_plan UNION ALL SELECT age, stale FROM contact")
+    assert rows.code == 0 and rows.json["rows"], rows
+    return rows.json["rows"]
+
+
+def test_clock_set_back_an_hour(clocked):
+    """In the middle of a plan. The plan goes on, the journal's times do not go back, what has ended does not begin again, and
+    nothing is younger than now."""
+    stage = clocked
+    before = stage.dump("contoso.test")
+    for who in (CONTOSO, LYNC):  # certificates of now: they are valid on both sides of the step
+        stage.login(*who)
+    stage.move(3600)
+    create(stage, "brief", pair=PAIR)
+    approve(stage, "brief", approvers=[CONTOSO], whole=False)
+    assert stage.umx(LYNC, "plan", "approve", "brief", "--forest", "lync.test", "--expires", "5s").code == 0
+    create(stage, "closed", pair=PAIR, arguments=["--not-after", "25s"])
+    begun = time.monotonic()
+    approve(stage, "closed")
+    wait_for(lambda: show(stage, "brief")["state"] == "submitted", "the approval did not end")
+    time.sleep(max(0.0, begun + 26 - time.monotonic()))
+    assert stage.umx(CONTOSO, "plan", "start", "closed").error == "UMX-1410"
+    steps = create(stage, "moved", pair=PAIR)["steps"]
+    approve(stage, "moved")
+    restart(stage, UMX_STOP_POINT="engine:intent:before:3")
+    start(stage, "moved")
+    stopped_controller(stage)
+    ahead = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 3000))
+    stage.move(0)
+    os.kill(stage.controller.pid, signal.SIGCONT)
+    end_of(stage, "moved")
+    assert {s["state"] for s in show(stage, "moved")["steps"]} == {"verified"}
+    assert doubled_and_lost(entries(stage, "moved"), steps) == (set(), set())
+    times = [e["written_at"] for e in stage.umx(LYNC, "audit").json["entries"]]
+    assert len(times) > len(steps) and times == sorted(times) and times[-1] > ahead
+    intact(stage)
+    # What was over stays over, in a controller that begins now too.
+    for again in (False, True):
+        if again:
+            restart(stage)
+        assert show(stage, "brief")["state"] == "submitted"
+        assert stage.umx(CONTOSO, "plan", "start", "brief").error == "UMX-1402"
+        assert stage.umx(CONTOSO, "plan", "start", "closed").error == "UMX-1410"
+        assert all(row["age"] >= 0 for row in ages(stage)), ages(stage)
+    undo(stage, "moved")
+    assert difference(before, stage.dump("contoso.test")) == {}

@@ -27,12 +27,15 @@ static const char fake[] =
     "  mood=$(cat mood 2>/dev/null)\n"
     "  if [ $verb = do ]; then\n"
     "    echo \"$name\" >>done\n"
-    "    [ \"$mood\" = refuse ] && { b error 'it will not'; b error_id Refused; echo; continue; }\n"
+    "    [ \"$mood\" = half ] && echo \"$name\" >half\n"
+    "    [ \"$mood\" = refuse -o \"$mood\" = half ] && { b error 'it will not'; b error_id Refused; echo; continue; }\n"
     "    [ \"$mood\" = nothing ] || echo \"$name\" >>there\n"
     "    [ \"$mood\" = garbage ] && { echo hello; echo; continue; }\n"
     "    case $mood in hang) sleep 20;; die|nothing) exit 9;; esac\n"
     "  fi\n"
     "  b before:previous_line \"tel:+$(grep -c other there 2>/dev/null)\"\n"
+    "  [ -s half ] && b missing 'its policy' && b missing 'its numbers'\n"
+    "  [ -s again ] && b again yes\n"
     "  grep -qx \"$name\" there 2>/dev/null && b reached yes\n"
     "  b state ok; echo\n"
     "done\n";
@@ -45,6 +48,7 @@ static struct {
     int count;
     bool ok[8];
     bool not_done[8];
+    bool uncertain[8];
     char detail[8][512];
 } heard;
 
@@ -54,6 +58,7 @@ static void take(void *user, const Umx__ActionResult *result)
     assert_true(heard.count < 8);
     heard.ok[heard.count] = result->ok;
     heard.not_done[heard.count] = result->not_done;
+    heard.uncertain[heard.count] = result->uncertain;
     umx_text_copy(heard.detail[heard.count++], 512, result->detail != NULL ? result->detail : "");
 }
 
@@ -272,6 +277,53 @@ static void after_a_crash_the_probe_decides(void **state)
     assert_int_equal(lines("done"), 2);
 }
 
+/* A part of it is there: the step says what is missing, until somebody made that or took the part away. */
+static void half_of_it_is_told(void **state)
+{
+    const char *const items[] = {ANNA};
+
+    (void)state;
+    assert_int_equal(umx_action_journal_add(journal, UMX_ACTION_JOURNAL_INTENT, "b1", 0, BEFORE_READ, NULL), 0);
+    place_write(&place, "half", "it\n");
+    for (int ask = 0; ask < 2; ask++) {
+        send("b1", "set-cs-user", items, 1, ask == 1);
+        assert_false(heard.ok[0] || heard.not_done[0]);
+        assert_true(heard.uncertain[0]);
+        assert_non_null(strstr(heard.detail[0], "UMX-1721"));
+        assert_non_null(strstr(heard.detail[0], "missing: its policy, its numbers"));
+    }
+    assert_int_equal(lines("done"), 0);
+    place_write(&place, "half", ""); /* taken away */
+    send("b1", "set-cs-user", items, 1, true);
+    assert_true(heard.not_done[0]);
+    place_write(&place, "there", "anna@x.test\nsip:anna@x.test\n"); /* made by hand */
+    send("b1", "set-cs-user", items, 1, true);
+    assert_true(heard.ok[0]);
+    assert_int_equal(lines("done"), 0);
+    /* A shell that refuses after a part: what is left and what it said, and it is asked again. */
+    place_write(&place, "there", "");
+    place_write(&place, "mood", "half");
+    send_one("b2", ANNA);
+    assert_true(heard.uncertain[0]);
+    assert_non_null(strstr(heard.detail[0], "UMX-1721"));
+    assert_non_null(strstr(heard.detail[0], "missing: its policy, its numbers; the shell said: it will not (Refused)"));
+    /* It was so before: that is no part of this one's work. */
+    send_one("b3", ANNA);
+    assert_false(heard.uncertain[0]);
+    assert_non_null(strstr(heard.detail[0], "UMX-1714"));
+}
+
+/* A part of a removal is done: it is done again, and does the rest. */
+static void half_a_removal_is_done_again(void **state)
+{
+    (void)state;
+    assert_int_equal(umx_action_journal_add(journal, UMX_ACTION_JOURNAL_INTENT, "b1", 0, "state\tb2s=\n\n", NULL), 0);
+    place_write(&place, "again", "it\n");
+    send_one("b1", ANNA);
+    assert_true(heard.ok[0]);
+    assert_int_equal(lines("done"), 1);
+}
+
 static void what_is_there_already_is_not_made(void **state)
 {
     const char *const rule[] = {"{\"ou\":\"OU=A,DC=x,DC=test\",\"object_type\":\"contact\"}"};
@@ -432,6 +484,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_shell_that_hangs_is_ended_and_probed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_agent_that_ends_waits_for_no_shell, set_up, tear_down),
         cmocka_unit_test_setup_teardown(after_a_crash_the_probe_decides, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(half_of_it_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(half_a_removal_is_done_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_there_already_is_not_made, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_the_right_server_and_identity, set_up, tear_down),
         cmocka_unit_test(values_have_types),

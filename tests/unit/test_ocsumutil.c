@@ -436,6 +436,95 @@ static void rows_that_contradict_each_other(void **state)
     umx_world_free(world);
 }
 
+/* A second Exchange forest with a SIP plan of its own, whose contacts are in the same Lync forest. */
+static void w_second(struct umx_world *world)
+{
+    Umx__DialPlan plan = UMX__DIAL_PLAN__INIT;
+
+    w_forest(world, "zweite.test", UMX__FOREST__SIDE__EXCHANGE, "DC=zweite,DC=test", "S-1-5-21-3-3-3", "ZWEITE");
+    plan.forest = w_s("zweite.test");
+    plan.dn = w_s("CN=Zweite,CN=UM DialPlan Container,CN=Zweite,DC=zweite,DC=test");
+    plan.name = w_s("Zweite");
+    plan.phone_context = w_s("Zweite.zweite.test");
+    plan.has_uri_type = 1;
+    plan.uri_type = UMX__DIAL_PLAN__URI_TYPE__SIP_NAME;
+    w_add(world, &plan.base);
+    w_contact(world, "theirs", "sip:theirs@lync.test", "tel:+4989123700",
+              "sip:theirs@lync.test;opaque=app:exum:Zweite.zweite.test");
+}
+
+/* The rows of one pair take over what those of another remove, whichever pair is planned first, and wait for it. */
+static void rows_of_one_pair_take_what_another_frees(void **state)
+{
+    (void)state;
+    for (int order = 0; order < 2; order++) {
+        struct umx_world *world = ready();
+        struct w_run run;
+        w_second(world);
+        w_contact(world, "ours", "sip:ours@lync.test", "tel:+4930123800",
+                  "sip:ours@lync.test;opaque=app:exum:" CONTEXT);
+        Umx__InputContact gone = row_of(2, "remove", "sip:theirs@lync.test", NULL);
+        Umx__InputContact heir = row_of(3, "create", "sip:theirs@lync.test", "+4989123700");
+        Umx__InputContact edit = row_of(4, "edit", "sip:ours@lync.test", "+4930123899");
+        Umx__InputContact taker = row_of(5, "create", "sip:taker@lync.test", "+4930123800");
+        Umx__InputContact *rows[] = {&gone, &heir, &edit, &taker};
+        if (order == 0)
+            gone.phone_context = w_s("Zweite.zweite.test"); /* a row of the second pair frees for the first */
+        else
+            heir.phone_context = w_s("Zweite.zweite.test"); /* and the other way round */
+        taker.phone_context = w_s("Zweite.zweite.test");
+        assert_int_equal(plan_rows(&run, world, rows, 4), 0);
+        const Umx__PlanStep *removed = step_with(&run, "delete contact sip:theirs@lync.test");
+        const Umx__PlanStep *made = step_with(&run, "add Subscriber Access contact sip:theirs@lync.test");
+        const Umx__PlanStep *changed = step_with(&run, "change contact sip:ours@lync.test");
+        assert_true(waits_for(made, removed));
+        assert_true(waits_for(step_with(&run, "add Subscriber Access contact sip:taker@lync.test"), changed));
+        assert_ptr_equal(run.steps.items[0], removed);
+        for (size_t i = 0; i < run.steps.count; i++)
+            assert_int_equal(umx_phase_apply(world, run.steps.items[i], &run.err), 0);
+        assert_int_equal(umx_world_records(world)->n_contact, 3);
+        w_end(&run);
+        umx_world_free(world);
+    }
+}
+
+/* What a row of another pair makes is not edited by the same file; a row of no pair of the plan is named. */
+static void rows_of_other_pairs(void **state)
+{
+    struct umx_world *world = ready();
+    const struct umx_pair first = {W_EX, W_LY};
+    const struct umx_phase *phase = umx_phase("ocsumutil");
+    struct w_run run;
+
+    (void)state;
+    w_second(world);
+    Umx__InputContact make = row_of(2, "create", "sip:new@lync.test", "+4930123800");
+    Umx__InputContact edit = row_of(3, "edit", "sip:new@lync.test", NULL);
+    Umx__InputContact *rows[] = {&make, &edit};
+    edit.phone_context = w_s("Zweite.zweite.test");
+    edit.name = w_s("New");
+    assert_int_equal(plan_rows(&run, world, rows, 2), UMX_E_ARGUMENT);
+    assert_non_null(strstr(run.steps.rejected[0], "row 2: row 3 has the same SIP address"));
+    w_end(&run);
+    Umx__Input input = UMX__INPUT__INIT;
+    Umx__InputContact foreign = row_of(4, "remove", "sip:theirs@lync.test", NULL);
+    foreign.phone_context = w_s("Zweite.zweite.test");
+    Umx__InputContact *two[] = {&make, &foreign};
+    input.contact = two;
+    input.n_contact = 2;
+    w_begin(&run, NULL);
+    run.options.input = &input;
+    assert_int_equal(umx_phases_plan(world, &phase, 1, &first, 1, &run.options, &run.steps, &run.err), 0);
+    assert_string_equal(run.steps.items[0]->summary,
+                        step_with(&run, "add Subscriber Access contact sip:new@lync.test")->summary);
+    bool told = false;
+    for (size_t i = 0; i < run.steps.note_count; i++)
+        told = told || strstr(run.steps.notes[i], "contact row 4 is left out") != NULL;
+    assert_true(told);
+    w_end(&run);
+    umx_world_free(world);
+}
+
 static void bad_rows_are_named_together(void **state)
 {
     struct umx_world *world = ready();
@@ -511,6 +600,8 @@ int main(void)
         cmocka_unit_test(rows_create_edit_and_remove),
         cmocka_unit_test(rows_give_away_what_others_of_them_free),
         cmocka_unit_test(rows_that_contradict_each_other),
+        cmocka_unit_test(rows_of_one_pair_take_what_another_frees),
+        cmocka_unit_test(rows_of_other_pairs),
         cmocka_unit_test(bad_rows_are_named_together),
         cmocka_unit_test(template_proposes_what_is_missing),
     };
