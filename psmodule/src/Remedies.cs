@@ -21,7 +21,11 @@ namespace Umx
             { "agents reject", "Deny-UmxEnrollment" },
             { "agents revoke", "Revoke-UmxAgent" },
             { "agents forget", "Remove-UmxAgent" },
-            { "agents update", null }, // the command line alone does it
+            { "agents update", "Update-UmxAgent" },
+            { "agents update status", "Get-UmxAgentUpdate" },
+            { "agents update pause", "Suspend-UmxAgentUpdate" },
+            { "agents update resume", "Resume-UmxAgentUpdate" },
+            { "agents update stop", "Stop-UmxAgentUpdate" },
             { "token create", "New-UmxToken" },
             { "token list", "Get-UmxToken" },
             { "token revoke", "Revoke-UmxToken" },
