@@ -1,6 +1,6 @@
-// The examples in the help run, in the order of the pages; what they say otherwise than the pages show is reported. What changes from one run to the next
+// The examples in the help run, in the order of the pages; what they say otherwise than the pages show is an error. What changes from one run to the next
 // (times, hashes, numbers given by the lab, the order of rows) is not compared; where a page shows the beginning of a long
-// output, its columns and members are.
+// output, its columns and members are. What an example finds may depend on the moment: `<!-- varies: WHY -->`.
 using System;
 using System.Collections.Generic;
 using System.IO;
@@ -26,7 +26,7 @@ public sealed class ExampleTests(ITestOutputHelper output) : IDisposable
         (new(@"\b[0-9a-f]{8,}(\b|…|\.\.\.)", RegexOptions.IgnoreCase), "<hex>"),
         (new(@"\b\d+([.,]\d+)? ?(ms|s|sec|m|min|h|d|days|MB|KB|kB|bytes)\b"), "<amount>"),
         (new(@"(/[\w.@-]+){3,}"), "<path>"),
-        (new(@"\b\d{4,}\b"), "<number>"),
+        (new(@"\b\d{3,}\b"), "<number>"),
         (new(@"[-─]{2,}"), "--"),
         (new(@"\s+"), " "),
     ];
@@ -46,7 +46,7 @@ public sealed class ExampleTests(ITestOutputHelper output) : IDisposable
         CopyIdentities();
         ShellOf("contoso.test").Run("Test-UmxIntegration -Quiet").Good(); // the forests are read, whatever ran before
         var wrong = new List<string>();
-        var other = new List<string>(); // reported: a page is read beside it when the output is written anew
+        var other = new List<string>();
         int ran = 0, told = 0;
         foreach (var page in HelpPage.All())
             foreach (var example in page.Examples())
@@ -66,7 +66,7 @@ public sealed class ExampleTests(ITestOutputHelper output) : IDisposable
             }
         Assert.True(wrong.Count == 0, $"{wrong.Count} of {ran} examples:\n{string.Join("\n", wrong)}");
         Assert.True(ran > 0);
-        output.WriteLine($"{other.Count} outputs are other than shown\n{string.Join("\n", other)}");
+        Assert.True(other.Count == 0, $"{other.Count} outputs are other than shown\n{string.Join("\n", other)}");
         output.WriteLine($"{ran} examples executed, {told} not: their pages say why");
     }
 
@@ -131,8 +131,8 @@ public sealed class ExampleTests(ITestOutputHelper output) : IDisposable
         return string.Join("\n", lines.Count > limit ? [.. lines.Take(limit), "..."] : lines);
     }
 
-    static bool Same(Example example, string shown, string said) => example.Asks.ContainsKey("lines")
-        ? Shape(shown).SequenceEqual(Shape(said)) : Normal(shown).SequenceEqual(Normal(said));
+    static bool Same(Example example, string shown, string said) => example.Asks.ContainsKey("varies") || Normal(shown).SequenceEqual(Normal(said)) ||
+        (example.Asks.ContainsKey("lines") && Shape(shown).SequenceEqual(Shape(said)));
 
     static IEnumerable<string> Normal(string text) => text.Split('\n')
         .Select(line => normal.Aggregate(line, (said, rule) => rule.Volatile.Replace(said, rule.Written)).Trim())

@@ -21,7 +21,7 @@ sealed class HelpPage
 {
     static readonly Regex block = new(
         @"^### (?<title>[^\n]+)\n+(?<asks>(?:<!--.*?-->\s*)*)```powershell\n(?<code>.*?)\n```", RegexOptions.Singleline | RegexOptions.Multiline);
-    static readonly Regex ask = new(@"<!-- *(?<what>before|after|as|lines|not run): *(?<how>.*?) *-->", RegexOptions.Singleline);
+    static readonly Regex ask = new(@"<!-- *(?<what>before|after|as|lines|varies|not run): *(?<how>.*?) *-->", RegexOptions.Singleline);
 
     readonly string path;
     string text;
