@@ -55,6 +55,14 @@ def chains_of(kind):
     return CHAINS["directory" if kind in DIRECTORY else kind]
 
 
+def _with_cause(chain, left):
+    """Something is settled only where something died before it was done: that kill is added, when none is left."""
+    if not any(p.startswith("engine:settled:") for p in left):
+        return left
+    cause = chain.index("engine:intent:after")
+    return left if set(chain[cause:cause + 2]) & set(left) else [p for p in chain if p in left or p == chain[cause]]
+
+
 def _promises(step):
     """Whether something is collected to see what the step has promised; replication is looked at object by object, and a world
     without records promises nothing."""
@@ -360,7 +368,7 @@ class Theatre(Stage):
         for kind in KINDS:
             places = [s for s in steps if s["kind"] == kind]
             for chain in chains_of(kind):
-                left = [p for p in chain if Cell(direction, phase, kind, p) in wanted]
+                left = _with_cause(chain, [p for p in chain if Cell(direction, phase, kind, p) in wanted])
                 able = [s for s in places if set(left) & set(points_of(s))]
                 if not left or not able:
                     continue

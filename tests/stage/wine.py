@@ -2,26 +2,21 @@
 
 import functools
 import json
-import os
 import shutil
 import subprocess
 import time
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "build-windows" / "bin"
 WINE = ROOT / "packaging" / "windows" / "wine"
 
 
-def needed(*tools):
-    """The mark of a module that runs only where UMX_WINDOWS=yes asks for it; what is missing then is an error."""
-    asked = os.environ.get("UMX_WINDOWS") == "yes"
+def need(*tools):
+    """What is missing is an error, never a skip."""
     missing = [str(p) for p in (PROGRAMS / "umx-agent.exe", PROGRAMS / "umx.exe", PROGRAMS / "libumx.dll") if not p.exists()]
     missing += [tool for tool in ("wine", *tools) if shutil.which(tool) is None]
-    assert not asked or not missing, f"not here: {', '.join(missing)} (docs/windows.md)"
-    return pytest.mark.skipif(not asked, reason="the Windows build is tested with UMX_WINDOWS=yes (docs/windows.md)")
+    assert not missing, f"not here: {', '.join(missing)} (docs/windows.md)"
 
 
 def windows_path(path):

@@ -14,9 +14,9 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from test_tls import Target
 
-from stage.wine import PROGRAMS, WINE, machine_name, needed, service_state, until, windows_path, wine
+from stage.wine import PROGRAMS, WINE, machine_name, need, service_state, until, windows_path, wine
 
-pytestmark = needed()
+need()
 
 ROLE = r"HKLM\SOFTWARE\Microsoft\ExchangeServer\v15\UnifiedMessagingRole"
 SETUP = r"HKLM\SOFTWARE\Microsoft\ExchangeServer\v15\Setup"
