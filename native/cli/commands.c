@@ -116,8 +116,8 @@ static const struct umx_option undo_options[] = {
 
 static const struct umx_option audit_options[] = {
     {"--plan", "NAME", false, false, "only the entries of this plan"},
-    {"--after", "NUMBER", false, false, "only entries after this one"},
-    {"--limit", "NUMBER", false, false, "at most this many entries"},
+    {"--after", "NUMBER", false, false, "entries from after this one on, instead of the newest ones"},
+    {"--limit", "NUMBER", false, false, "at most this many entries (default 10000)"},
     END,
 };
 

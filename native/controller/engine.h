@@ -175,7 +175,8 @@ int umx_engine_preflight(struct umx_engine *engine, const char *name, struct umx
  * at rest and has no newer entry; UMX_E_TIMEOUT (UMX_ERR_DEADLINE) when the deadline (duration) passed first. */
 int umx_engine_wait(struct umx_engine *engine, const char *name, int64_t after, int64_t deadline,
                     struct umx_arena *arena, Umx__Journal **entry, struct umx_error *err);
-/* Entries after a sequence number, of one plan or all (NULL), at most limit (0: 10000). */
+/* Entries after a sequence number (UMX_JOURNAL_NEWEST: the last ones), of one plan or all (NULL), at most limit
+ * (0: 10000). */
 int umx_engine_audit(struct umx_engine *engine, const char *plan, int64_t after, int32_t limit, struct umx_arena *arena,
                      Umx__Journal ***entries, size_t *count, struct umx_error *err);
 /* Recomputes the chain, and the signature of each approval in it, and compares it with what agents were told. first_bad

@@ -335,7 +335,8 @@ int umx_operation_audit(struct umx_operation *operation, struct umx_error *err)
     const Umx__AuditArguments *arguments = (const Umx__AuditArguments *)operation->arguments;
     Umx__Journal **entries = NULL;
     size_t count = 0;
-    int status = umx_engine_audit(operation->controller->engine, arguments->plan, arguments->after, arguments->limit,
+    int status = umx_engine_audit(operation->controller->engine, arguments->plan,
+                                  arguments->has_after ? arguments->after : UMX_JOURNAL_NEWEST, arguments->limit,
                                   operation->arena, &entries, &count, err);
 
     for (size_t i = 0; status == 0 && i < count; i++)

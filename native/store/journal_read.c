@@ -1,5 +1,6 @@
 /* Reading the journal's plans and entries. */
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,21 +76,21 @@ int umx_journal_plans(struct umx_journal_file *journal, bool with_deleted, struc
 int umx_journal_each(struct umx_journal_file *journal, const char *plan, int64_t after, int64_t limit,
                      int (*entry)(void *user, const Umx__Journal *entry), void *user, struct umx_error *err)
 {
-    static const char all[] = "SELECT sequence, hash, bytes FROM entry WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
-    static const char one[] =
-        "SELECT sequence, hash, bytes FROM entry WHERE plan = ?3 AND sequence > ?1 ORDER BY sequence LIMIT ?2";
-    static const char none[] =
-        "SELECT sequence, hash, bytes FROM entry WHERE plan IS NULL AND sequence > ?1 ORDER BY sequence LIMIT ?2";
-    const char *sql = plan == NULL ? all : plan[0] == '\0' ? none : one;
+    const bool newest = after == UMX_JOURNAL_NEWEST;
+    const bool one = plan != NULL && plan[0] != '\0';
+    char sql[200];
     sqlite3_stmt *row = NULL;
     int rc = SQLITE_DONE;
 
+    snprintf(sql, sizeof sql, "%sSELECT sequence, hash, bytes FROM entry WHERE %ssequence > ?1 ORDER BY sequence%s LIMIT ?2%s",
+             newest ? "SELECT * FROM (" : "", one ? "plan = ?3 AND " : plan != NULL ? "plan IS NULL AND " : "",
+             newest ? " DESC" : "", newest ? ") ORDER BY sequence" : "");
     pthread_mutex_lock(&journal->mutex);
     int status = umx_database_prepare(journal->db, sql, &row, err);
     if (status == UMX_OK) {
         sqlite3_bind_int64(row, 1, after);
         sqlite3_bind_int64(row, 2, limit > 0 ? limit : -1);
-        if (sql == one)
+        if (one)
             sqlite3_bind_text(row, 3, plan, -1, SQLITE_STATIC);
     }
     while (status == UMX_OK && (rc = sqlite3_step(row)) == SQLITE_ROW) {

@@ -16,7 +16,7 @@ namespace Umx
         [ArgumentCompleter(typeof(PlanCompleter))]
         public string Plan { get; set; }
 
-        /// <summary>Only entries after this one.</summary>
+        /// <summary>From after this one on.</summary>
         [Parameter]
         [Argument("after")]
         public long? After { get; set; }

@@ -85,8 +85,13 @@ def test_the_page_for_the_ticket(stage, tmp_path):
                              text=True, timeout=60, check=False)
     assert checked.returncode == 0, checked.stderr
     assert not list(Path(tmp_path).glob("*.part"))
-    newest = stage.umx(CONTOSO, "audit").json["entries"][-1]
-    assert newest["sequence"] == export["head"]["sequence"] and newest["hash"] == export["head"]["hash"]
+    entries = stage.umx(CONTOSO, "audit").json["entries"]
+    assert entries[-1]["sequence"] == export["head"]["sequence"] and entries[-1]["hash"] == export["head"]["hash"]
+    few = [e["sequence"] for e in entries[-2:]]
+    assert [e["sequence"] for e in stage.umx(CONTOSO, "audit", "--limit", "2").json["entries"]] == few
+    after = stage.umx(CONTOSO, "audit", "--after", few[0] - 1, "--limit", "1").json["entries"]
+    assert [e["sequence"] for e in after] == few[:1]
+    assert stage.umx(CONTOSO, "query", "SELECT max(sequence) AS newest FROM journal").json["rows"] == [{"newest": few[-1]}]
 
 
 def test_one_screen(stage):

@@ -194,6 +194,10 @@ static void entries_are_chosen(void **state)
     assert_int_equal(sequences("even", 0, 0), 135);
     assert_int_equal(sequences("odd", 2, 0), 4);
     assert_int_equal(sequences("even", 0, 2), 13);
+    assert_int_equal(sequences(NULL, UMX_JOURNAL_NEWEST, 2), 45);
+    assert_int_equal(sequences("even", UMX_JOURNAL_NEWEST, 2), 35);
+    assert_int_equal(sequences("even", UMX_JOURNAL_NEWEST, 9), 135);
+    assert_int_equal(sequences("", UMX_JOURNAL_NEWEST, 9), 0);
     assert_int_equal(sequences("none", 0, 0), 0);
     assert_int_equal(sequences(NULL, 5, 0), 0);
     assert_int_equal(umx_journal_each(journal, NULL, 0, 0, stop, NULL, NULL), UMX_E_CANCELLED);

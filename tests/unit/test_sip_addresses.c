@@ -326,11 +326,11 @@ static void test_many(void **state)
     struct umx_findings findings = {.arena = arena};
     struct umx_proposal proposal = {.arena = arena};
     struct umx_options none = {0};
-    clock_gettime(CLOCK_MONOTONIC, &begin);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
     assert_int_equal(umx_phases_plan(world, &phase, 1, NULL, 0, &none, &steps, &err), 0);
     assert_int_equal(umx_phases_check(umx_world_records(world), &phase, 1, NULL, 0, &none, &findings, &err), 0);
     assert_int_equal(umx_phases_propose(umx_world_records(world), &phase, 1, NULL, 0, &none, &proposal, &err), 0);
-    clock_gettime(CLOCK_MONOTONIC, &end);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
     assert_int_equal(steps.count, MANY);
     assert_int_equal(proposal.input->n_user, MANY);
     assert_true(findings.count < 200);
