@@ -1,6 +1,7 @@
 /* Operations on tokens and on identities of agents. */
 #include <openssl/crypto.h>
 #include <string.h>
+#include <strings.h>
 
 #include "controller/enrolment.h"
 #include "controller/operations.h"
@@ -10,13 +11,24 @@ static const char *given(const char *text)
     return text != NULL ? text : "";
 }
 
+/* Whoever lets a server in vouches for it. Another team could put one of its own making in its place, whose request for a
+ * certificate the forest would sign at a gate. */
+static int vouch(const struct umx_operation *operation, const char *forest, struct umx_error *err)
+{
+    if (forest == NULL || strcasecmp(forest, operation->caller->forest) == 0)
+        return 0;
+    return umx_fail(err, UMX_ERR_ADMISSION_FOREST, forest, "you are vouched for by %s", operation->caller->forest);
+}
+
 int umx_operation_token_create(struct umx_operation *operation, struct umx_error *err)
 {
     const Umx__TokenCreateArguments *arguments = (const Umx__TokenCreateArguments *)operation->arguments;
     Umx__Token *token = NULL;
-    int status = umx_enrolment_create_token(operation->controller->enrolment, arguments, operation->caller->uri,
-                                            operation->arena, &token, err);
+    int status = vouch(operation, arguments->forest, err);
 
+    if (status == 0)
+        status = umx_enrolment_create_token(operation->controller->enrolment, arguments, operation->caller->uri,
+                                            operation->arena, &token, err);
     if (status == 0)
         status = umx_operation_item(operation, "tokens", &token->base, err);
     if (token != NULL && token->token != NULL)
@@ -60,9 +72,17 @@ int umx_operation_agents_held(struct umx_operation *operation, struct umx_error 
 static int decide(struct umx_operation *operation, bool accept, const char *word, struct umx_error *err)
 {
     const Umx__AgentArguments *arguments = (const Umx__AgentArguments *)operation->arguments;
-    int status = umx_enrolment_decide(operation->controller->enrolment, given(arguments->agent), given(arguments->key),
-                                      accept, operation->caller->uri, err);
+    struct umx_enrolment *enrolment = operation->controller->enrolment;
+    Umx__HeldEnrolment **held = NULL;
+    size_t count = 0;
+    int status = umx_enrolment_held(enrolment, operation->arena, &held, &count, err);
 
+    for (size_t i = 0; status == 0 && i < count; i++)
+        if (strcasecmp(held[i]->server, given(arguments->agent)) == 0)
+            status = vouch(operation, held[i]->forest, err);
+    if (status == 0)
+        status = umx_enrolment_decide(enrolment, given(arguments->agent), given(arguments->key), accept,
+                                      operation->caller->uri, err);
     if (status == 0)
         umx_operation_end_string(operation, word, arguments->agent);
     return status;

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import CONTOSO
+from conftest import CONTOSO, LYNC
 
 from stage.programs import Daemon, inside
 from stage.stage import AGENTS, OPERATORS, Stage
@@ -122,6 +122,8 @@ def test_who_may_and_what_is_refused(stage):
     server = Server(stage, 1, "-refused")
     answer = stage.umx(NED, "token", "create", "--fqdn", server.fqdn, "--forest", "contoso.test")
     assert (answer.code, answer.error) == (3, "UMX-1106"), answer
+    answer = stage.umx(LYNC, "token", "create", "--fqdn", server.fqdn, "--forest", "contoso.test")
+    assert (answer.code, answer.error) == (3, "UMX-1813"), answer
     path, created = token(stage, "--fqdn", "other." + server.fqdn.split(".", 1)[1])
     assert server.enroll(path).error == "UMX-1120"
     assert stage.umx(CONTOSO, "token", "revoke", created["id"]).code == 0
@@ -245,6 +247,8 @@ def test_reinstalled_server_waits_for_a_decision(stage):
     assert old.known("connected")  # the old one stays until somebody has decided
     refused = stage.umx(NED, "agents", "accept", new.fqdn, "--key", held[0]["key"])
     assert refused.error == "UMX-1106", refused
+    refused = stage.umx(LYNC, "agents", "accept", new.fqdn, "--key", held[0]["key"])
+    assert refused.error == "UMX-1813", refused
     assert stage.umx(CONTOSO, "agents", "accept", new.fqdn, "--key", agent["key"]).error == "UMX-1807"
     waiting = subprocess.Popen(inside(stage.lab_dir, new.words(path, "--wait", "60"))[0],
                                env=inside(stage.lab_dir, [])[1], stdout=subprocess.PIPE, text=True)
