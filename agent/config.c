@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/updater.h"
+#include "base/open.h"
 #include "base/text.h"
 
 enum { CONFIG_MAX = 64 * 1024 };
@@ -112,16 +113,18 @@ static bool is_target(const char *text)
 static void default_state(struct umx_agent_config *config)
 {
     const char *given = getenv("STATE_DIRECTORY"); /* by systemd: the unit's StateDirectory */
-    const char *slash = strrchr(config->identity, '/');
+    size_t folder = umx_folder_length(config->identity);
 
     if (config->state[0] != '\0')
         return;
     if (given != NULL && given[0] == '/' && strchr(given, ':') == NULL && strlen(given) < sizeof config->state)
         umx_text_copy(config->state, sizeof config->state, given);
-    else if (slash == NULL)
+    else if (folder == 0)
         umx_text_copy(config->state, sizeof config->state, ".");
+    else if (folder == 1 || config->identity[folder - 2] == ':')
+        snprintf(config->state, sizeof config->state, "%.*s", (int)folder, config->identity); /* the root of it all */
     else
-        snprintf(config->state, sizeof config->state, "%.*s", (int)(slash - config->identity), config->identity);
+        snprintf(config->state, sizeof config->state, "%.*s", (int)folder - 1, config->identity);
 }
 
 int umx_agent_config_read_host(const char *path, struct umx_agent_config *out, struct umx_error *err)

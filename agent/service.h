@@ -16,6 +16,10 @@ typedef int umx_service_work(void *user, struct umx_error *err);
  * goes to umx-agent.log beside the configuration file; beyond 4 MiB an old one is kept beside it. */
 int umx_service_run(const char *config, umx_service_work *work, void *user, struct umx_error *err);
 
+/* The work has all it needs and begins: until then the service manager sees a service that starts, and one that ends
+ * before has failed to start, which an installation takes back. Nothing happens where no service runs. */
+void umx_service_ready(void);
+
 /* Registers this program with an absolute path of its configuration; account NULL: NT SERVICE\umx-agent, an account
  * that exists for this service only and is the machine on the network. Restarts after failures; starts after the
  * services of the boot. An agent that is registered is changed. */

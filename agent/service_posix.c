@@ -14,6 +14,10 @@ int umx_service_run(const char *config, umx_service_work *work, void *user, stru
     return elsewhere("--service", err);
 }
 
+void umx_service_ready(void)
+{
+}
+
 int umx_service_install(const char *config, const char *account, struct umx_error *err)
 {
     (void)config;

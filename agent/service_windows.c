@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/open.h"
 
-enum { STOP_MS = 5000, REMOVE_MS = 20000, POLL_MS = 100, LOG_MAX = 4 * 1024 * 1024, PATH_MAX_CHARACTERS = 2048 };
+enum { START_MS = 30000, STOP_MS = 5000, REMOVE_MS = 20000, POLL_MS = 100, LOG_MAX = 4 * 1024 * 1024, PATH_MAX_CHARACTERS = 2048 };
 
 static wchar_t name[] = L"" UMX_SERVICE_NAME;
 
@@ -36,7 +36,9 @@ static void tell(DWORD state, DWORD exit)
                                  state == SERVICE_RUNNING ? SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_SHUTDOWN : 0,
                              .dwWin32ExitCode = exit != 0 ? ERROR_SERVICE_SPECIFIC_ERROR : NO_ERROR,
                              .dwServiceSpecificExitCode = exit,
-                             .dwWaitHint = state == SERVICE_STOP_PENDING ? STOP_MS : 0};
+                             .dwWaitHint = state == SERVICE_START_PENDING  ? START_MS
+                                           : state == SERVICE_STOP_PENDING ? STOP_MS
+                                                                           : 0};
 
     SetServiceStatus(running.handle, &status);
 }
@@ -64,12 +66,18 @@ static void WINAPI serve(DWORD argc, wchar_t **argv)
         running.status = umx_windows_fail(running.err, UMX_ERR_SERVICE_CONTROL, UMX_SERVICE_NAME, GetLastError());
         return;
     }
-    tell(SERVICE_RUNNING, 0);
+    tell(SERVICE_START_PENDING, 0);
     running.status = running.work(running.user, running.err);
     if (running.status != 0)
         umx_log_error("agent", running.err);
     /* The process may be ended as soon as this is told. An exit other than 0 makes the service manager restart it. */
     tell(SERVICE_STOPPED, running.status != 0 ? (DWORD)-running.status : 0);
+}
+
+void umx_service_ready(void)
+{
+    if (running.handle != NULL && !atomic_load(&umx_agent_stopping))
+        tell(SERVICE_RUNNING, 0);
 }
 
 /* A service has no console: the log becomes a file. */
@@ -79,10 +87,8 @@ static int open_log(const char *config, struct umx_error *err)
     char old[UMX_AGENT_PATH_MAX + 8];
     FILE *file;
     int64_t size = 0;
-    size_t folder = strlen(config);
+    size_t folder = umx_folder_length(config);
 
-    while (folder > 0 && config[folder - 1] != '\\' && config[folder - 1] != '/')
-        folder--;
     if (snprintf(path, sizeof path, "%.*s" UMX_SERVICE_NAME ".log", (int)folder, config) >= (int)sizeof path)
         return umx_fail(err, UMX_ERR_FILE_UNWRITABLE, config, "the path is too long");
     snprintf(old, sizeof old, "%s.old", path);

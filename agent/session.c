@@ -7,6 +7,7 @@
 
 #include "agent/head.h"
 #include "agent/renew.h"
+#include "agent/service.h"
 #include "agent/session_internal.h"
 #include "agent/trust.h"
 #include "agent/update.h"
@@ -660,6 +661,8 @@ int umx_session_run(const struct umx_agent_config *config, struct umx_host *host
     /* An unusable identity at the start is the operator's mistake: say so and end. Later ones are waited for. */
     if (status == 0 && (status = load_identity(session, &identity, err)) == 0)
         umx_identity_file_free(&identity);
+    if (status == 0)
+        umx_service_ready();
     if (status == 0)
         status = umx_spool_begin(&session->spool, err);
     if (status == 0 && umx_action_journal_open(config->state, &session->journal, &why) != 0)

@@ -34,21 +34,34 @@ static bool is_trusted(PSID owner)
     return own;
 }
 
-static int look_at_owner(const wchar_t *folder, const char *config, struct umx_error *err)
+/* A folder that is there: its owner has to be one of them. A list that comes from %ProgramData% lets everybody in, and
+ * gives way to the agent's; one that was set here is an administrator's choice. */
+static int look_at_folder(const wchar_t *folder, PSECURITY_DESCRIPTOR wanted, const char *config, struct umx_error *err)
 {
     wchar_t path[UMX_AGENT_PATH_MAX];
     PSECURITY_DESCRIPTOR descriptor = NULL;
+    SECURITY_DESCRIPTOR_CONTROL control = 0;
     PSID owner = NULL;
+    PACL list = NULL;
+    BOOL present, defaulted;
+    DWORD revision;
     DWORD code;
     int status = 0;
 
     wcscpy(path, folder);
-    code = GetNamedSecurityInfoW(path, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION, &owner, NULL, NULL, NULL, &descriptor);
+    code = GetNamedSecurityInfoW(path, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, &owner,
+                                 NULL, NULL, NULL, &descriptor);
     if (code != ERROR_SUCCESS)
         status = umx_windows_fail(err, UMX_ERR_FILE_UNREADABLE, config, code);
     else if (!is_trusted(owner))
         status = umx_fail(err, UMX_ERR_FILE_UNWRITABLE, config,
                           "its folder belongs to an ordinary user, who could say there whom the agent obeys; remove it");
+    else if (GetSecurityDescriptorControl(descriptor, &control, &revision) && (control & SE_DACL_PROTECTED) == 0 &&
+             GetSecurityDescriptorDacl(wanted, &present, &list, &defaulted) &&
+             (code = SetNamedSecurityInfoW(path, SE_FILE_OBJECT,
+                                           DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION, NULL, NULL,
+                                           list, NULL)) != ERROR_SUCCESS)
+        status = umx_windows_fail(err, UMX_ERR_FILE_UNWRITABLE, config, code);
     LocalFree(descriptor);
     return status;
 }
@@ -60,28 +73,29 @@ static int make_folder(const wchar_t *folder, const char *config, struct umx_err
     static const wchar_t rights[] = L"D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;" UMX_SERVICE_SID L")";
     SECURITY_ATTRIBUTES attributes = {.nLength = sizeof attributes};
     DWORD code = ERROR_SUCCESS;
+    int status = 0;
 
     if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(rights, SDDL_REVISION_1,
                                                               &attributes.lpSecurityDescriptor, NULL))
         return umx_windows_fail(err, UMX_ERR_FILE_UNWRITABLE, config, GetLastError());
     if (!CreateDirectoryW(folder, &attributes))
         code = GetLastError();
-    LocalFree(attributes.lpSecurityDescriptor);
     if (code == ERROR_ALREADY_EXISTS)
-        return look_at_owner(folder, config, err);
-    return code == ERROR_SUCCESS ? 0 : umx_windows_fail(err, UMX_ERR_FILE_UNWRITABLE, config, code);
+        status = look_at_folder(folder, attributes.lpSecurityDescriptor, config, err);
+    else if (code != ERROR_SUCCESS)
+        status = umx_windows_fail(err, UMX_ERR_FILE_UNWRITABLE, config, code);
+    LocalFree(attributes.lpSecurityDescriptor);
+    return status;
 }
 
 int umx_settle(const char *config, const char *controller, struct umx_error *err)
 {
     wchar_t folder[UMX_AGENT_PATH_MAX];
-    size_t length = strlen(config);
+    size_t length = umx_folder_length(config);
     wchar_t *end;
     FILE *file;
     int status;
 
-    while (length > 0 && config[length - 1] != '\\' && config[length - 1] != '/')
-        length--;
     if (length < 2 || umx_wide(config, folder, UMX_AGENT_PATH_MAX) != 0)
         return umx_fail(err, UMX_ERR_CONFIG_INVALID, config, "it is named with the whole path of its folder");
     if (strpbrk(controller, "\r\n") != NULL)

@@ -15,7 +15,7 @@
 
 enum { LINE = 4 * UMX_AGENT_PATH_MAX, LOOK = 100 /* milliseconds */ };
 
-const char *const umx_updater_folder = "C:\\ProgramData\\umx\\update";
+const char *const umx_updater_folder = "C:\\ProgramData\\umx-update";
 /* None: Windows Installer itself. A program that is configured in its place gets a verb, a path and a version. */
 const char *const umx_updater_installer = "";
 

@@ -3,6 +3,7 @@
 #define UMX_BASE_OPEN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 /* As fopen with C99's modes and C11's x; children do not inherit it. NULL: errno says why. */
@@ -19,6 +20,9 @@ bool umx_exists(const char *path);
 
 /* Removes a file. 0, or -1 and errno. */
 int umx_remove(const char *path);
+
+/* How much of the path names its folder, with the separator; 0: it names none. */
+size_t umx_folder_length(const char *path);
 
 /* Makes a folder, for its owner alone where the system can say so here. One that is there stays as it is; an error
  * shows when something is written into it. */

@@ -1,3 +1,4 @@
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,4 +35,13 @@ int umx_remove(const char *path)
 void umx_make_folder(const char *path)
 {
     (void)mkdir(path, 0700);
+}
+
+size_t umx_folder_length(const char *path)
+{
+    size_t length = strlen(path);
+
+    while (length > 0 && path[length - 1] != '/')
+        length--;
+    return length;
 }

@@ -92,3 +92,12 @@ void umx_make_folder(const char *path)
     if (wide(path, name) == 0)
         CreateDirectoryW(name, NULL);
 }
+
+size_t umx_folder_length(const char *path)
+{
+    size_t length = strlen(path);
+
+    while (length > 0 && path[length - 1] != '\\' && path[length - 1] != '/')
+        length--;
+    return length;
+}

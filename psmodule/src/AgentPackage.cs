@@ -6,6 +6,8 @@ namespace Umx
     /// <summary>The silent commands of a server's kind: what installs the agent, what takes it away again.</summary>
     internal sealed class AgentPackage
     {
+        // cmd waits for no program with windows, and msiexec is one.
+        private const string MsiExec = "start \"\" /wait msiexec.exe ";
         internal const int RestartRequired = 3010; // of msiexec: done, and some file is replaced at the next start
 
         private readonly bool windows;
@@ -34,14 +36,21 @@ namespace Umx
             return "[agent]\ncontroller = " + controller + "\nidentity = " + Join(configFile.Substring(0, Math.Max(end, 0)), "identity.pem") + "\nhost = local\n";
         }
 
-        /// The package, silently. Without one, or when it is neither .msi nor .deb, what it is runs itself.
+        /// Whether the package makes configuration, identity and service by itself, and takes all of it back when one fails.
+        internal static bool DoesAll(string package) { return package != null && Ends(package, ".msi"); }
+
+        /// All of it, by a package that does so.
+        internal IEnumerable<string> InstallAll(string package, string agents, string operators, string tokenFile)
+        {
+            yield return MsiExec + "/i " + Quoted(package) + " /qn /norestart CONTROLLER=" + agents + " OPERATORS=" + operators + " TOKENFILE=" + Quoted(tokenFile);
+        }
+
+        /// The package, silently. Without one, or when it is no .deb, what it is runs itself.
         internal IEnumerable<string> Install(string package)
         {
             if (package == null)
                 yield break;
-            if (Ends(package, ".msi"))
-                yield return "start \"\" /wait msiexec.exe /i " + Quoted(package) + " /qn /norestart";
-            else if (Ends(package, ".deb"))
+            if (Ends(package, ".deb"))
                 yield return "apt-get install --yes " + Quoted(package);
             else
                 yield return windows ? Quoted(package) : "sh " + Quoted(package);
@@ -73,12 +82,10 @@ namespace Umx
         /// Service and package; identity and configuration stay.
         internal IEnumerable<string> Uninstall(string package)
         {
-            if (windows)
-            {
+            if (DoesAll(package))
+                yield return MsiExec + "/x " + Quoted(package) + " /qn /norestart";
+            else if (windows)
                 yield return Quoted(program) + " --uninstall";
-                if (package != null)
-                    yield return "start \"\" /wait msiexec.exe /x " + Quoted(package) + " /qn /norestart";
-            }
             else
                 yield return package == null || Ends(package, ".deb") ? "apt-get remove --yes umx-agent" : "sh " + Quoted(package) + " remove";
         }

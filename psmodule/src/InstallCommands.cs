@@ -100,7 +100,9 @@ namespace Umx
         /// <summary>Installs.</summary>
         protected override void ProcessRecord()
         {
-            if (Session == null)
+            if (AgentPackage.DoesAll(Path) && (ConfigFile ?? Program) != null)
+                Terminate(Failure.Invalid(ConfigFile != null ? "ConfigFile" : "Program", "none beside an .msi, which has its own"), null);
+            else if (Session == null)
                 foreach (string server in Server)
                     Print(server);
             else if (Server != null && Server.Length != Session.Length)
@@ -150,6 +152,12 @@ namespace Umx
                 there.Copy(FullPath(Path), package);
             try
             {
+                if (AgentPackage.DoesAll(package))
+                {
+                    there.WriteSecret(file, token.Text("token") + "\n");
+                    RunAll(there, server, AllCommands(commands, file, config));
+                    return;
+                }
                 RunAll(there, server, commands.Install(package));
                 bool written = there.WriteIfNone(config, AgentPackage.Configuration(ControllerOfAgents(), config));
                 WriteVerbose(server + ": " + config + (written ? " was written" : " was there, and stays"));
@@ -177,7 +185,10 @@ namespace Umx
 
         private IEnumerable<string> AllCommands(AgentPackage commands, string tokenFile, string config)
         {
-            return commands.Install(PackageThere(commands)).Concat(commands.Enrol(Connected.Address, tokenFile, config, Program == null));
+            string package = PackageThere(commands);
+            return AgentPackage.DoesAll(package)
+                ? commands.InstallAll(package, ControllerOfAgents(), Connected.Address, tokenFile)
+                : commands.Install(package).Concat(commands.Enrol(Connected.Address, tokenFile, config, Program == null));
         }
 
         /// The same host as the operators' listener, on the port that agents have unless it was chosen otherwise.
@@ -212,7 +223,7 @@ namespace Umx
             made.Properties.Add(new PSNoteProperty("TokenFile", file));
             made.Properties.Add(new PSNoteProperty("ExpiresAt", Values.Member("expires_at", token["expires_at"])));
             made.Properties.Add(new PSNoteProperty("ConfigFile", config));
-            made.Properties.Add(new PSNoteProperty("Configuration", AgentPackage.Configuration(ControllerOfAgents(), config)));
+            made.Properties.Add(new PSNoteProperty("Configuration", AgentPackage.DoesAll(Path) ? null : AgentPackage.Configuration(ControllerOfAgents(), config)));
             made.Properties.Add(new PSNoteProperty("Commands", commands));
             made.Properties.Add(new PSNoteProperty("Error", problem));
             return made;

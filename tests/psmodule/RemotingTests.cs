@@ -110,13 +110,23 @@ public sealed class RemotingTests : IDisposable
         Assert.Contains("New-PSSession", error.ErrorDetails.RecommendedAction);
     }
 
-    [Theory]
-    [InlineData("umx-agent.msi", "start \"\" /wait msiexec.exe /i \"C:\\Windows\\Temp\\umx-agent.msi\" /qn /norestart")]
-    [InlineData("setup.exe", "\"C:\\Windows\\Temp\\setup.exe\"")]
-    public void The_commands_that_are_printed_are_those_of_Windows(string package, string first)
+    [Fact]
+    public void An_msi_is_told_everything_in_one_line()
     {
-        var commands = (string[])shell.Run($"Install-UmxAgent um9.contoso.test -Forest contoso.test -Path {package}").One().Get("Commands")!;
-        Assert.Equal(first, commands[0]);
+        var made = shell.Run("Install-UmxAgent um9.contoso.test -Forest contoso.test -Path umx-agent.msi -AgentController umx.example:7443").One();
+        Assert.Equal(["start \"\" /wait msiexec.exe /i \"C:\\Windows\\Temp\\umx-agent.msi\" /qn /norestart CONTROLLER=umx.example:7443 OPERATORS=" +
+            Stage.Controller + " TOKENFILE=\"" + made.Text("TokenFile") + "\""], (string[])made.Get("Commands")!);
+        Assert.Equal($@"C:\Windows\Temp\umx-{made.Text("TokenId")}.token", made.Text("TokenFile"));
+        Assert.Null(made.Get("Configuration")); // the package writes it
+        foreach (var other in new[] { @"-ConfigFile C:\agent.ini", @"-Program C:\agent.exe" })
+            Assert.Equal(ErrorCategory.InvalidArgument, shell.Run("Install-UmxAgent um9.contoso.test -Forest contoso.test -Path umx-agent.msi " + other).Error().CategoryInfo.Category);
+    }
+
+    [Fact]
+    public void The_commands_that_are_printed_are_those_of_Windows()
+    {
+        var commands = (string[])shell.Run("Install-UmxAgent um9.contoso.test -Forest contoso.test -Path setup.exe").One().Get("Commands")!;
+        Assert.Equal("\"C:\\Windows\\Temp\\setup.exe\"", commands[0]);
         Assert.Contains(" enroll --controller " + Stage.Controller, commands[1]);
         Assert.EndsWith("--install --config \"C:\\ProgramData\\umx\\agent.ini\"", commands[2]);
     }

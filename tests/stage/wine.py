@@ -1,9 +1,12 @@
 """Windows programs under Wine, for the tests of tests/windows."""
 
+import contextlib
 import functools
 import json
+import os
 import shutil
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -19,13 +22,23 @@ def need(*tools):
     assert not missing, f"not here: {', '.join(missing)} (docs/windows.md)"
 
 
+def drive():
+    """Drive C: as packaging/windows/wine has it."""
+    cache = os.environ.get("UMX_WINDOWS_CACHE", Path.home() / ".cache" / "umx-windows")
+    return Path(os.environ.get("UMX_WINE_PREFIX", Path(cache) / "wine")) / "drive_c"
+
+
 def windows_path(path):
     return "Z:" + str(path).replace("/", "\\")
 
 
 def wine(*argv, check=True, timeout=180):
-    done = subprocess.run([WINE, *map(str, argv)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          errors="replace", timeout=timeout)
+    # Files, not pipes: a service that the call starts inherits them, and would keep a pipe open for good.
+    with tempfile.TemporaryFile("w+", errors="replace") as out, tempfile.TemporaryFile("w+", errors="replace") as err:
+        done = subprocess.run([WINE, *map(str, argv)], stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=timeout)
+        for stream, name in ((out, "stdout"), (err, "stderr")):
+            stream.seek(0)
+            setattr(done, name, stream.read())
     assert not check or done.returncode == 0, (argv, done)
     return done
 
@@ -43,6 +56,21 @@ def service_state(name="umx-agent"):
         if "STATE" in line:
             return line.split()[-1]
     return None
+
+
+@contextlib.contextmanager
+def prefix_is_busy():
+    """A program that stays: after its last one Wine ends, and the next boot starts the services behind our back."""
+    stays = subprocess.Popen([WINE, "cmd"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        stays.stdin.close()
+        stays.wait(60)
+
+
+def forget_agent():
+    wine(PROGRAMS / "umx-agent.exe", "--uninstall", check=False)
 
 
 @functools.cache

@@ -30,6 +30,7 @@
 static int work(void *user, struct umx_error *err)
 {
     (void)err;
+    umx_service_ready();
     umx_log(UMX_LOG_INFO, "test", "at work for %s", (const char *)user);
     while (!umx_agent_stopping)
         Sleep(20);

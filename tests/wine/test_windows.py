@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from test_tls import Target
 
-from stage.wine import PROGRAMS, WINE, machine_name, need, service_state, until, windows_path, wine
+from stage.wine import PROGRAMS, WINE, machine_name, need, prefix_is_busy, service_state, until, windows_path, wine
 
 need()
 
@@ -31,15 +31,14 @@ def blob(der):
 @pytest.fixture(scope="module")
 def target(tmp_path_factory):
     made = Target(tmp_path_factory.mktemp("windows"))
-    yield made
+    with prefix_is_busy():
+        yield made
     made.stop()
 
 
 @pytest.fixture(scope="module")
 def machine(target):
     """What an Exchange server has: a role in the registry, a certificate in the machine's store, a listening socket."""
-    # A program that stays: after its last one Wine ends, and the next boot starts the services behind our back.
-    stays = subprocess.Popen([WINE, "cmd"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wine("reg", "add", SETUP, "/v", "MsiProductMajor", "/t", "REG_DWORD", "/d", "15", "/f", "/reg:64")
     for name in ("UnpackedVersion", "ConfiguredVersion"):
         wine("reg", "add", ROLE, "/v", name, "/d", "15.0.847.32", "/f", "/reg:64")
@@ -53,8 +52,6 @@ def machine(target):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield {"thumbprint": thumbprint, "port": listener.getsockname()[1]}
     wine("sc", "delete", "MSExchangeUM", check=False)
-    stays.stdin.close()
-    stays.wait(60)
     wine("reg", "delete", f"{STORE}\\{thumbprint}", "/f", check=False)
     wine("reg", "delete", r"HKLM\SOFTWARE\Microsoft\ExchangeServer", "/f", "/reg:64", check=False)
 
