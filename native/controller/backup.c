@@ -18,6 +18,7 @@
 #include "controller/commands.h"
 #include "controller/config.h"
 #include "controller/control.h"
+#include "controller/data_owner.h"
 #include "store/backup_file.h"
 #include "store/journal_file.h"
 #include "store/state.h"
@@ -267,6 +268,7 @@ int umx_command_backup(int argc, char **argv, struct umx_error *err)
         umx_control_remove(copies.data);
     umx_backup_close(backup);
     umx_text_free(&copies);
+    umx_data_owner_keep(request.data);
     umx_config_free(request.config);
     return status;
 }
@@ -408,5 +410,6 @@ int umx_command_restore(int argc, char **argv, struct umx_error *err)
             rmdir(request.data);
     }
     umx_backup_close(restoring.backup);
+    umx_data_owner_keep(request.data);
     return status;
 }

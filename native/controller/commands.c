@@ -13,6 +13,7 @@
 #include "controller/authority.h"
 #include "controller/commands_options.h"
 #include "controller/controller.h"
+#include "controller/data_owner.h"
 #include "controller/engine.h"
 
 int umx_options_usage(struct umx_error *err, const char *what, const char *why)
@@ -89,9 +90,11 @@ int umx_command_init(int argc, char **argv, struct umx_error *err)
         options.names[options.name_count++] = host;
     }
     if (options.request != NULL)
-        return umx_command_init_request(&options, err);
-    status = umx_authority_init(options.data, options.deployment, options.names, options.name_count, err);
-    if (status != 0)
+        status = umx_command_init_request(&options, err);
+    else
+        status = umx_authority_init(options.data, options.deployment, options.names, options.name_count, err);
+    umx_data_owner_keep(options.data);
+    if (status != 0 || options.request != NULL)
         return status;
     printf("A deployment is in %s.\n"
            "  Give %s/root.pem to administrators and agents: it is what they trust.\n"
@@ -162,6 +165,7 @@ int umx_command_issue(int argc, char **argv, struct umx_error *err)
     umx_text_free(&path);
     umx_issued_free(&issued);
     umx_authority_close(authority);
+    umx_data_owner_keep(options.data);
     return status;
 }
 

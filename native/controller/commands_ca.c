@@ -6,6 +6,7 @@
 #include "controller/authority.h"
 #include "controller/commands.h"
 #include "controller/commands_options.h"
+#include "controller/data_owner.h"
 #include "rpc/identity_file.h"
 
 static int write_out(const char *path, struct umx_text *text, struct umx_error *err)
@@ -167,8 +168,11 @@ int umx_command_ca(int argc, char **argv, struct umx_error *err)
         if (strcmp(options.rest[0], verbs[i].name) == 0 && (options.data != NULL) == verbs[i].data &&
             (options.root != NULL) == verbs[i].root && (options.root_key != NULL) == verbs[i].root_key &&
             (options.out != NULL) == verbs[i].out && (options.rest_count == 2) == verbs[i].file &&
-            (options.deployment != NULL) == verbs[i].deployment)
-            return verbs[i].run(&options, err);
+            (options.deployment != NULL) == verbs[i].deployment) {
+            status = verbs[i].run(&options, err);
+            umx_data_owner_keep(options.data);
+            return status;
+        }
     return umx_options_usage(err, "ca",
                              "write: umxd ca new-intermediate|new-root --data DIR --root-key FILE, ca request --data "
                              "DIR --out FILE, ca sign REQUEST --root FILE --root-key FILE --out FILE, ca import FILE "

@@ -16,6 +16,7 @@
 #include "controller/authority.h"
 #include "controller/control.h"
 #include "controller/ca.h"
+#include "controller/data_owner.h"
 #include "controller/engine.h"
 #include "controller/engine_ports.h"
 #include "controller/enrolment.h"
@@ -208,6 +209,8 @@ static void close_all(struct umx_controller *controller)
     umx_journal_close(controller->journal);
     umx_state_close(controller->state);
     umx_authority_close(controller->authority);
+    if (controller->config != NULL)
+        umx_data_owner_keep(controller->config->data);
     umx_config_free(controller->config);
 }
 
