@@ -237,11 +237,12 @@ static void view_rows(struct umx_cli *cli, const json_t *rows)
 
 static void view(struct umx_cli *cli, const struct umx_document *document, bool diff)
 {
-    static const char *const members[][2] = {
+    const char *author = umx_value_string(document->root, "author_name")[0] != '\0' ? "author_name" : "author";
+    const char *const members[][2] = {
         {"name", "plan"},
         {"state", "state"},
         {"hash", "hash"},
-        {"author", "author"},
+        {author, "author"},
         {"created_at", "created"},
         {"ticket", "ticket"},
         {"not_before_at", "not before"},

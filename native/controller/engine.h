@@ -137,6 +137,7 @@ struct umx_engine_caller {
     const struct umx_identity *identity;
     const uint8_t *certificate;
     size_t certificate_length;
+    const char *name; /* ACCOUNT of FOREST, for people; NULL: not known. Creating and undoing keep it */
 };
 
 /* Replays the journal (which the engine then owns for writing, and closes never), starts recovery of plans that were

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "controller/access.h"
 #include "controller/engine.h"
 #include "controller/report.h"
 
@@ -18,6 +19,18 @@ static struct umx_engine_caller caller_of(const struct umx_operation *operation)
     struct umx_engine_caller caller = {.identity = operation->caller};
 
     caller.certificate = umx_rpc_call_certificate(operation->call, &caller.certificate_length);
+    return caller;
+}
+
+/* The same with the name of whoever makes a plan. That it is not known holds nothing up. */
+static struct umx_engine_caller author_of(const struct umx_operation *operation)
+{
+    struct umx_engine_caller caller = caller_of(operation);
+    struct umx_access_person person;
+    struct umx_error unknown = {0};
+
+    if (umx_access_describe(operation->controller, operation->caller, &person, &unknown) == 0)
+        caller.name = umx_arena_format(operation->arena, "%s of %s", person.name, operation->caller->forest);
     return caller;
 }
 
@@ -37,6 +50,7 @@ static void end_state(struct umx_operation *operation, const Umx__PlanSummary *s
                              umx_reflect_word(&umx__plan_summary__state__descriptor, (int)summary->state, word));
     umx_operation_end_string(operation, "hash", summary->hash);
     umx_operation_end_string(operation, "author", summary->author);
+    umx_operation_end_string(operation, "author_name", summary->author_name);
 }
 
 static void end_strings(struct umx_operation *operation, const char *key, char *const *values, size_t count)
@@ -145,7 +159,7 @@ int umx_operation_plan_list(struct umx_operation *operation, struct umx_error *e
 int umx_operation_plan_create(struct umx_operation *operation, struct umx_error *err)
 {
     const Umx__PlanCreateArguments *arguments = (const Umx__PlanCreateArguments *)operation->arguments;
-    struct umx_engine_caller caller = caller_of(operation);
+    struct umx_engine_caller caller = author_of(operation);
     int status = umx_engine_create(operation->controller->engine, arguments, &caller, err);
 
     return status == 0 ? show_with_permissions(operation, arguments->name, err) : status;
@@ -238,7 +252,7 @@ int umx_operation_plan_confirm(struct umx_operation *operation, struct umx_error
 int umx_operation_plan_undo(struct umx_operation *operation, struct umx_error *err)
 {
     const Umx__PlanUndoArguments *arguments = (const Umx__PlanUndoArguments *)operation->arguments;
-    struct umx_engine_caller caller = caller_of(operation);
+    struct umx_engine_caller caller = author_of(operation);
     const char *name = NULL;
     int status = umx_engine_undo(operation->controller->engine, arguments, &caller, operation->arena, &name, err);
 

@@ -125,7 +125,7 @@ int umx_plans_store(struct umx_engine *engine, const Umx__Plan *plan, bool cover
 struct creation {
     struct umx_engine *engine;
     const Umx__PlanCreateArguments *arguments;
-    const char *author;
+    const char *author, *author_name;
     struct umx_arena *arena;
     struct umx_error *err;
     struct umx_pair pairs[PAIRS_MAX];
@@ -333,6 +333,7 @@ static int fill_plan(const struct creation *c, const struct umx_steps *steps, co
     plan->name = a->name;
     plan->deployment = umx_arena_string(c->arena, c->engine->options.deployment);
     plan->author = umx_arena_string(c->arena, c->author);
+    plan->author_name = c->author_name != NULL ? umx_arena_string(c->arena, c->author_name) : NULL;
     plan->has_created_at = 1;
     plan->created_at = umx_clock_now();
     plan->ticket = a->ticket;
@@ -404,6 +405,7 @@ int umx_engine_create(struct umx_engine *engine, const Umx__PlanCreateArguments 
         c->engine = engine;
         c->arguments = arguments;
         c->author = caller->identity->uri;
+        c->author_name = caller->name;
         c->arena = arena;
         c->err = err;
         status = create(c);

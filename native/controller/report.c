@@ -139,7 +139,7 @@ static void add_facts(const struct umx_report *report, struct umx_text *out)
     umx_report_fact(out, "State", umx_reflect_word(&umx__plan_summary__state__descriptor, (int)summary->state, word));
     umx_report_fact(out, "Ticket", plan->ticket);
     umx_report_fact(out, "Hash of the plan", summary->hash);
-    umx_report_fact(out, "Author", plan->author);
+    umx_report_fact(out, "Author", plan->author_name != NULL ? plan->author_name : plan->author);
     fact_time(out, "Created", plan->has_created_at, plan->created_at);
     fact_time(out, "Not before", plan->has_not_before_at, plan->not_before_at);
     fact_time(out, "Not after", plan->has_not_after_at, plan->not_after_at);

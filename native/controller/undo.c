@@ -65,13 +65,15 @@ int umx_inverse_plan(struct umx_inverse *inverse, const char *to_phase)
     return 0;
 }
 
-static void fill(const struct umx_inverse *inverse, const char *name, const char *author, Umx__Plan *plan)
+static void fill(const struct umx_inverse *inverse, const char *name, const struct umx_engine_caller *caller,
+                 Umx__Plan *plan)
 {
     const Umx__Plan *original = inverse->original->plan;
 
     *plan = *original; /* shares its texts: the plan is packed at once */
     plan->name = umx_arena_string(inverse->arena, name);
-    plan->author = umx_arena_string(inverse->arena, author);
+    plan->author = umx_arena_string(inverse->arena, caller->identity->uri);
+    plan->author_name = caller->name != NULL ? umx_arena_string(inverse->arena, caller->name) : NULL;
     plan->created_at = umx_clock_now();
     plan->has_not_before_at = plan->has_not_after_at = 0; /* an undo is wanted when it is wanted */
     plan->not_before_at = plan->not_after_at = 0;
@@ -100,7 +102,7 @@ static int store(const struct umx_inverse *inverse, const char *name, const stru
     Umx__Plan plan;
     const char *actor = caller->identity->uri;
 
-    fill(inverse, name, actor, &plan);
+    fill(inverse, name, caller, &plan);
     if (plan.name == NULL || plan.author == NULL)
         return umx_fail(inverse->err, UMX_ERR_ARENA_FULL, name, NULL);
     bool covered = is_covered(engine, inverse->original);

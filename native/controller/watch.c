@@ -28,6 +28,7 @@ static Umx__PlanSummary *summary_of(struct umx_engine *engine, struct umx_plan_s
     view.state = umx_states_of(engine, plan);
     view.hash = umx_arena_string(arena, plan->hash);
     view.author = stored->author;
+    view.author_name = stored->author_name;
     view.has_created_at = stored->has_created_at;
     view.created_at = stored->created_at;
     view.n_phase = stored->n_phase;

@@ -79,7 +79,8 @@ def test_the_page_for_the_ticket(stage, tmp_path):
     assert answer.code == 0 and answer.out == "", answer
     export = stage.umx(CONTOSO, "plan", "export", "page").json
     steps = show(stage, "page")["steps"]
-    texts = [hostile, export["hash"], f"entry {export['head']['sequence']}, SHA-256 {export['head']['hash']}",
+    assert show(stage, "page")["author_name"] == "olga.orgadmin of contoso.test"
+    texts = [hostile, "olga.orgadmin of contoso.test", export["hash"], f"entry {export['head']['sequence']}, SHA-256 {export['head']['hash']}",
              "Forest contoso.test", *(step["summary"] for step in steps)]
     checked = subprocess.run([sys.executable, ROOT / "tests/unit/well_formed.py", page, *texts], capture_output=True,
                              text=True, timeout=60, check=False)
