@@ -66,7 +66,9 @@ static inline void person_free(struct person *person)
 
 static inline struct umx_engine_caller caller_of(const struct person *person)
 {
-    return (struct umx_engine_caller){&person->identity, person->certificate, person->certificate_length};
+    return (struct umx_engine_caller){.identity = &person->identity,
+                                      .certificate = person->certificate,
+                                      .certificate_length = person->certificate_length};
 }
 
 /* Signs as the statement says and decides; `arguments` may be spoilt by a test between both. */
