@@ -98,8 +98,8 @@ struct umx_rpc_server_options {
     const struct umx_rpc_method *methods;
     size_t method_count;
     int handshake_timeout; /* seconds; 0: 60 */
-    /* Hears of every peer that was refused before a handler served it: of streams that `opened` refused too. On a poller
-     * thread: it must not block. May be NULL. */
+    /* Hears of every peer that was refused before a handler served it: of streams that `opened` refused too. On a
+     * poller thread: it must not block. May be NULL. */
     void (*refused)(void *user, const struct umx_identity *peer, const char *address, const char *path,
                     const struct umx_error *why);
     void *refused_user;
@@ -123,9 +123,9 @@ int64_t umx_rpc_connections_refused(void);
 void umx_rpc_server_stop(struct umx_rpc_server *server, int64_t grace);
 
 /* Queues a message, which the server's own threads encrypt and write; UMX_E_LIMIT when the peer does not take them (the
- * stream is then closed), UMX_E_CANCELLED when it is gone, UMX_E_ARGUMENT when it is larger than max_message. Bytes are
- * copied. Any thread, until `closed` returns: a handler shares a lock between its senders and its `closed`. Neither
- * this nor umx_rpc_stream_close calls `closed`. */
+ * stream is then closed; while half of the queue is full, the peer's own messages wait), UMX_E_CANCELLED when it is
+ * gone, UMX_E_ARGUMENT when it is larger than max_message. Bytes are copied. Any thread, until `closed` returns: a
+ * handler shares a lock between its senders and its `closed`. Neither this nor umx_rpc_stream_close calls `closed`. */
 int umx_rpc_stream_send(struct umx_rpc_stream *stream, const void *bytes, size_t length);
 /* Only within the handler's message: the peer's next message is not read before this much time (microseconds, at least
  * a twentieth of a second) has passed. What it sends meanwhile waits with it, behind the stream's window of 64 KiB. */

@@ -4,7 +4,10 @@
  */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "rpc/server.h"
+
+#define CROWDED (UMX_SECOND / 10)
 
 struct umx_rpc_stream {
     struct umx_rpc_served served; /* first: a stream is a served RPC */
@@ -19,12 +22,23 @@ static struct umx_rpc_stream *stream_of(struct umx_rpc_served *served)
     return (struct umx_rpc_stream *)served;
 }
 
+/* A peer is asked for more when what answers it is on its way: its questions never fill the queue of the answers. */
+static bool is_crowded(struct umx_rpc_served *served)
+{
+    pthread_mutex_lock(&served->mutex);
+    bool crowded = served->box.count >= UMX_RPC_STREAM_MESSAGES / 2 || served->box.bytes >= UMX_RPC_STREAM_BYTES / 2;
+    pthread_mutex_unlock(&served->mutex);
+    return crowded;
+}
+
 static bool received(struct umx_rpc_served *served, uint8_t *bytes, size_t length)
 {
     struct umx_rpc_stream *stream = stream_of(served);
 
     stream->pause = 0;
     stream->handler.message(stream->state, bytes, length);
+    if (stream->pause == 0 && is_crowded(served))
+        stream->pause = CROWDED;
     if (stream->pause == 0)
         return true;
     umx_rpc_served_pause(served, stream->pause);

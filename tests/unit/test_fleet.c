@@ -46,8 +46,10 @@ static const Umx__ToAgent *hear(struct speaker *speaker, Umx__ToAgent__MessageCa
         struct umx_error err = {0};
         assert_true(umx_clock_monotonic() < end);
         enum umx_rpc_next next = umx_rpc_call_next(speaker->call, PATIENCE, &bytes, &length, &err);
-        if (next != UMX_RPC_MESSAGE)
+        if (next != UMX_RPC_MESSAGE) {
+            print_message("%s: next %d: UMX-%d: %s: %s\n", speaker->fqdn, (int)next, err.id, err.what, err.why);
             return NULL;
+        }
         if (speaker->heard != NULL)
             umx__to_agent__free_unpacked(speaker->heard, NULL);
         speaker->heard = umx__to_agent__unpack(NULL, length, bytes);
@@ -243,7 +245,7 @@ static void digests_spare_the_rows(void **state)
 /* Above its burst an agent is read slowly: nothing is lost, its stream stays, and nobody else waits. */
 static void who_says_too_much_is_read_slowly(void **state)
 {
-    enum { MANY = 256 + 12 };
+    enum { MANY = 256 + 24 };
     int64_t superseded = 0, held = 0;
 
     (void)state;

@@ -82,7 +82,7 @@ static int stream_opened(void *user, struct umx_rpc_stream *stream, const struct
     return 0;
 }
 
-/* Echoes; "close" ends the stream with an error, "flood" sends until the queue overflows. */
+/* Echoes; "twenty" twenty times; "close" ends the stream with an error, "flood" sends until the queue overflows. */
 static void stream_message(void *state, const uint8_t *bytes, size_t length)
 {
     struct umx_rpc_stream *stream = state;
@@ -102,7 +102,8 @@ static void stream_message(void *state, const uint8_t *bytes, size_t length)
         seen.cancelled = status == UMX_E_LIMIT;
         return;
     }
-    umx_rpc_stream_send(stream, bytes, length);
+    for (int i = length == 6 && memcmp(bytes, "twenty", 6) == 0 ? 20 : 1; i > 0; i--)
+        umx_rpc_stream_send(stream, bytes, length);
 }
 
 static void stream_closed(void *state)
@@ -647,6 +648,24 @@ static void test_many_messages_both_ways(void **state)
     umx_rpc_channel_close(channel);
 }
 
+/* Whoever asks much before it listens is read more slowly, and gets every answer. */
+static void test_questions_do_not_outrun_their_answers(void **state)
+{
+    struct umx_rpc_channel *channel;
+    struct umx_rpc_client_call *call;
+
+    (void)state;
+    start_server(true, 2);
+    channel = open_channel(&pki, &agent);
+    call = start_call(channel, "/test/Attach", NULL, false);
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(umx_rpc_call_send(call, "twenty", 6), 0);
+    for (int i = 0; i < 40 * 20; i++)
+        expect_message(call, "twenty");
+    umx_rpc_call_close(call);
+    umx_rpc_channel_close(channel);
+}
+
 /* ---- who may come in */
 
 static void test_certificate_is_required(void **state)
@@ -1026,6 +1045,7 @@ int main(void)
         cmocka_unit_test_teardown(test_stream_cancelled_by_the_client, stop_server),
         cmocka_unit_test_teardown(test_slow_receiver_loses_its_stream, stop_server),
         cmocka_unit_test_teardown(test_many_messages_both_ways, stop_server),
+        cmocka_unit_test_teardown(test_questions_do_not_outrun_their_answers, stop_server),
         cmocka_unit_test_teardown(test_certificate_is_required, stop_server),
         cmocka_unit_test_teardown(test_certificate_is_optional, stop_server),
         cmocka_unit_test_teardown(test_foreign_certificate, stop_server),
