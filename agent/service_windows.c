@@ -7,6 +7,7 @@
 
 #include <winsvc.h>
 
+#include "agent/event.h"
 #include "agent/file.h"
 #include "agent/host/windows_text.h"
 #include "agent/stop.h"
@@ -26,6 +27,7 @@ static struct {
     void *user;
     struct umx_error *err;
     int status;
+    bool ready;
 } running;
 
 static void tell(DWORD state, DWORD exit)
@@ -68,16 +70,23 @@ static void WINAPI serve(DWORD argc, wchar_t **argv)
     }
     tell(SERVICE_START_PENDING, 0);
     running.status = running.work(running.user, running.err);
-    if (running.status != 0)
+    if (running.status != 0) {
         umx_log_error("agent", running.err);
+        umx_event_tell_error(running.ready ? UMX_EVENT_FAILED : UMX_EVENT_NOT_STARTED, NULL, running.err);
+    } else {
+        umx_event_tell(UMX_EVENT_STOPPED, UMX_VERSION, NULL, NULL);
+    }
     /* The process may be ended as soon as this is told. An exit other than 0 makes the service manager restart it. */
     tell(SERVICE_STOPPED, running.status != 0 ? (DWORD)-running.status : 0);
 }
 
 void umx_service_ready(void)
 {
-    if (running.handle != NULL && !atomic_load(&umx_agent_stopping))
-        tell(SERVICE_RUNNING, 0);
+    if (running.handle == NULL || atomic_load(&umx_agent_stopping))
+        return;
+    tell(SERVICE_RUNNING, 0);
+    running.ready = true;
+    umx_event_tell(UMX_EVENT_STARTED, UMX_VERSION, NULL, NULL);
 }
 
 /* A service has no console: the log becomes a file. */
@@ -104,10 +113,13 @@ static int open_log(const char *config, struct umx_error *err)
 int umx_service_run(const char *config, umx_service_work *work, void *user, struct umx_error *err)
 {
     SERVICE_TABLE_ENTRYW table[] = {{name, serve}, {NULL, NULL}};
-    int status = open_log(config, err);
+    int status;
 
-    if (status != 0)
+    umx_event_begin();
+    if ((status = open_log(config, err)) != 0) {
+        umx_event_tell_error(UMX_EVENT_NOT_STARTED, NULL, err);
         return status;
+    }
     running.work = work;
     running.user = user;
     running.err = err;
@@ -197,6 +209,8 @@ int umx_service_install(const char *config, const char *account, struct umx_erro
         status = umx_windows_fail(err, UMX_ERR_SERVICE_CONTROL, UMX_SERVICE_NAME, GetLastError());
     if (service != NULL) {
         if (status == 0)
+            status = umx_event_register(err);
+        if (status == 0)
             refine(service);
         CloseServiceHandle(service);
     }
@@ -222,6 +236,7 @@ int umx_service_uninstall(struct umx_error *err)
     DWORD code = GetLastError();
     int status = 0;
 
+    umx_event_unregister();
     if (service == NULL) {
         if (manager != NULL)
             CloseServiceHandle(manager);

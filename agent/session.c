@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/event.h"
 #include "agent/head.h"
 #include "agent/renew.h"
 #include "agent/service.h"
@@ -42,6 +43,9 @@ struct life {
     struct umx_renewal renewal;
     struct umx_agent_trust trust;
     struct umx_update update;
+    struct umx_presence presence;
+    struct umx_error parted; /* why there is no stream, when a reason is known */
+    bool told_renewal;       /* that it failed, since the last one that did not */
 };
 
 /* A random time below limit. */
@@ -214,11 +218,18 @@ static void take_collect(struct umx_session *session, const Umx__Collect *collec
 static void take_renewed(struct life *life, const Umx__Renewed *renewed)
 {
     struct umx_error err = {0};
+    const char *identity = life->session->config->identity;
 
-    if (umx_renewal_take(&life->renewal, renewed, life->session->config->identity, &err) == 0)
+    if (umx_renewal_take(&life->renewal, renewed, identity, &err) == 0) {
         life->attach_again = true;
-    else
-        umx_log_error("agent", &err);
+        life->told_renewal = false;
+        umx_event_tell(UMX_EVENT_CERTIFICATE_RENEWED, identity, NULL, NULL);
+        return;
+    }
+    umx_log_error("agent", &err);
+    if (!life->told_renewal)
+        umx_event_tell_error(UMX_EVENT_CERTIFICATE_KEPT, identity, &err);
+    life->told_renewal = true;
 }
 
 static int take(struct life *life, const uint8_t *bytes, size_t length, struct umx_error *err)
@@ -306,6 +317,7 @@ static void wait_to_connect(struct life *life, const struct umx_error *why)
     life->connect_at = now + wait;
     if (why->status != 0)
         umx_log_error("agent", why);
+    life->parted = *why;
     umx_log(UMX_LOG_INFO, "agent", "not connected to %s; the next attempt is in %lld ms", config->controller,
             (long long)(wait / UMX_MILLISECOND));
 }
@@ -601,6 +613,24 @@ static bool identity_changed(const struct life *life)
     return life->seen_stamp != 0 && stamp != life->seen_stamp;
 }
 
+static void tell_presence(struct life *life)
+{
+    const char *controller = life->session->config->controller;
+
+    switch (umx_presence_look(&life->presence, life->attached_at != 0, umx_clock_monotonic())) {
+    case UMX_EVENT_CONNECTED:
+        umx_event_tell(UMX_EVENT_CONNECTED, controller, NULL, NULL);
+        break;
+    case UMX_EVENT_DISCONNECTED:
+        if (life->parted.status == 0)
+            umx_fail(&life->parted, UMX_ERR_PEER_UNREACHABLE, controller, NULL);
+        umx_event_tell_error(UMX_EVENT_DISCONNECTED, controller, &life->parted);
+        break;
+    default:
+        break;
+    }
+}
+
 static void live(struct life *life)
 {
     struct umx_session *session = life->session;
@@ -608,6 +638,7 @@ static void live(struct life *life)
     while (!atomic_load(session->stop)) {
         struct umx_error err = {0};
         keep_time(life);
+        tell_presence(life);
         if (session->call != NULL) {
             listen(life);
         } else if (umx_clock_monotonic() < life->connect_at && !identity_changed(life)) {

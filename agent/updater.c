@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "agent/collect/prove.h"
+#include "agent/event.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/open.h"
@@ -27,10 +28,33 @@ static void in_folder(const struct work *work, const char *name, char out[PATH])
     snprintf(out, PATH, "%s/%s", work->config->updater, name);
 }
 
+static void tell_end(const struct umx_updater_status *end)
+{
+    switch (end->state) {
+    case UMX_UPDATER_INSTALLED:
+        umx_event_tell(UMX_EVENT_UPDATE_INSTALLED, end->version, end->previous, NULL);
+        break;
+    case UMX_UPDATER_RETURNED:
+        umx_event_tell(UMX_EVENT_UPDATE_RETURNED, end->version, end->previous, end->reason);
+        break;
+    case UMX_UPDATER_REFUSED:
+        umx_event_tell(UMX_EVENT_UPDATE_REFUSED, end->version, end->reason, NULL);
+        break;
+    case UMX_UPDATER_FAILED:
+        umx_event_tell(UMX_EVENT_UPDATE_FAILED, end->version, end->reason, NULL);
+        break;
+    default:
+        break;
+    }
+}
+
 static int enter(struct work *work, enum umx_updater_state state, struct umx_error *err)
 {
     work->status.state = state;
-    return umx_updater_status_write(work->config->updater, &work->status, err);
+    int status = umx_updater_status_write(work->config->updater, &work->status, err);
+    if (status == 0)
+        tell_end(&work->status);
+    return status;
 }
 
 /* ---- what the agent has staged */
