@@ -8,7 +8,7 @@
  *   state           = DIR         the action journal; when not set systemd's, else the identity's directory
  *   shell_account   = DOMAIN\name  Windows: who runs the products' shell; a name ending in $ is a group managed service
  *                               account, any other needs shell_password_file. When not set, the service's own account
- *   shell_password_file = FILE
+ *   shell_password_file = FILE  made by `umx-agent --store-shell-password`
  *   report_interval = SECONDS     full reports; the controller's value, else 300, when not set
  *   start_jitter    = SECONDS     the first connection waits a random time up to this (30)
  *   longest_wait    = SECONDS     between two attempts to connect, at most (60)
@@ -17,10 +17,13 @@
  *   updater         = DIR         where the updater keeps its things, writable for it alone (/var/lib/umx-agent-update)
  *   installer       = FILE        the program that the updater has packages installed by (/usr/lib/umx-agent/installer)
  *
- * Unknown settings are errors. Secrets stand in the identity file only.
+ * Unknown settings are errors. Secrets stand in the identity file only. On Windows a policy of the domain overrides
+ * some of them (policy.h).
  */
 #ifndef UMX_AGENT_CONFIG_H
 #define UMX_AGENT_CONFIG_H
+
+#include <stdio.h>
 
 #include "agent/file.h"
 #include "base/error.h"
@@ -30,7 +33,11 @@ enum {
     UMX_AGENT_START_JITTER = 30,
     UMX_AGENT_LONGEST_WAIT = 60,
     UMX_AGENT_REFUSED_WAIT = 300,
+    UMX_AGENT_SETTINGS = 16, /* at most */
 };
+
+/* Who has set a setting. */
+enum umx_agent_source { UMX_AGENT_SOURCE_NONE, UMX_AGENT_SOURCE_FILE, UMX_AGENT_SOURCE_POLICY };
 
 struct umx_agent_config {
     char controller[300];
@@ -46,12 +53,19 @@ struct umx_agent_config {
     int start_jitter;
     int longest_wait;
     int refused_wait;
+    unsigned char source[UMX_AGENT_SETTINGS]; /* enum umx_agent_source, in the order of config.c */
 };
 
-/* Reads and checks; UMX_ERR_CONFIG_INVALID names the file and the line. */
+/* Reads and checks; UMX_ERR_CONFIG_INVALID names the file and the line, or the policy's value. */
 int umx_agent_config_read(const char *path, struct umx_agent_config *out, struct umx_error *err);
 
 /* What `facts` needs: a missing controller or identity is no error then. */
 int umx_agent_config_read_host(const char *path, struct umx_agent_config *out, struct umx_error *err);
+
+/* Every setting as it is in force, a line each, with who has set it. */
+void umx_agent_config_show(const struct umx_agent_config *config, FILE *out);
+
+/* The names of those that a policy has set, "" when it has none; returns out. */
+const char *umx_agent_config_policies(const struct umx_agent_config *config, char *out, size_t size);
 
 #endif

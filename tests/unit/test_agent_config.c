@@ -112,6 +112,23 @@ static void facts_need_no_controller(void **state)
     assert_string_equal(config.host, "recorded:/srv/ex1");
 }
 
+static void what_is_in_force_is_shown_with_who_has_set_it(void **state)
+{
+    struct umx_agent_config config;
+    char names[16], text[2048] = "";
+    FILE *out = fmemopen(text, sizeof text, "w");
+
+    (void)state;
+    place_write(&place, "agent.ini", "[agent]\ncontroller = a:1\nidentity = /i\nrefused_wait = 7\n");
+    assert_int_equal(umx_agent_config_read(path, &config, NULL), 0);
+    umx_agent_config_show(&config, out);
+    assert_int_equal(fclose(out), 0);
+    assert_non_null(strstr(text, "controller = a:1 ; file\n"));
+    assert_non_null(strstr(text, "refused_wait = 7 ; file\n"));
+    assert_non_null(strstr(text, "longest_wait = 60 ; default\n"));
+    assert_string_equal(umx_agent_config_policies(&config, names, sizeof names), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +136,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_left_out_has_a_value, set_up, tear_down),
         cmocka_unit_test_setup_teardown(mistakes_are_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(facts_need_no_controller, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_in_force_is_shown_with_who_has_set_it, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
