@@ -1,7 +1,7 @@
 /*
- * The few things that an administrator looks for in the system's own log: on Windows events of the source `umx-agent` in
- * the Application log, with numbers that never change (docs/windows.md, packaging/windows/events.mc). Elsewhere nothing:
- * the journal of systemd has the whole log.
+ * The few things that an administrator looks for in the system's own log: on Windows events of the source `umx-agent`
+ * in the Application log, with numbers that never change (docs/windows.md, packaging/windows/events.mc). Elsewhere
+ * nothing: the journal of systemd has the whole log.
  *
  * Only what runs as a service tells events; on a console the log is before everybody's eyes.
  */

@@ -66,10 +66,9 @@ int umx_event_register(struct umx_error *err)
     const DWORD size = sizeof program / sizeof *program;
     DWORD length = GetModuleFileNameW(NULL, program, size);
     HKEY key = NULL;
-    LSTATUS code = length == 0 || length >= size
-                       ? ERROR_BUFFER_OVERFLOW
-                       : RegCreateKeyExW(HKEY_LOCAL_MACHINE, KEY, 0, NULL, 0, KEY_SET_VALUE | KEY_WOW64_64KEY, NULL,
-                                         &key, NULL);
+    LSTATUS code = length == 0 || length >= size ? ERROR_BUFFER_OVERFLOW
+                                                 : RegCreateKeyExW(HKEY_LOCAL_MACHINE, KEY, 0, NULL, 0,
+                                                                   KEY_SET_VALUE | KEY_WOW64_64KEY, NULL, &key, NULL);
 
     if (code == ERROR_SUCCESS)
         code = RegSetValueExW(key, L"EventMessageFile", 0, REG_EXPAND_SZ, (const BYTE *)program,

@@ -9,6 +9,7 @@
 #include "agent/service.h"
 #include "agent/session.h"
 #include "agent/settle.h"
+#include "agent/shell_password.h"
 #include "agent/stop.h"
 #include "agent/updater.h"
 #include "base/command_line.h"
@@ -22,6 +23,8 @@ static const char usage[] = "Usage: umx-agent --config FILE [--verbose]\n"
                             "       umx-agent apply --config FILE\n"
                             "       umx-agent --install --config FILE [--controller HOST:PORT] [--account NAME]\n"
                             "       umx-agent --uninstall\n"
+                            "       umx-agent --store-shell-password --config FILE\n"
+                            "       umx-agent --check-config --config FILE\n"
                             "       umx-agent --help | --version\n"
                             "\n"
                             "Without a command it attaches to the controller of the configuration and stays.\n"
@@ -36,7 +39,11 @@ static const char usage[] = "Usage: umx-agent --config FILE [--verbose]\n"
                             "confirms the new one in time.\n"
                             "Windows: --install registers it as the service umx-agent, which the service manager\n"
                             "starts with --service; with --controller it makes the configuration and its folder if\n"
-                            "there are none. On a console it runs as without a command (--console).\n";
+                            "there are none. On a console it runs as without a command (--console).\n"
+                            "--store-shell-password reads the password of the configuration's shell_account from\n"
+                            "standard input, and keeps it in shell_password_file, protected by this Windows.\n"
+                            "--check-config reads the configuration and prints what is in force, and whether the\n"
+                            "file or, on Windows, a policy has set it.\n";
 
 enum { OPERATORS_PORT = 7444 }; /* of a controller that is not told otherwise */
 
@@ -54,6 +61,8 @@ struct options {
     bool console;
     bool install;
     bool uninstall;
+    bool store_password;
+    bool check_config;
     bool new_key;
     bool prove;
     bool help;
@@ -66,6 +75,34 @@ static int bad_usage(struct umx_error *err, const char *word, const char *why)
     return umx_fail(err, UMX_ERR_USAGE, word, "%s; see umx-agent --help", why);
 }
 
+static bool *find_flag(struct options *options, const char *word)
+{
+    const struct {
+        const char *word;
+        bool *flag;
+    } flags[] = {
+        {"--help", &options->help},
+        {"--version", &options->version},
+        {"--verbose", &options->verbose},
+        {"--prove", &options->prove},
+        {"--new-key", &options->new_key},
+        {"--service", &options->service},
+        {"--console", &options->console},
+        {"--install", &options->install},
+        {"--uninstall", &options->uninstall},
+        {"--store-shell-password", &options->store_password},
+        {"--check-config", &options->check_config},
+        {"facts", &options->facts},
+        {"enroll", &options->enroll},
+        {"apply", &options->apply},
+    };
+
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (strcmp(flags[i].word, word) == 0)
+            return flags[i].flag;
+    return NULL;
+}
+
 static int parse(int argc, char **argv, struct options *options, struct umx_error *err)
 {
     for (int i = 1; i < argc; i++) {
@@ -76,19 +113,7 @@ static int parse(int argc, char **argv, struct options *options, struct umx_erro
                              : strcmp(argv[i], "--wait") == 0       ? &options->wait
                              : strcmp(argv[i], "--account") == 0    ? &options->account
                                                                     : NULL;
-        bool *flag = strcmp(argv[i], "--help") == 0        ? &options->help
-                     : strcmp(argv[i], "--version") == 0   ? &options->version
-                     : strcmp(argv[i], "--verbose") == 0   ? &options->verbose
-                     : strcmp(argv[i], "--prove") == 0     ? &options->prove
-                     : strcmp(argv[i], "--new-key") == 0   ? &options->new_key
-                     : strcmp(argv[i], "--service") == 0   ? &options->service
-                     : strcmp(argv[i], "--console") == 0   ? &options->console
-                     : strcmp(argv[i], "--install") == 0   ? &options->install
-                     : strcmp(argv[i], "--uninstall") == 0 ? &options->uninstall
-                     : strcmp(argv[i], "facts") == 0       ? &options->facts
-                     : strcmp(argv[i], "enroll") == 0      ? &options->enroll
-                     : strcmp(argv[i], "apply") == 0       ? &options->apply
-                                                           : NULL;
+        bool *flag = find_flag(options, argv[i]);
         if (flag != NULL) {
             *flag = true;
         } else if (value == NULL) {
@@ -102,7 +127,7 @@ static int parse(int argc, char **argv, struct options *options, struct umx_erro
     if (options->help || options->version || options->prove)
         return 0;
     if (options->facts + options->enroll + options->apply + options->service + options->console + options->install +
-            options->uninstall >
+            options->uninstall + options->store_password + options->check_config >
         1)
         return bad_usage(err, "umx-agent", "it does one thing at a time");
     if (options->account != NULL && !options->install)
@@ -195,11 +220,30 @@ static int apply(const struct options *options, struct umx_error *err)
     return status == 0 ? umx_updater_run(&config, &umx_agent_stopping, err) : status;
 }
 
+static int store_password(const struct options *options, struct umx_error *err)
+{
+    struct umx_agent_config config = {0};
+    int status = umx_agent_config_read(options->config, &config, err);
+
+    return status == 0 ? umx_shell_password_store(&config, err) : status;
+}
+
+static int check_config(const struct options *options, struct umx_error *err)
+{
+    struct umx_agent_config config = {0};
+    int status = umx_agent_config_read(options->config, &config, err);
+
+    if (status == 0)
+        umx_agent_config_show(&config, stdout);
+    return status;
+}
+
 static int stay(void *user, struct umx_error *err)
 {
     const struct options *options = user;
     struct umx_agent_config config;
     struct umx_host *host = NULL;
+    char policies[256];
     int status = umx_agent_config_read(options->config, &config, err);
 
     if (status == 0)
@@ -210,6 +254,8 @@ static int stay(void *user, struct umx_error *err)
         umx_host_close(host);
         return status;
     }
+    if (umx_agent_config_policies(&config, policies, sizeof policies)[0] != '\0')
+        umx_log(UMX_LOG_INFO, "agent", "set by policy: %s", policies);
     umx_agent_stop_watch();
     umx_rpc_begin();
     umx_log(UMX_LOG_INFO, "agent", "umx-agent %s speaks for %s (%s)", UMX_VERSION, host->identity.fqdn, config.host);
@@ -232,6 +278,10 @@ static int run(struct options *options, struct umx_error *err)
         return install(options, err);
     if (options->uninstall)
         return umx_service_uninstall(err);
+    if (options->store_password)
+        return store_password(options, err);
+    if (options->check_config)
+        return check_config(options, err);
     if (options->service)
         return umx_service_run(options->config, stay, options, err);
     if (options->apply)

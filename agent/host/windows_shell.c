@@ -9,8 +9,8 @@
 #include <string.h>
 #include <windows.h>
 
-#include "agent/file.h"
 #include "agent/host/windows_host.h"
+#include "agent/host/windows_password.h"
 #include "base/clock.h"
 
 enum {
@@ -56,30 +56,11 @@ static int command_line(const char *script, wchar_t *out, struct umx_error *err)
     return status;
 }
 
-/* The first line of the file, as text of Windows. */
-static int read_password(const char *path, wchar_t *out, size_t size, struct umx_error *err)
-{
-    struct umx_arena *arena = umx_arena_new(8 * 1024);
-    char *text = NULL;
-    size_t length = 0;
-    int status = arena == NULL ? umx_fail(err, UMX_ERR_MEMORY, path, NULL)
-                               : umx_agent_file_read(path, 4096, arena, &text, &length, err);
-
-    if (status == 0) {
-        text[strcspn(text, "\r\n")] = '\0';
-        if (umx_wide(text, out, size) != 0)
-            status = umx_fail(err, UMX_ERR_CONFIG_INVALID, path, "the password is too long, or not UTF-8");
-        OPENSSL_cleanse(text, length);
-    }
-    umx_arena_free(arena);
-    return status;
-}
-
 /* A token of DOMAIN\name; a name that ends in $ is a managed account. */
 static int log_on(const struct umx_host *host, HANDLE *token, struct umx_error *err)
 {
     wchar_t account[ACCOUNT_MAX];
-    wchar_t password[ACCOUNT_MAX] = MANAGED_PASSWORD;
+    wchar_t password[UMX_PASSWORD_MAX] = MANAGED_PASSWORD;
     wchar_t *name = NULL;
     int status = 0;
 
@@ -88,7 +69,7 @@ static int log_on(const struct umx_host *host, HANDLE *token, struct umx_error *
     *name++ = L'\0';
     bool managed = name[0] != L'\0' && name[wcslen(name) - 1] == L'$';
     if (!managed)
-        status = read_password(host->shell_password_file, password, ACCOUNT_MAX, err);
+        status = umx_windows_password_read(host->shell_password_file, host->shell_account, password, err);
     if (status == 0 && !LogonUserW(name, account, password, managed ? LOGON32_LOGON_SERVICE : LOGON32_LOGON_BATCH,
                                    LOGON32_PROVIDER_DEFAULT, token))
         status = umx_windows_fail(err, UMX_ERR_SHELL_FAILED, host->shell_account, GetLastError());

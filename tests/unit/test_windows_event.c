@@ -1,5 +1,5 @@
-/* The agent's source in the Application log: what is registered, and the texts that umx-agent.exe carries. Whether events
- * arrive is for a Windows Server: Wine keeps none. */
+/* The agent's source in the Application log: what is registered, and the texts that umx-agent.exe carries. Whether
+ * events arrive is for a Windows Server: Wine keeps none. */
 #include <windows.h>
 
 #include <setjmp.h>
@@ -30,8 +30,9 @@ static void it_is_registered_with_this_program_and_removed(void **state)
                      ERROR_SUCCESS);
     assert_true(GetModuleFileNameW(NULL, self, 1024) > 0);
     assert_int_equal(wcscmp(file, self), 0);
-    assert_int_equal(RegGetValueW(HKEY_LOCAL_MACHINE, KEY, L"TypesSupported", RRF_RT_REG_DWORD, NULL, &types, &types_size),
-                     ERROR_SUCCESS);
+    assert_int_equal(
+        RegGetValueW(HKEY_LOCAL_MACHINE, KEY, L"TypesSupported", RRF_RT_REG_DWORD, NULL, &types, &types_size),
+        ERROR_SUCCESS);
     assert_int_equal(types, 7);
     umx_event_unregister();
     assert_int_equal(RegOpenKeyExW(HKEY_LOCAL_MACHINE, KEY, 0, KEY_READ, &key), ERROR_FILE_NOT_FOUND);
