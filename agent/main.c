@@ -12,6 +12,7 @@
 #include "agent/shell_password.h"
 #include "agent/stop.h"
 #include "agent/updater.h"
+#include "agent/updater_service.h"
 #include "base/command_line.h"
 #include "base/log.h"
 #include "rpc/rpc.h"
@@ -58,6 +59,7 @@ struct options {
     bool enroll;
     bool apply;
     bool service;
+    bool update_service;
     bool console;
     bool install;
     bool uninstall;
@@ -87,6 +89,7 @@ static bool *find_flag(struct options *options, const char *word)
         {"--prove", &options->prove},
         {"--new-key", &options->new_key},
         {"--service", &options->service},
+        {"--update-service", &options->update_service},
         {"--console", &options->console},
         {"--install", &options->install},
         {"--uninstall", &options->uninstall},
@@ -127,7 +130,7 @@ static int parse(int argc, char **argv, struct options *options, struct umx_erro
     if (options->help || options->version || options->prove)
         return 0;
     if (options->facts + options->enroll + options->apply + options->service + options->console + options->install +
-            options->uninstall + options->store_password + options->check_config >
+            options->uninstall + options->update_service + options->store_password + options->check_config >
         1)
         return bad_usage(err, "umx-agent", "it does one thing at a time");
     if (options->account != NULL && !options->install)
@@ -214,8 +217,12 @@ static int facts(const struct options *options, struct umx_error *err)
 static int apply(const struct options *options, struct umx_error *err)
 {
     struct umx_agent_config config = {0};
-    int status = umx_agent_config_read(options->config, &config, err);
+    int status = umx_updater_believe(options->config, err);
 
+    if (status == 0)
+        status = umx_agent_config_read(options->config, &config, err);
+    if (status == 0 && config.installer[0] != '\0')
+        status = umx_updater_believe(config.installer, err);
     umx_agent_stop_watch();
     return status == 0 ? umx_updater_run(&config, &umx_agent_stopping, err) : status;
 }
@@ -282,6 +289,8 @@ static int run(struct options *options, struct umx_error *err)
         return store_password(options, err);
     if (options->check_config)
         return check_config(options, err);
+    if (options->update_service)
+        return umx_updater_service_run(options->config, err);
     if (options->service)
         return umx_service_run(options->config, stay, options, err);
     if (options->apply)

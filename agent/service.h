@@ -20,12 +20,22 @@ int umx_service_run(const char *config, umx_service_work *work, void *user, stru
  * before has failed to start, which an installation takes back. Nothing happens where no service runs. */
 void umx_service_ready(void);
 
-/* Registers this program with an absolute path of its configuration; account NULL: NT SERVICE\umx-agent, an account
- * that exists for this service only and is the machine on the network. Restarts after failures; starts after the
- * services of the boot. An agent that is registered is changed. */
+/* Registers this program, and its updater (updater_service.h), with an absolute path of their configuration, which from
+ * then on only administrators may change unless it has an access list of its own; account NULL: NT SERVICE\umx-agent,
+ * an account that exists for this service only and is the machine on the network. Restarts after failures; starts after
+ * the services of the boot. An agent that is registered is changed. */
 int umx_service_install(const char *config, const char *account, struct umx_error *err);
 
-/* Stops and removes it; none being there is no error. Files stay. */
+/* Stops and removes both services; none being there is no error. Files stay. */
 int umx_service_uninstall(struct umx_error *err);
+
+#ifdef _WIN32
+#include <wchar.h>
+
+enum { UMX_SERVICE_LINE_MAX = 4160 };
+
+/* What the service manager runs: this program, the option and the configuration, absolute and quoted. */
+int umx_service_line(const char *option, const char *config, wchar_t out[UMX_SERVICE_LINE_MAX], struct umx_error *err);
+#endif
 
 #endif

@@ -3,14 +3,17 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <wchar.h>
 #include <windows.h>
 
 #include <winsvc.h>
 
 #include "agent/event.h"
 #include "agent/file.h"
+#include "agent/host/windows_access.h"
 #include "agent/host/windows_text.h"
 #include "agent/stop.h"
+#include "agent/updater_service.h"
 #include "base/log.h"
 #include "base/open.h"
 
@@ -130,8 +133,8 @@ int umx_service_run(const char *config, umx_service_work *work, void *user, stru
 
 /* ---- registering */
 
-/* "PROGRAM" --service --config "FILE": quoted, or Windows would try each word of a path with spaces as a program. */
-static int command_line(const char *config, wchar_t *out, size_t size, struct umx_error *err)
+/* Quoted, or Windows would try each word of a path with spaces as a program. */
+int umx_service_line(const char *option, const char *config, wchar_t out[UMX_SERVICE_LINE_MAX], struct umx_error *err)
 {
     wchar_t program[PATH_MAX_CHARACTERS], given[UMX_AGENT_PATH_MAX], whole[PATH_MAX_CHARACTERS];
     DWORD length = GetModuleFileNameW(NULL, program, PATH_MAX_CHARACTERS);
@@ -140,15 +143,11 @@ static int command_line(const char *config, wchar_t *out, size_t size, struct um
                      : 0;
 
     if (length == 0 || length >= PATH_MAX_CHARACTERS || full == 0 || full >= PATH_MAX_CHARACTERS ||
-        wcschr(whole, L'"') != NULL || wcslen(program) + wcslen(whole) + 40 > size)
+        wcschr(whole, L'"') != NULL)
         return umx_fail(err, UMX_ERR_SERVICE_CONTROL, config, "its path cannot be registered");
     if (GetFileAttributesW(whole) == INVALID_FILE_ATTRIBUTES)
         return umx_fail(err, UMX_ERR_FILE_UNREADABLE, config, "there is no such file");
-    wcscpy(out, L"\"");
-    wcscat(out, program);
-    wcscat(out, L"\" --service --config \"");
-    wcscat(out, whole);
-    wcscat(out, L"\"");
+    swprintf(out, UMX_SERVICE_LINE_MAX, L"\"%ls\" %hs --config \"%ls\"", program, option, whole);
     return 0;
 }
 
@@ -181,12 +180,12 @@ static void refine(SC_HANDLE service)
 
 int umx_service_install(const char *config, const char *account, struct umx_error *err)
 {
-    wchar_t line[2 * PATH_MAX_CHARACTERS + 64];
+    wchar_t line[UMX_SERVICE_LINE_MAX];
     wchar_t user[256];
     wchar_t shown[] = L"umx agent";
     SC_HANDLE manager;
     SC_HANDLE service;
-    int status = command_line(config, line, sizeof line / sizeof *line, err);
+    int status = umx_service_line("--service", config, line, err);
 
     if (status == 0 && umx_wide(account != NULL ? account : "NT SERVICE\\" UMX_SERVICE_NAME, user, 256) != 0)
         status = umx_fail(err, UMX_ERR_SERVICE_CONTROL, account, "no account has such a name");
@@ -210,6 +209,10 @@ int umx_service_install(const char *config, const char *account, struct umx_erro
     if (service != NULL) {
         if (status == 0)
             status = umx_event_register(err);
+        if (status == 0)
+            status = umx_access_protect(config, UMX_ACCESS_READ_FILE, err);
+        if (status == 0)
+            status = umx_updater_service_install(config, err);
         if (status == 0)
             refine(service);
         CloseServiceHandle(service);
@@ -237,6 +240,7 @@ int umx_service_uninstall(struct umx_error *err)
     int status = 0;
 
     umx_event_unregister();
+    umx_updater_service_uninstall();
     if (service == NULL) {
         if (manager != NULL)
             CloseServiceHandle(manager);

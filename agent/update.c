@@ -32,6 +32,11 @@ static int load_keys(struct umx_update *update, struct umx_error *err)
     return status;
 }
 
+static bool is_busy(const struct umx_updater_status *updater)
+{
+    return updater->state != UMX_UPDATER_NONE && updater->state < UMX_UPDATER_INSTALLED;
+}
+
 int umx_update_begin(struct umx_update *update, const struct umx_agent_config *config, struct umx_error *err)
 {
     *update = (struct umx_update){.config = config};
@@ -39,6 +44,8 @@ int umx_update_begin(struct umx_update *update, const struct umx_agent_config *c
         return 0;
     int status = load_keys(update, err);
     umx_update_look(update);
+    if (is_busy(&update->updater))
+        umx_updater_wake(); /* it may have ended before its work did */
     return status;
 }
 
@@ -150,11 +157,6 @@ static void complete(struct umx_update *update)
     update->staged = true;
     umx_log(UMX_LOG_INFO, "update", "version %s is staged for the updater", update->release.version);
     umx_updater_wake();
-}
-
-static bool is_busy(const struct umx_updater_status *updater)
-{
-    return updater->state != UMX_UPDATER_NONE && updater->state < UMX_UPDATER_INSTALLED;
 }
 
 static void begin(struct umx_update *update, const Umx__UpdateOffer *offer)

@@ -115,6 +115,8 @@ static int take(struct work *work, const struct umx_updater_request *request, st
     if (status == 0 && work->config->release_key[0] == '\0')
         status = umx_fail(err, UMX_ERR_UPDATE_OFF, "updater", NULL);
     if (status == 0)
+        status = umx_updater_believe(work->config->release_key, err);
+    if (status == 0)
         status = umx_agent_file_read(work->config->release_key, UMX_RELEASE_KEYS_MAX, arena, &keys, &length, err);
     if (status == 0 && !read_staged(work, "release", text, sizeof text))
         status = umx_fail(err, UMX_ERR_RELEASE_INVALID, "release", "the agent has staged none");
@@ -157,7 +159,7 @@ static int step_taken(struct work *work, struct umx_error *err)
 
     /* What an installation replaces cannot be trusted to undo it: this very program is kept, and goes on after a crash.
      */
-    in_folder(work, "updater", self);
+    in_folder(work, umx_updater_self, self);
     if (umx_updater_keep_self(self, &why) != 0 ||
         umx_updater_install(work->config, UMX_UPDATER_KEEP, work->previous, UMX_VERSION, work->stop, &why) != 0)
         return why.status == UMX_E_CANCELLED ? 0 : refuse(work, &why, err); /* nothing was changed yet */
@@ -243,7 +245,7 @@ static void clean(const struct work *work)
     for (size_t i = 0; i < sizeof staged / sizeof staged[0]; i++)
         umx_updater_remove(work->config->state, staged[i]);
     umx_remove(work->package);
-    in_folder(work, "updater", path);
+    in_folder(work, umx_updater_self, path);
     umx_remove(path);
 }
 
@@ -276,33 +278,44 @@ static int look_for_request(struct work *work, bool *begun, struct umx_error *er
     return status;
 }
 
-int umx_updater_run(const struct umx_agent_config *config, const atomic_bool *stop, struct umx_error *err)
+static int take_up(struct work *work, struct umx_error *err)
 {
-    struct work work = {.config = config, .stop = stop};
     char name[32];
     bool begun = true;
     int status;
 
-    umx_updater_make_folder(config->updater);
     snprintf(name, sizeof name, "package.%s", umx_release_kind());
-    in_folder(&work, name, work.package);
+    in_folder(work, name, work->package);
     snprintf(name, sizeof name, "previous.%s", umx_release_kind());
-    in_folder(&work, name, work.previous);
-    if ((status = umx_updater_status_read(config->updater, &work.status, err)) != 0)
+    in_folder(work, name, work->previous);
+    if ((status = umx_updater_status_read(work->config->updater, &work->status, err)) != 0)
         return status;
-    if (ended(&work.status))
-        status = look_for_request(&work, &begun, err);
+    if (ended(&work->status))
+        status = look_for_request(work, &begun, err);
     if (status != 0 || !begun)
         return status;
-    while (status == 0 && !ended(&work.status)) {
-        enum umx_updater_state before = work.status.state;
-        umx_log(UMX_LOG_INFO, "updater", "update %s to version %s: step %d", work.status.id, work.status.version,
+    while (status == 0 && !ended(&work->status)) {
+        enum umx_updater_state before = work->status.state;
+        umx_log(UMX_LOG_INFO, "updater", "update %s to version %s: step %d", work->status.id, work->status.version,
                 (int)before);
-        status = steps[before](&work, err);
-        if (work.status.state == before || atomic_load(stop))
+        status = steps[before](work, err);
+        if (work->status.state == before || atomic_load(work->stop))
             return status; /* it was asked to end; the next run goes on */
     }
     if (status == 0)
-        clean(&work);
+        clean(work);
+    return status;
+}
+
+int umx_updater_run(const struct umx_agent_config *config, const atomic_bool *stop, struct umx_error *err)
+{
+    struct work work = {.config = config, .stop = stop};
+    bool alone = false;
+    int status = umx_updater_begin(config->updater, &alone, err);
+
+    if (status != 0 || !alone)
+        return status;
+    status = take_up(&work, err);
+    umx_updater_end(!ended(&work.status));
     return status;
 }

@@ -10,7 +10,8 @@
  * How far it has come stands in UPDATER/status, which the agent reads; an updater that was killed goes on from there.
  *
  *   STATE/update/    (the agent's)    request, release, package; confirmed
- *   UPDATER/         (the updater's)  status, release, package.KIND, previous.KIND, updater (a copy of the old program)
+ *   UPDATER/         (the updater's)  status, release, package.KIND, previous.KIND, updater, on Windows
+ *                                    updater.exe (a copy of the old program), update.log
  */
 #ifndef UMX_AGENT_UPDATER_H
 #define UMX_AGENT_UPDATER_H
@@ -91,10 +92,16 @@ enum umx_updater_verb {
 /* UMX_ERR_UPDATE_INSTALLER: it failed, or took too long. */
 int umx_updater_install(const struct umx_agent_config *config, enum umx_updater_verb verb, const char *path,
                         const char *version, const atomic_bool *stop, struct umx_error *err);
-/* The program that runs now, as a file that an installation does not replace. */
+/* The program that runs now, as a file that an installation does not replace: of this name in the updater's folder. */
+extern const char *const umx_updater_self;
 int umx_updater_keep_self(const char *path, struct umx_error *err);
-/* The updater's folder: others read what stands in it. */
-void umx_updater_make_folder(const char *path);
+/* The updater's folder is there, which others read and nobody else writes. *alone: no other updater works in it, which
+ * has to be true before anything is done; until umx_updater_end it stays so. */
+int umx_updater_begin(const char *folder, bool *alone, struct umx_error *err);
+/* left: an update that is not at its end. The system takes care that the updater runs again. */
+void umx_updater_end(bool left);
+/* Refuses a file that others than administrators could have changed, where the system does not see to that. */
+int umx_updater_believe(const char *path, struct umx_error *err);
 /* Asks the system to run the updater, where nothing watches for requests. */
 void umx_updater_wake(void);
 

@@ -15,6 +15,7 @@
 #define LONGEST (15 * UMX_MINUTE)
 
 const char *const umx_updater_folder = "/var/lib/umx-agent-update";
+const char *const umx_updater_self = "updater";
 const char *const umx_updater_installer = "/usr/lib/umx-agent/installer";
 
 /* STATE belongs to the agent and lies in a folder that does not. */
@@ -140,10 +141,27 @@ int umx_updater_keep_self(const char *path, struct umx_error *err)
     return umx_fail(err, UMX_ERR_FILE_UNWRITABLE, path, "%s", strerror(why));
 }
 
-void umx_updater_make_folder(const char *path)
+/* That there is one updater is systemd's business, and so is starting it again. */
+int umx_updater_begin(const char *folder, bool *alone, struct umx_error *err)
 {
-    if (mkdir(path, 0755) == 0)
-        chmod(path, 0755);
+    (void)err; /* what cannot be written there is told then */
+    if (mkdir(folder, 0755) == 0)
+        chmod(folder, 0755);
+    *alone = true;
+    return 0;
+}
+
+void umx_updater_end(bool left)
+{
+    (void)left;
+}
+
+/* The package makes /etc/umx root's. */
+int umx_updater_believe(const char *path, struct umx_error *err)
+{
+    (void)path;
+    (void)err;
+    return 0;
 }
 
 /* umx-agent-update.path sees the request. */

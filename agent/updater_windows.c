@@ -1,40 +1,91 @@
 #include <windows.h>
 
+#include <fcntl.h>
+#include <io.h>
 #include <stdio.h>
 #include <wchar.h>
 
 #include "agent/collect/prove.h"
+#include "agent/event.h"
+#include "agent/host/windows_access.h"
 #include "agent/host/windows_text.h"
+#include "agent/service.h"
 #include "agent/updater.h"
+#include "agent/updater_service.h"
 #include "base/clock.h"
 #include "base/open.h"
 
 #define LONGEST (15 * UMX_MINUTE)
-#define SERVICE L"umx-agent-update"
+#define SERVICE L"" UMX_UPDATER_SERVICE_NAME
 #define PRODUCTS L"SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Installer\\UserData\\S-1-5-18\\Products"
 
-enum { LINE = 4 * UMX_AGENT_PATH_MAX, LOOK = 100 /* milliseconds */ };
+enum { LINE = 4 * UMX_AGENT_PATH_MAX, LOOK = 100, PATIENCE = 30000 /* milliseconds */ };
 
 const char *const umx_updater_folder = "C:\\ProgramData\\umx-update";
+const char *const umx_updater_self = "updater.exe";
 /* None: Windows Installer itself. A program that is configured in its place gets a verb, a path and a version. */
 const char *const umx_updater_installer = "";
 
-/* The folder's access list lets the agent write there and nobody make a link out of it: making one needs a privilege
- * that its account has not. */
+/* Nothing that leads elsewhere is followed: the agent's account can make junctions. */
+static HANDLE open_own(const wchar_t *path, DWORD rights, DWORD flags)
+{
+    BY_HANDLE_FILE_INFORMATION info;
+    HANDLE file = CreateFileW(path, rights, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING,
+                              FILE_FLAG_OPEN_REPARSE_POINT | flags, NULL);
+
+    if (file == INVALID_HANDLE_VALUE)
+        return NULL;
+    if (GetFileInformationByHandle(file, &info) && (info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0)
+        return file;
+    CloseHandle(file);
+    return NULL;
+}
+
+/* While it is open nobody puts another one in its place. */
+static HANDLE open_folder(const char *state)
+{
+    char path[UMX_AGENT_PATH_MAX + 16];
+    wchar_t wide[UMX_AGENT_PATH_MAX];
+
+    snprintf(path, sizeof path, "%s/update", state);
+    return umx_wide(path, wide, UMX_AGENT_PATH_MAX) == 0
+               ? open_own(wide, FILE_READ_ATTRIBUTES, FILE_FLAG_BACKUP_SEMANTICS)
+               : NULL;
+}
+
 FILE *umx_updater_open(const char *state, const char *name)
 {
     char path[UMX_AGENT_PATH_MAX + 64];
+    wchar_t wide[UMX_AGENT_PATH_MAX];
+    HANDLE folder = open_folder(state);
+    HANDLE file = NULL;
+    FILE *out = NULL;
 
     snprintf(path, sizeof path, "%s/update/%s", state, name);
-    return umx_open(path, "rb");
+    if (folder != NULL && umx_wide(path, wide, UMX_AGENT_PATH_MAX) == 0)
+        file = open_own(wide, GENERIC_READ, 0);
+    int fd = file != NULL ? _open_osfhandle((intptr_t)file, _O_RDONLY | _O_BINARY) : -1;
+    if (fd >= 0)
+        out = _fdopen(fd, "rb");
+    if (fd >= 0 && out == NULL)
+        _close(fd);
+    else if (fd < 0 && file != NULL)
+        CloseHandle(file);
+    if (folder != NULL)
+        CloseHandle(folder);
+    return out;
 }
 
 void umx_updater_remove(const char *state, const char *name)
 {
     char path[UMX_AGENT_PATH_MAX + 64];
+    HANDLE folder = open_folder(state);
 
     snprintf(path, sizeof path, "%s/update/%s", state, name);
+    if (folder == NULL)
+        return;
     umx_remove(path);
+    CloseHandle(folder);
 }
 
 /* Whether a product's key is the agent's, and the copy of its package that Windows Installer keeps. */
@@ -99,14 +150,33 @@ static int run(wchar_t *line, const char *what, struct umx_error *err)
     return 0;
 }
 
-static int msiexec(const char *switches, const char *path, struct umx_error *err)
+/* properties: more words of the command line, with a space before each. */
+static int msiexec(const char *path, const char *properties, struct umx_error *err)
 {
     wchar_t line[LINE], system[MAX_PATH], wide[UMX_AGENT_PATH_MAX];
 
-    if (GetSystemDirectoryW(system, MAX_PATH) == 0 || umx_wide(path, wide, UMX_AGENT_PATH_MAX) != 0 ||
-        swprintf(line, LINE, L"\"%ls\\msiexec.exe\" %hs \"%ls\" /qn /norestart", system, switches, wide) < 0)
+    if (GetSystemDirectoryW(system, MAX_PATH) == 0 || umx_wide(path, wide, UMX_AGENT_PATH_MAX) != 0)
+        return umx_fail(err, UMX_ERR_UPDATE_INSTALLER, path, "the path is too long");
+    for (wchar_t *c = wide; *c != L'\0'; c++) /* to msiexec a slash begins an option */
+        if (*c == L'/')
+            *c = L'\\';
+    if (swprintf(line, LINE, L"\"%ls\\msiexec.exe\" /i \"%ls\" /qn /norestart%hs", system, wide, properties) < 0)
         return umx_fail(err, UMX_ERR_UPDATE_INSTALLER, path, "the path is too long");
     return run(line, "msiexec.exe", err);
+}
+
+/* A package that was not installed has left the one before, and maybe its service stopped. */
+static void start_agent(void)
+{
+    SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
+    SC_HANDLE service = manager != NULL ? OpenServiceW(manager, L"" UMX_SERVICE_NAME, SERVICE_START) : NULL;
+
+    if (service != NULL) {
+        StartServiceW(service, 0, NULL);
+        CloseServiceHandle(service);
+    }
+    if (manager != NULL)
+        CloseServiceHandle(manager);
 }
 
 static int installer(const char *program, const char *verb, const char *path, const char *version,
@@ -125,7 +195,7 @@ int umx_updater_install(const struct umx_agent_config *config, enum umx_updater_
 {
     static const char *const verbs[] = {
         [UMX_UPDATER_KEEP] = "keep", [UMX_UPDATER_INSTALL] = "install", [UMX_UPDATER_RETURN] = "return"};
-    char package[UMX_AGENT_PATH_MAX + 32];
+    int status;
 
     if (atomic_load(stop))
         return umx_fail(err, UMX_ERR_CANCELLED, "updater", NULL);
@@ -135,31 +205,88 @@ int umx_updater_install(const struct umx_agent_config *config, enum umx_updater_
     case UMX_UPDATER_KEEP:
         return keep(path, err);
     case UMX_UPDATER_INSTALL:
-        return msiexec("/i", path, err);
+        return msiexec(path, "", err);
     default:
-        /* The package refuses to take a newer one's place: that one goes first, as far as it came. Identity and state
-         * stay, as they do in every removal. */
-        snprintf(package, sizeof package, "%s/package.msi", config->updater);
-        msiexec("/x", package, NULL);
-        return msiexec("/i", path, err);
+        status = msiexec(path, " RETURNING=1", err); /* it takes a newer one's place then */
+        if (status == 0)
+            start_agent();
+        return status;
     }
 }
 
 int umx_updater_keep_self(const char *path, struct umx_error *err)
 {
-    wchar_t self[UMX_AGENT_PATH_MAX], to[UMX_AGENT_PATH_MAX];
+    wchar_t self[UMX_AGENT_PATH_MAX], to[UMX_AGENT_PATH_MAX], whole[UMX_AGENT_PATH_MAX] = L"";
     DWORD length = GetModuleFileNameW(NULL, self, UMX_AGENT_PATH_MAX);
+    bool good = length > 0 && length < UMX_AGENT_PATH_MAX && umx_wide(path, to, UMX_AGENT_PATH_MAX) == 0 &&
+                GetFullPathNameW(to, UMX_AGENT_PATH_MAX, whole, NULL) < UMX_AGENT_PATH_MAX;
 
-    if (length == 0 || length >= UMX_AGENT_PATH_MAX || umx_wide(path, to, UMX_AGENT_PATH_MAX) != 0 ||
-        !CopyFileW(self, to, FALSE))
+    if (good && _wcsicmp(self, whole) == 0)
+        return 0; /* the copy itself is at work */
+    if (!good || !CopyFileW(self, whole, FALSE))
         return umx_fail_code(err, UMX_ERR_FILE_UNWRITABLE, (long)GetLastError(), path, "error %lu", GetLastError());
     return 0;
 }
 
-/* The installer's access list of the parent says who reads and who writes. */
-void umx_updater_make_folder(const char *path)
+/* While an update is under way the service starts with the system, to go on with it. */
+static void start_with_system(bool always)
 {
-    umx_make_folder(path);
+    SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
+    SC_HANDLE service = manager != NULL ? OpenServiceW(manager, SERVICE, SERVICE_CHANGE_CONFIG) : NULL;
+
+    if (service != NULL) {
+        ChangeServiceConfigW(service, SERVICE_NO_CHANGE, always ? SERVICE_AUTO_START : SERVICE_DEMAND_START,
+                             SERVICE_NO_CHANGE, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+        CloseServiceHandle(service);
+    }
+    if (manager != NULL)
+        CloseServiceHandle(manager);
+}
+
+/* Until the process ends. */
+static HANDLE alone_in(const char *folder)
+{
+    char path[UMX_AGENT_PATH_MAX + 16];
+    wchar_t wide[UMX_AGENT_PATH_MAX];
+
+    snprintf(path, sizeof path, "%s/lock", folder);
+    if (umx_wide(path, wide, UMX_AGENT_PATH_MAX) != 0)
+        return INVALID_HANDLE_VALUE;
+    return CreateFileW(wide, GENERIC_WRITE, 0, NULL, OPEN_ALWAYS, FILE_FLAG_DELETE_ON_CLOSE, NULL);
+}
+
+int umx_updater_begin(const char *folder, bool *alone, struct umx_error *err)
+{
+    wchar_t wide[UMX_AGENT_PATH_MAX];
+    HANDLE lock;
+    int status = umx_wide(folder, wide, UMX_AGENT_PATH_MAX) != 0
+                     ? umx_fail(err, UMX_ERR_CONFIG_INVALID, folder, "the path is too long")
+                     : umx_access_make_folder(wide, UMX_ACCESS_READ_FOLDER, folder, err);
+
+    *alone = false;
+    if (status != 0)
+        return status;
+    /* One that is just ending has not seen what we were started for. */
+    for (int waited = 0; (lock = alone_in(folder)) == INVALID_HANDLE_VALUE && waited < PATIENCE; waited += LOOK)
+        Sleep(LOOK);
+    *alone = lock != INVALID_HANDLE_VALUE;
+    if (*alone) {
+        umx_event_begin();
+        start_with_system(true);
+    }
+    return 0;
+}
+
+void umx_updater_end(bool left)
+{
+    if (!left)
+        start_with_system(false);
+}
+
+/* The agent's own account writes in the folder of its configuration. */
+int umx_updater_believe(const char *path, struct umx_error *err)
+{
+    return umx_access_trusted(path, err);
 }
 
 /* The service's access list lets the agent's account start it. */
