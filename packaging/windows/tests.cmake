@@ -3,7 +3,8 @@
 enable_testing()
 find_library(CMOCKA cmocka REQUIRED)
 set(WINDOWS_TESTS
-  test_windows_event test_windows_host test_windows_password test_windows_policy test_windows_service test_event
+  test_windows_access test_windows_event test_windows_host test_windows_password test_windows_policy
+  test_windows_service test_event
   test_action_limit test_arena test_error test_exum test_reflect test_registry test_shell_text test_spool test_statement
   test_text test_token test_cli_args
   test_certificates test_dial_plan_security test_dial_plans test_enterprise_voice test_exchucutil test_exchucutil_plan
