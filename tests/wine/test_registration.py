@@ -1,11 +1,13 @@
 """What `umx-agent --install` leaves in Windows' registry and service manager, what `--uninstall` takes away again, and the
 commands an administrator has: --check-config with group policy, --store-shell-password."""
 
+import re
 import subprocess
+import xml.etree.ElementTree as xml
 
 import pytest
 
-from stage.wine import PROGRAMS, WINE, forget_agent, need, prefix_is_busy, service_state, windows_path, wine
+from stage.wine import PROGRAMS, ROOT, WINE, forget_agent, need, prefix_is_busy, service_state, windows_path, wine
 
 need()
 
@@ -69,6 +71,37 @@ def test_policy_is_shown_and_a_wrong_one_is_named(config):
         wine("reg", "add", POLICY, "/v", "identity", "/d", r"C:\another.pem", "/f", "/reg:64")
         code, _, error = check(config)
         assert code == USAGE and "UMX-1013" in error and r"Policies\umx\Agent" in error and "identity" in error
+    finally:
+        wine("reg", "delete", POLICY, "/f", "/reg:64", check=False)
+
+
+def test_what_the_template_offers_is_what_a_policy_may_set(config):
+    """Each value of packaging/windows/policy, as the editor of group policy would write it, and no other."""
+    space = "{http://schemas.microsoft.com/GroupPolicy/2006/07/PolicyDefinitions}"
+    folder = ROOT / "packaging/windows/policy"
+    offered = xml.parse(folder / "umx-agent.admx").getroot()
+    texts = xml.parse(folder / "en-US/umx-agent.adml").getroot()
+    ids = {e.get("id") for e in texts.iter() if e.tag in (space + "string", space + "presentation")}
+    used = {m for e in offered.iter() for v in e.attrib.values() for m in re.findall(r"\$\((?:string|presentation)\.(\w+)\)", v)}
+    assert used <= ids
+    try:
+        for policy in offered.iter(space + "policy"):
+            assert POLICY == "HKLM\\" + policy.get("key")
+            (element,) = policy.find(space + "elements")
+            if element.tag == space + "decimal":
+                kind, value = "REG_DWORD", element.get("minValue")
+            else:
+                kind, value = "REG_SZ", {"controller": "a.test:1", "shell_account": "A\\b$"}.get(policy.get("name"), "C:\\x")
+            wine("reg", "add", POLICY, "/v", element.get("valueName"), "/t", kind, "/d", value, "/f", "/reg:64")
+        code, shown, error = check(config)
+        assert code == 0, error
+        names = {e.get("valueName") for e in offered.iter() if e.get("valueName")}
+        assert {name for name, value in shown.items() if value.endswith("; policy")} == names
+        for name in set(shown) - names:
+            wine("reg", "add", POLICY, "/v", name, "/d", "1", "/f", "/reg:64")
+            code, _, error = check(config)
+            assert code == USAGE and name in error
+            wine("reg", "delete", POLICY, "/v", name, "/f", "/reg:64")
     finally:
         wine("reg", "delete", POLICY, "/f", "/reg:64", check=False)
 
