@@ -43,6 +43,7 @@ void umx_rpc_begin(void)
         gpr_set_log_function(on_log);
         gpr_set_log_verbosity(atomic_load(&counting) ? GPR_LOG_SEVERITY_DEBUG : GPR_LOG_SEVERITY_ERROR);
         grpc_init();
+        umx_rpc_hold();
         umx_rpc_unmask(&before);
     }
     pthread_mutex_unlock(&mutex);
@@ -55,6 +56,7 @@ void umx_rpc_end(void)
     pthread_mutex_lock(&mutex);
     if (users > 0 && --users == 0) {
         umx_rpc_mask(&before);
+        umx_rpc_let_go();
         grpc_shutdown();
         umx_rpc_unmask(&before);
     }

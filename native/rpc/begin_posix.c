@@ -71,3 +71,11 @@ void umx_rpc_tune(void)
     memcpy(&set_mode, &symbol, sizeof set_mode);
     set_mode(0);
 }
+
+void umx_rpc_hold(void)
+{
+}
+
+void umx_rpc_let_go(void)
+{
+}

@@ -1,5 +1,8 @@
 #include <windows.h>
 
+#include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
+
 #include "base/clock.h"
 #include "rpc/platform.h"
 
@@ -44,4 +47,22 @@ long umx_rpc_cores(void)
 
 void umx_rpc_tune(void)
 {
+}
+
+/* A channel that never connects. gRPC's event engine lives as long as there is a channel, and 1.51's leaves a
+ * completion port behind: an agent that connects again and again would lose a handle each time. */
+static grpc_channel *held;
+
+void umx_rpc_hold(void)
+{
+    grpc_channel_credentials *none = grpc_insecure_credentials_create();
+
+    held = grpc_channel_create("localhost:1", none, NULL);
+    grpc_channel_credentials_release(none);
+}
+
+void umx_rpc_let_go(void)
+{
+    grpc_channel_destroy(held);
+    held = NULL;
 }

@@ -37,4 +37,8 @@ long umx_rpc_cores(void);
 /* Switches that must be set before gRPC starts; what is missing is left alone. */
 void umx_rpc_tune(void);
 
+/* After gRPC's start and before its end: keeps what gRPC would otherwise make anew for each connection, and lose. */
+void umx_rpc_hold(void);
+void umx_rpc_let_go(void);
+
 #endif
