@@ -11,7 +11,7 @@
 #include "base/open.h"
 #include "base/text.h"
 
-enum { CONFIG_MAX = 64 * 1024 };
+enum { CONFIG_MAX = 64 * 1024, LINE_MAX_BYTES = 199 /* the parser takes the rest of a longer one for another line */ };
 
 enum kind { TEXT, ACCOUNT, SECONDS, SECONDS_OR_NONE };
 
@@ -172,6 +172,19 @@ static void default_state(struct umx_agent_config *config)
         snprintf(config->state, sizeof config->state, "%.*s", (int)folder - 1, config->identity);
 }
 
+/* The number of the first line that is too long; 0: none is. */
+static int long_line(const char *text)
+{
+    for (int line = 1;; line++) {
+        size_t length = strcspn(text, "\n");
+        if (length > LINE_MAX_BYTES)
+            return line;
+        if (text[length] == '\0')
+            return 0;
+        text += length + 1;
+    }
+}
+
 int umx_agent_config_read_host(const char *path, struct umx_agent_config *out, struct umx_error *err)
 {
     struct reading reading = {.config = out};
@@ -189,7 +202,11 @@ int umx_agent_config_read_host(const char *path, struct umx_agent_config *out, s
     if (arena == NULL)
         return umx_fail(err, UMX_ERR_MEMORY, path, NULL);
     if ((status = umx_agent_file_read(path, CONFIG_MAX, arena, &text, &length, err)) == 0) {
-        int line = ini_parse_string(text, from_file, &reading);
+        int line = long_line(text);
+        if (line != 0)
+            snprintf(reading.bad, sizeof reading.bad, "it has more than %d bytes", LINE_MAX_BYTES);
+        else
+            line = ini_parse_string(text, from_file, &reading);
         if (line != 0)
             status = umx_fail(err, UMX_ERR_CONFIG_INVALID, path, "line %d: %s", line,
                               reading.bad[0] != '\0' ? reading.bad : "it is neither [section] nor name = value");

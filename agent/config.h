@@ -17,8 +17,8 @@
  *   updater         = DIR         where the updater keeps its things, writable for it alone (/var/lib/umx-agent-update)
  *   installer       = FILE        the program that the updater has packages installed by (/usr/lib/umx-agent/installer)
  *
- * Unknown settings are errors. Secrets stand in the identity file only. On Windows a policy of the domain overrides
- * some of them (policy.h).
+ * Unknown settings are errors, and so is a line of more than 199 bytes. Secrets stand in the identity file only. On
+ * Windows a policy of the domain overrides some of them (policy.h).
  */
 #ifndef UMX_AGENT_CONFIG_H
 #define UMX_AGENT_CONFIG_H

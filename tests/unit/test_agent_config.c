@@ -66,6 +66,8 @@ static void what_is_left_out_has_a_value(void **state)
     assert_int_equal(config.refused_wait, UMX_AGENT_REFUSED_WAIT);
 }
 
+#define TWENTY "xxxxxxxxxxxxxxxxxxxx"
+
 static void mistakes_are_named(void **state)
 {
     static const char good[] = "[agent]\ncontroller = a:1\nidentity = i\n";
@@ -85,6 +87,8 @@ static void mistakes_are_named(void **state)
         {"[agent]\nreport_interval = 5m\n", "line 2: report_interval"},
         {"[agent]\nstart_jitter = -1\n", "line 2: start_jitter"},
         {"[agent]\nhost = \xff\n", "line 2: host"},
+        {"[agent]\nhost = " TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY "\nstate = x\n",
+         "line 2: it has more than 199 bytes"},
     };
     struct umx_agent_config config;
     struct umx_error err = {0};
