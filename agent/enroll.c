@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
+#include "base/open.h"
 #include "base/reflect.h"
 #include "rpc/ask.h"
 #include "rpc/pin.h"
@@ -243,7 +244,7 @@ static int keep(struct enrolling *enrolling, FILE *out, struct umx_error *err)
         status = umx_private_file_write(enrolling->config->identity, pem.data, pem.length, err);
     umx_crash_point(UMX_CRASH_ENROLL_KEPT, NULL);
     if (status == 0 && enrolling->is_pending)
-        remove(enrolling->pending);
+        umx_remove(enrolling->pending);
     if (status == 0)
         fprintf(out, "%s is %s until %s\nidentity: %s\nkey: %s\n", enrolling->fqdn, issued.identity.uri,
                 umx_clock_format(issued.identity.not_after_at, end), enrolling->config->identity, enrolling->key_hash);

@@ -64,7 +64,7 @@ int umx_agent_file_replace(const char *path, const void *bytes, size_t length, s
     bad |= fclose(file) != 0;
     if (bad || umx_rename(temporary, path) != 0) {
         int status = umx_fail_code(err, UMX_ERR_FILE_UNWRITABLE, errno, path, "%s", strerror(errno));
-        remove(temporary);
+        umx_remove(temporary);
         return status;
     }
     return 0;

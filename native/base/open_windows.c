@@ -8,18 +8,22 @@
 #include <windows.h>
 
 #include "base/open.h"
+#include "base/path_windows.h"
 
-enum { PATH_CHARACTERS = 4096, PREFIX = 4 };
+enum {
+    PREFIX = 4,
+    PATH_CHARACTERS = UMX_WIDE_PATH - PREFIX,
+    SHORT_PATH = MAX_PATH - 12 /* a folder leaves room for 8.3 */
+};
 
-/* The path for the system's calls; a long one needs the prefix, and the prefix a whole path. */
-static int wide(const char *path, wchar_t out[PATH_CHARACTERS + PREFIX])
+int umx_wide_path(const char *path, wchar_t out[UMX_WIDE_PATH])
 {
     wchar_t given[PATH_CHARACTERS];
 
     errno = EINVAL;
     if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, given, PATH_CHARACTERS) <= 0)
         return -1;
-    if (wcslen(given) < MAX_PATH - 12 || wcsncmp(given, L"\\\\", 2) == 0) {
+    if (wcslen(given) < SHORT_PATH || wcsncmp(given, L"\\\\", 2) == 0) {
         wcscpy(out, given);
         return 0;
     }
@@ -31,10 +35,10 @@ static int wide(const char *path, wchar_t out[PATH_CHARACTERS + PREFIX])
 
 FILE *umx_open(const char *path, const char *mode)
 {
-    wchar_t name[PATH_CHARACTERS + PREFIX];
+    wchar_t name[UMX_WIDE_PATH];
     int flags = _O_BINARY | _O_NOINHERIT;
 
-    if (wide(path, name) != 0)
+    if (umx_wide_path(path, name) != 0)
         return NULL;
     bool both = strchr(mode, '+') != NULL;
     if (mode[0] == 'r')
@@ -55,10 +59,10 @@ FILE *umx_open(const char *path, const char *mode)
 
 int umx_rename(const char *from, const char *to)
 {
-    wchar_t old[PATH_CHARACTERS + PREFIX];
-    wchar_t new[PATH_CHARACTERS + PREFIX];
+    wchar_t old[UMX_WIDE_PATH];
+    wchar_t new[UMX_WIDE_PATH];
 
-    if (wide(from, old) != 0 || wide(to, new) != 0)
+    if (umx_wide_path(from, old) != 0 || umx_wide_path(to, new) != 0)
         return -1;
     if (MoveFileExW(old, new, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
         return 0;
@@ -73,23 +77,23 @@ int umx_sync(FILE *file)
 
 bool umx_exists(const char *path)
 {
-    wchar_t name[PATH_CHARACTERS + PREFIX];
+    wchar_t name[UMX_WIDE_PATH];
 
-    return wide(path, name) == 0 && GetFileAttributesW(name) != INVALID_FILE_ATTRIBUTES;
+    return umx_wide_path(path, name) == 0 && GetFileAttributesW(name) != INVALID_FILE_ATTRIBUTES;
 }
 
 int umx_remove(const char *path)
 {
-    wchar_t name[PATH_CHARACTERS + PREFIX];
+    wchar_t name[UMX_WIDE_PATH];
 
-    return wide(path, name) == 0 ? _wunlink(name) : -1;
+    return umx_wide_path(path, name) == 0 ? _wunlink(name) : -1;
 }
 
 void umx_make_folder(const char *path)
 {
-    wchar_t name[PATH_CHARACTERS + PREFIX];
+    wchar_t name[UMX_WIDE_PATH];
 
-    if (wide(path, name) == 0)
+    if (umx_wide_path(path, name) == 0)
         CreateDirectoryW(name, NULL);
 }
 

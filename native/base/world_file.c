@@ -82,7 +82,7 @@ int umx_world_save(const struct umx_world *world, const char *path, struct umx_e
     if (temporary.failed)
         return umx_fail(err, UMX_ERR_MEMORY, path, NULL);
     const char *name = umx_text_string(&temporary);
-    remove(name); /* of an earlier process of this number; "x" then refuses what somebody else puts there */
+    umx_remove(name); /* of an earlier process of this number; "x" then refuses what somebody else puts there */
     file = umx_open(name, "wbx");
     if (file == NULL) {
         status = umx_fail_code(err, UMX_ERR_FILE_UNWRITABLE, errno, name, "%s", strerror(errno));
@@ -94,7 +94,7 @@ int umx_world_save(const struct umx_world *world, const char *path, struct umx_e
     if (status == UMX_OK && umx_rename(name, path) != 0)
         status = umx_fail_code(err, UMX_ERR_FILE_UNWRITABLE, errno, path, "%s", strerror(errno));
     if (status != UMX_OK)
-        remove(name);
+        umx_remove(name);
 out:
     umx_text_free(&temporary);
     return status;

@@ -2,20 +2,10 @@
 
 #include <aclapi.h>
 #include <sddl.h>
-#include <stdlib.h>
 
+#include "base/path_windows.h"
 #include "base/text.h"
 #include "rpc/identity_file.h"
-
-static wchar_t *wide(const char *text)
-{
-    int length = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, NULL, 0);
-    wchar_t *made = length > 0 ? calloc((size_t)length, sizeof *made) : NULL;
-
-    if (made != NULL)
-        MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, made, length);
-    return made;
-}
 
 /* Only the owner, SYSTEM and Administrators; nothing inherited. */
 static HANDLE create_private(const wchar_t *path)
@@ -33,23 +23,21 @@ static HANDLE create_private(const wchar_t *path)
 
 FILE *umx_private_file_open(const char *path)
 {
-    wchar_t *name = wide(path);
-    FILE *file = name != NULL ? _wfopen(name, L"rbN") : NULL;
+    wchar_t name[UMX_WIDE_PATH];
 
-    free(name);
-    return file;
+    return umx_wide_path(path, name) == 0 ? _wfopen(name, L"rbN") : NULL;
 }
 
 int umx_private_file_write(const char *path, const char *bytes, size_t length, struct umx_error *err)
 {
     struct umx_text temporary = {0};
+    wchar_t from[UMX_WIDE_PATH], to[UMX_WIDE_PATH];
     int status = 0;
     DWORD written = 0;
 
     umx_text_addf(&temporary, "%s.%lu-%lu", path, (unsigned long)GetCurrentProcessId(), (unsigned long)GetTickCount());
-    wchar_t *from = temporary.failed ? NULL : wide(temporary.data);
-    wchar_t *to = wide(path);
-    HANDLE file = from != NULL && to != NULL ? create_private(from) : INVALID_HANDLE_VALUE;
+    bool named = !temporary.failed && umx_wide_path(temporary.data, from) == 0 && umx_wide_path(path, to) == 0;
+    HANDLE file = named ? create_private(from) : INVALID_HANDLE_VALUE;
     bool good = file != INVALID_HANDLE_VALUE && length <= UMX_IDENTITY_FILE_MAX &&
                 WriteFile(file, bytes, (DWORD)length, &written, NULL) && written == length && FlushFileBuffers(file);
     DWORD failed = GetLastError();
@@ -65,8 +53,6 @@ int umx_private_file_write(const char *path, const char *bytes, size_t length, s
         status =
             umx_fail_code(err, UMX_ERR_FILE_UNWRITABLE, (long)failed, path, "Windows error %lu", (unsigned long)failed);
     }
-    free(from);
-    free(to);
     umx_text_free(&temporary);
     return status;
 }

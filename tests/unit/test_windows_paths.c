@@ -1,0 +1,147 @@
+/* Files of the agent by names outside every code page of the west, in folders too deep for calls without a prefix. */
+#include <windows.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/config.h"
+#include "agent/file.h"
+#include "base/open.h"
+#include "base/path_windows.h"
+#include "rpc/identity_file.h"
+
+#define PART "umx \xd0\xb4\xd0\xb0\xd0\xbd\xd0\xbd\xd1\x8b\xd0\xb5 \xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x98\x80"
+
+enum { DEPTH = 5, REPEATED = 5 };
+
+static char folders[DEPTH][UMX_AGENT_PATH_MAX];
+
+/* Five folders, one in the other, each with a name of 90 characters. */
+static int make_folders(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < DEPTH; i++) {
+        size_t length = i > 0 ? (size_t)snprintf(folders[i], sizeof folders[i], "%s\\", folders[i - 1]) : 0;
+        for (int n = 0; n < (i == 0 ? 1 : REPEATED); n++)
+            length += (size_t)snprintf(folders[i] + length, sizeof folders[i] - length, PART);
+        if (length > 800)
+            return -1;
+        umx_make_folder(folders[i]);
+    }
+    return 0;
+}
+
+static int remove_folders(void **state)
+{
+    wchar_t wide[UMX_WIDE_PATH];
+    int left = 0;
+
+    (void)state;
+    for (size_t i = DEPTH; i > 0; i--)
+        left += umx_wide_path(folders[i - 1], wide) != 0 || !RemoveDirectoryW(wide);
+    return left;
+}
+
+static void path_in(size_t depth, const char *name, char path[UMX_AGENT_PATH_MAX])
+{
+    assert_in_range(snprintf(path, UMX_AGENT_PATH_MAX, "%s\\%s", folders[depth], name), 1, UMX_AGENT_PATH_MAX - 1);
+}
+
+static void only_a_long_path_gets_the_prefix(void **state)
+{
+    wchar_t wide[UMX_WIDE_PATH];
+    char longest[UMX_WIDE_PATH + 1];
+
+    (void)state;
+    assert_int_equal(umx_wide_path("C:/umx/agent.ini", wide), 0);
+    assert_int_equal(wcscmp(wide, L"C:/umx/agent.ini"), 0);
+    assert_int_equal(umx_wide_path(folders[DEPTH - 1], wide), 0);
+    assert_int_equal(wcsncmp(wide, L"\\\\?\\", 4), 0);
+    assert_null(wcschr(wide, L'/'));
+    assert_int_equal(umx_wide_path("not \xff text", wide), -1);
+    memset(longest, 'x', UMX_WIDE_PATH);
+    longest[UMX_WIDE_PATH] = '\0';
+    assert_int_equal(umx_wide_path(longest, wide), -1);
+}
+
+static void files_are_replaced_and_read_at_every_depth(void **state)
+{
+    struct umx_arena *arena = umx_arena_new(4096);
+    char path[UMX_AGENT_PATH_MAX], *bytes = NULL;
+    struct umx_error err = {0};
+    size_t length = 0;
+    int64_t size = 0;
+
+    (void)state;
+    for (size_t i = 0; i < DEPTH; i++) {
+        uint64_t before = 1, after = 1;
+        path_in(i, "\xe6\x97\xa5.journal", path);
+        assert_int_equal(umx_agent_file_changed(path, &size), -1);
+        if (umx_agent_file_replace(path, "one", 3, &err) != 0)
+            fail_msg("%zu: %s", i, err.why);
+        umx_agent_file_stamp(path, &before);
+        assert_int_equal(umx_agent_file_replace(path, "three", 5, &err), 0);
+        umx_agent_file_stamp(path, &after);
+        assert_true(before != after);
+        assert_int_not_equal(umx_agent_file_changed(path, &size), -1);
+        assert_int_equal(size, 5);
+        assert_int_equal(umx_agent_file_read(path, 16, arena, &bytes, &length, &err), 0);
+        assert_string_equal(bytes, "three");
+        assert_int_equal(umx_remove(path), 0);
+        assert_false(umx_exists(path));
+    }
+    umx_arena_free(arena);
+}
+
+static void a_key_file_is_written_and_read_at_every_depth(void **state)
+{
+    char path[UMX_AGENT_PATH_MAX], *bytes = NULL;
+    struct umx_error err = {0};
+    size_t length = 0;
+
+    (void)state;
+    for (size_t i = 0; i < DEPTH; i++) {
+        path_in(i, "identity.pem", path);
+        if (umx_private_file_write(path, "secret", 6, &err) != 0)
+            fail_msg("%zu: %s", i, err.why);
+        assert_int_equal(umx_private_file_write(path, "another", 7, &err), 0);
+        assert_int_equal(umx_private_file_read(path, 16, &bytes, &length, &err), 0);
+        assert_string_equal(bytes, "another");
+        umx_private_free(bytes);
+        assert_int_equal(umx_remove(path), 0);
+    }
+}
+
+static void a_configuration_is_read_there(void **state)
+{
+    static const char text[] = "[agent]\r\ncontroller = a.test:1\r\nidentity = C:\\" PART "\\identity.pem\r\n";
+    char path[UMX_AGENT_PATH_MAX];
+    struct umx_agent_config config;
+    struct umx_error err = {0};
+
+    (void)state;
+    path_in(DEPTH - 1, "agent.ini", path);
+    assert_int_equal(umx_agent_file_replace(path, text, sizeof text - 1, &err), 0);
+    int status = umx_agent_config_read(path, &config, &err);
+    umx_remove(path);
+    if (status != 0)
+        fail_msg("%s", err.why);
+    assert_string_equal(config.state, "C:\\" PART);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_a_long_path_gets_the_prefix),
+        cmocka_unit_test(files_are_replaced_and_read_at_every_depth),
+        cmocka_unit_test(a_key_file_is_written_and_read_at_every_depth),
+        cmocka_unit_test(a_configuration_is_read_there),
+    };
+
+    return cmocka_run_group_tests(tests, make_folders, remove_folders);
+}
