@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "agent/host/windows_text.h"
 #include "agent/config.h"
+#include "agent/host/windows_text.h"
 #include "agent/service.h"
 #include "agent/settle.h"
 #include "agent/stop.h"
@@ -159,6 +159,61 @@ static void its_path_is_quoted(void **state)
     assert_int_equal(umx_service_uninstall(NULL), 0);
 }
 
+/* Not every service manager keeps what a service is refined by (Wine's keeps the description), so what it is told is
+ * seen on its way there: the linker puts this call in place of the system's, for the whole program. */
+typedef BOOL WINAPI change(SC_HANDLE service, DWORD level, void *info);
+extern change *const __real___imp_ChangeServiceConfig2W;
+
+static struct {
+    bool delayed;
+    bool on_exit;
+    DWORD sid;
+    DWORD reset;
+    DWORD count;
+    SC_ACTION again[4];
+} told;
+
+static BOOL WINAPI see(SC_HANDLE service, DWORD level, void *info)
+{
+    if (level == SERVICE_CONFIG_DELAYED_AUTO_START_INFO)
+        told.delayed = ((SERVICE_DELAYED_AUTO_START_INFO *)info)->fDelayedAutostart;
+    if (level == SERVICE_CONFIG_FAILURE_ACTIONS_FLAG)
+        told.on_exit = ((SERVICE_FAILURE_ACTIONS_FLAG *)info)->fFailureActionsOnNonCrashFailures;
+    if (level == SERVICE_CONFIG_SERVICE_SID_INFO)
+        told.sid = ((SERVICE_SID_INFO *)info)->dwServiceSidType;
+    if (level == SERVICE_CONFIG_FAILURE_ACTIONS) {
+        const SERVICE_FAILURE_ACTIONSW *actions = info;
+        told.reset = actions->dwResetPeriod;
+        told.count = actions->cActions;
+        for (DWORD i = 0; i < told.count && i < 4; i++)
+            told.again[i] = actions->lpsaActions[i];
+        assert_null(actions->lpCommand);
+        assert_null(actions->lpRebootMsg);
+    }
+    return __real___imp_ChangeServiceConfig2W(service, level, info);
+}
+
+change *const __wrap___imp_ChangeServiceConfig2W = see;
+
+static void what_comes_after_a_failure_is_registered(void **state)
+{
+    static const DWORD waits[] = {5000, 60000, 300000};
+
+    (void)state;
+    memset(&told, 0, sizeof told);
+    assert_int_equal(umx_service_install(CONFIG, "LocalSystem", NULL), 0);
+    assert_true(told.delayed);
+    assert_true(told.on_exit);
+    assert_int_equal(told.sid, SERVICE_SID_TYPE_UNRESTRICTED);
+    assert_int_equal(told.reset, 86400);
+    assert_int_equal(told.count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(told.again[i].Type, SC_ACTION_RESTART);
+        assert_int_equal(told.again[i].Delay, waits[i]);
+    }
+    assert_int_equal(umx_service_uninstall(NULL), 0);
+}
+
 static void a_failure_is_told_to_the_service_manager(void **state)
 {
     SERVICE_STATUS status;
@@ -248,6 +303,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_starts_works_and_stops, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(its_path_is_quoted, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_comes_after_a_failure_is_registered, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_failure_is_told_to_the_service_manager, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_missing_configuration_is_not_registered, make_folder, remove_folder),
         cmocka_unit_test_teardown(a_first_configuration_is_made_and_then_kept, remove_settled),

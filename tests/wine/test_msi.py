@@ -5,10 +5,8 @@ import shutil
 import subprocess
 
 import pytest
-from test_tls import Target
 
-from stage.wine import (ROOT, drive, forget_agent, machine_name, need, prefix_is_busy, service_state, until, windows_path,
-                        wine)
+from stage.wine import ROOT, drive, forget_agent, machine_name, need, service_state, until, windows_path, wine
 
 need("wixl", "msibuild", "msiinfo", "osslsigncode", "openssl")
 
@@ -26,14 +24,6 @@ def msi(path, *options):
 
 def msiexec(*argv):
     return wine("msiexec", *argv, "/qn", check=False, timeout=300).returncode
-
-
-@pytest.fixture(scope="module")
-def target(tmp_path_factory):
-    made = Target(tmp_path_factory.mktemp("msi"))
-    with prefix_is_busy():
-        yield made
-    made.stop()
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,17 @@
 """The Windows agent under Wine: what it reports of a real registry, service manager, certificate store and listeners to
-the native controller over mTLS; umx.exe asks for it; the life of the service. Needs no lab, but Wine and the Windows
-build (packaging/windows/superbuild, preset windows)."""
+the native controller over mTLS; umx.exe asks for it. Needs no lab, but Wine and the Windows build
+(packaging/windows/superbuild, preset windows)."""
 
 import os
-import shutil
 import signal
 import socket
 import struct
 import subprocess
-import time
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from test_tls import Target
 
-from stage.wine import PROGRAMS, WINE, machine_name, need, prefix_is_busy, service_state, until, windows_path, wine
+from stage.wine import PROGRAMS, machine_name, need, until, windows_path, wine, words
 
 need()
 
@@ -26,14 +23,6 @@ STORE = r"HKEY_LOCAL_MACHINE\Software\Microsoft\SystemCertificates\My\Certificat
 def blob(der):
     """A certificate as the registry keeps it: a list of properties; this one is the certificate itself."""
     return struct.pack("<III", 32, 1, len(der)) + der
-
-
-@pytest.fixture(scope="module")
-def target(tmp_path_factory):
-    made = Target(tmp_path_factory.mktemp("windows"))
-    with prefix_is_busy():
-        yield made
-    made.stop()
 
 
 @pytest.fixture(scope="module")
@@ -56,19 +45,6 @@ def machine(target):
     wine("reg", "delete", r"HKLM\SOFTWARE\Microsoft\ExchangeServer", "/f", "/reg:64", check=False)
 
 
-@pytest.fixture(scope="module")
-def config(target):
-    """The agent's configuration, in a folder whose name needs quotes and is not in any code page of the west."""
-    home = target.home / "umx agent \u0434\u0430\u043d\u043d\u044b\u0435"
-    home.mkdir()
-    identity = home / "identity.pem"
-    shutil.copy(target.make.agent(dns=(machine_name(),), chain=[target.make.middle, target.make.root]), identity)
-    path = home / "umx-agent.ini"
-    path.write_text(f"[agent]\ncontroller = localhost:{target.ports['agents']}\nidentity = {windows_path(identity)}\n"
-                    f"host = local\nstate = {windows_path(home)}\nstart_jitter = 0\nlongest_wait = 2\n")
-    return path
-
-
 def connected(target):
     agents = target.umx("agents")["agents"]
     return bool(agents) and agents[0]["state"] == "connected"
@@ -81,8 +57,9 @@ def rows(target, sql):
 @pytest.fixture
 def console(target, machine, config):
     log = open(target.home / "agent.log", "w")
-    process = subprocess.Popen([WINE, PROGRAMS / "umx-agent.exe", "--console", "--config", windows_path(config)],
-                               stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    line, environment = words(PROGRAMS / "umx-agent.exe", "--console", "--config", windows_path(config))
+    process = subprocess.Popen(line, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                               start_new_session=True)
     yield process
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
@@ -122,27 +99,6 @@ def test_a_change_is_reported_at_once(target, machine, console):
     until("the way back was not told", lambda: rows(target, "SELECT state FROM role")[0]["state"] == "complete", 30)
 
 
-def test_the_life_of_the_service(target, machine, config):
-    agent = PROGRAMS / "umx-agent.exe"
-    wine(agent, "--uninstall")
-    wine(agent, "--install", "--config", windows_path(config))
-    try:
-        wine("net", "start", "umx-agent")
-        assert service_state() == "RUNNING"
-        until("the service never connected", lambda: connected(target))
-        begin = time.monotonic()
-        wine("net", "stop", "umx-agent")
-        assert time.monotonic() - begin < 10
-        assert service_state() == "STOPPED"
-        until("the controller did not see it go", lambda: not connected(target))
-        wine("net", "start", "umx-agent")
-        until("it did not come back", lambda: connected(target))
-        assert "umx-agent" in (config.parent / "umx-agent.log").read_text()
-    finally:
-        wine(agent, "--uninstall")
-    assert service_state() is None
-
-
 def test_words_that_make_no_sense_are_refused():
-    for words in (["--service"], ["--install"], ["--install", "--uninstall"], ["--account", "x", "--uninstall"]):
-        assert wine(PROGRAMS / "umx-agent.exe", *words, check=False).returncode == 2, words
+    for said in (["--service"], ["--install"], ["--install", "--uninstall"], ["--account", "x", "--uninstall"]):
+        assert wine(PROGRAMS / "umx-agent.exe", *said, check=False).returncode == 2, said
