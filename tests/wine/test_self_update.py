@@ -118,7 +118,9 @@ def server(tmp_path_factory):
 def test_the_package_has_the_icon(server):
     """What Windows shows in its list of programs."""
     def table(name):
-        return subprocess.run(["msiinfo", "export", server.first, name], check=True, capture_output=True, text=True).stdout
+        # In a folder of the test's: it puts what the table has of files beside it.
+        return subprocess.run(["msiinfo", "export", server.first, name], check=True, capture_output=True, text=True,
+                              cwd=server.first.parent).stdout
 
     assert "ARPPRODUCTICON\tumx.ico" in table("Property") and "\numx.ico\t" in table("Icon")
 
