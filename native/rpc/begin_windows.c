@@ -50,19 +50,31 @@ void umx_rpc_tune(void)
 }
 
 /* A channel that never connects. gRPC's event engine lives as long as there is a channel, and 1.51's leaves a
- * completion port behind: an agent that connects again and again would lose a handle each time. */
+ * completion port behind: an agent that connects again and again would lose a handle each time. Whoever begins a second
+ * time (a guest of PowerShell, with each connection) begins again: from then on gRPC stays, and the channel with it. */
 static grpc_channel *held;
+static int beginnings;
+
+static bool stays(void)
+{
+    return beginnings > 1;
+}
 
 void umx_rpc_hold(void)
 {
+    if (held != NULL)
+        return;
+    if (beginnings++ == 1)
+        grpc_init(); /* never ended */
     grpc_channel_credentials *none = grpc_insecure_credentials_create();
-
     held = grpc_channel_create("localhost:1", none, NULL);
     grpc_channel_credentials_release(none);
 }
 
 void umx_rpc_let_go(void)
 {
+    if (stays())
+        return;
     grpc_channel_destroy(held);
     held = NULL;
 }

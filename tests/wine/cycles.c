@@ -1,8 +1,9 @@
 /*
- * cycles connect|session|enroll CONFIG COUNT [OPERATORS TOKENFILE]: does one thing again and again in one process, as
- * the agent of that configuration does it once, and prints what the process then holds:
+ * cycles connect|begin|session|enroll CONFIG COUNT [OPERATORS TOKENFILE]: does one thing again and again in one
+ * process, as the agent of that configuration does it once, and prints what the process then holds:
  *
  *   connect   a connection and a stream to the controller, up to its Welcome, and their end
+ *   begin     the same, with gRPC begun before and ended after it: a guest in somebody's process
  *   session   an agent's whole life, ended at another moment each time: at the start, in the handshake, while it
  * reports enroll    an enrolment at OPERATORS with a token that has as many uses
  *
@@ -162,6 +163,14 @@ static int connect_once(struct cycle *cycle, struct umx_error *err)
     return status;
 }
 
+static int begin_once(struct cycle *cycle, struct umx_error *err)
+{
+    umx_rpc_begin();
+    int status = connect_once(cycle, err);
+    umx_rpc_end();
+    return status;
+}
+
 struct ending {
     atomic_bool stop;
     int64_t at;
@@ -202,23 +211,28 @@ static const struct {
     const char *name;
     int (*once)(struct cycle *cycle, struct umx_error *err);
     int words;
-} kinds[] = {{"connect", connect_once, 4}, {"session", live_once, 4}, {"enroll", enroll_once, 6}};
+    bool begun; /* once for all */
+} kinds[] = {{"connect", connect_once, 4, true},
+             {"begin", begin_once, 4, false},
+             {"session", live_once, 4, true},
+             {"enroll", enroll_once, 6, true}};
 
-static int repeat(struct cycle *cycle, int (*once)(struct cycle *, struct umx_error *), int count,
-                  struct umx_error *err)
+static int repeat(struct cycle *cycle, int kind, int count, struct umx_error *err)
 {
     int64_t begin = umx_clock_monotonic();
     int status = 0;
 
-    umx_rpc_begin();
+    if (kinds[kind].begun)
+        umx_rpc_begin();
     say(0, begin);
     for (int done = 1; status == 0 && done <= count; done++) {
         cycle->number = done;
-        status = once(cycle, err);
+        status = kinds[kind].once(cycle, err);
         if (status == 0 && done % (count / STEPS) == 0)
             say(done, begin);
     }
-    umx_rpc_end();
+    if (kinds[kind].begun)
+        umx_rpc_end();
     return status;
 }
 
@@ -235,9 +249,7 @@ int main(int argc, char **argv)
             kind = i;
     int count = kind >= 0 ? atoi(words[3]) : 0;
     if (count < STEPS) {
-        fputs("usage: cycles connect|session CONFIG COUNT | enroll CONFIG COUNT OPERATORS TOKENFILE; COUNT is 10 or "
-              "more\n",
-              stderr);
+        fputs("usage: cycles connect|begin|session CONFIG COUNT | enroll CONFIG COUNT OPERATORS TOKENFILE\n", stderr);
         return 2;
     }
     if (!handles_are_counted()) {
@@ -256,7 +268,7 @@ int main(int argc, char **argv)
     if (status == 0)
         status = umx_host_open(cycle.config.host, &cycle.host, &err);
     if (status == 0)
-        status = repeat(&cycle, kinds[kind].once, count, &err);
+        status = repeat(&cycle, kind, count, &err);
     if (status != 0)
         fprintf(stderr, "cycles: error %s\n", umx_error_format(&err, text, sizeof text));
     umx_host_close(cycle.host);

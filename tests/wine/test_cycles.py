@@ -43,6 +43,6 @@ def assert_steady(said, count):
         assert last[what] - first[what] <= allowed, (what, said)
 
 
-@pytest.mark.parametrize("what, count", [("connect", COUNT), ("session", max(COUNT // 20, 32))])
+@pytest.mark.parametrize("what, count", [("connect", COUNT), ("begin", COUNT), ("session", max(COUNT // 20, 32))])
 def test_nothing_grows(target, config, what, count):
     assert_steady(cycles(what, windows_path(config), count), count)

@@ -25,9 +25,14 @@ def connected(target):
 
 
 def service():
-    """The process of the service; None: there is none."""
-    found = processes("umx-agent.exe", "--service")
-    assert len(found) < 2, found
+    """The process of the service; None: there is none. While one begins Wine has two of that name for a moment."""
+    found = []
+
+    def is_clear():
+        found[:] = processes("umx-agent.exe", "--service")
+        return len(found) < 2
+
+    until(lambda: f"two services: {found}", is_clear)
     return found[0] if found else None
 
 
