@@ -21,6 +21,11 @@ static const struct umx_option update_options[] = {
     END,
 };
 
+static const struct umx_option package_options[] = {
+    {"--out", "FILE", false, true, "write the package to this file; it is replaced only when it is complete"},
+    END,
+};
+
 static const struct umx_option query_options[] = {
     {"--live", NULL, false, false, "ask the connected agents first, then answer"},
     {"--where", "CONDITION", false, false, "only these servers: a condition on the columns of the table `server`"},
@@ -196,6 +201,11 @@ static const struct umx_command commands[] = {
      false},
     {"agents update stop", "", umx_command_agents_update_stop, "end the update; servers that have it keep it", NULL,
      "Servers that were begun come to their end.", "umx agents update stop", false},
+    {"agents package", "", umx_command_agents_package, "the agent's package that the controller holds", package_options,
+     "The one that it was given last (`umx agents update`), for a server that has no agent yet. Says kind, version and "
+     "SHA-256; the file gets its name when its SHA-256 is the release's. Who may not believe the controller compares "
+     "that with the release's own text (.umxsig), which -o json shows as `release`.",
+     "umx agents package --out umx-agent.msi", false},
     {"token create", "", umx_command_token_create, "a one-time token with which an agent enrols", token_options,
      "The token stands on standard output, once: the controller keeps a hash. It carries the fingerprint of the "
      "deployment's root, so that the agent knows the controller.",

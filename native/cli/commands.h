@@ -21,6 +21,7 @@ UMX_COMMAND(agents_update_status);
 UMX_COMMAND(agents_update_pause);
 UMX_COMMAND(agents_update_resume);
 UMX_COMMAND(agents_update_stop);
+UMX_COMMAND(agents_package);
 UMX_COMMAND(token_create);
 UMX_COMMAND(token_list);
 UMX_COMMAND(token_revoke);

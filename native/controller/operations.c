@@ -17,6 +17,7 @@ static const struct umx_operation_row rows[] = {
     {"agents.update.resume", ARGUMENTS(no_arguments), UMX_ACCESS_OPERATOR, true, 30,
      umx_operation_agents_update_resume},
     {"agents.update.stop", ARGUMENTS(no_arguments), UMX_ACCESS_OPERATOR, true, 30, umx_operation_agents_update_stop},
+    {"agents.package", ARGUMENTS(no_arguments), UMX_ACCESS_OPERATOR, false, 300, umx_operation_agents_package},
     {"token.create", ARGUMENTS(token_create_arguments), UMX_ACCESS_OPERATOR, true, 30, umx_operation_token_create},
     {"token.list", ARGUMENTS(no_arguments), UMX_ACCESS_OPERATOR, false, 30, umx_operation_token_list},
     {"token.revoke", ARGUMENTS(token_arguments), UMX_ACCESS_OPERATOR, true, 30, umx_operation_token_revoke},

@@ -35,6 +35,8 @@ umx_operation_function umx_operation_agents_update_status;
 umx_operation_function umx_operation_agents_update_pause;
 umx_operation_function umx_operation_agents_update_resume;
 umx_operation_function umx_operation_agents_update_stop;
+/* operations_package.c */
+umx_operation_function umx_operation_agents_package;
 /* ca.c */
 umx_operation_function umx_operation_ca_status;
 umx_operation_function umx_operation_ca_begin;

@@ -591,3 +591,25 @@ int umx_updates_view(struct umx_updates *updates, struct umx_arena *arena, struc
     free(agents);
     return status;
 }
+
+int umx_updates_held(struct umx_updates *updates, struct umx_arena *arena, struct umx_updates_held *out,
+                     struct umx_error *err)
+{
+    const struct umx_rollout *rollout = &updates->rollout;
+    int status = 0;
+
+    *out = (struct umx_updates_held){0};
+    pthread_mutex_lock(&updates->mutex);
+    if (rollout->state == UMX_ROLLOUT_NONE) {
+        status = umx_fail(err, UMX_ERR_PACKAGE_NONE, "package", NULL);
+    } else {
+        out->release = rollout->release;
+        out->text = umx_arena_string(arena, rollout->text);
+        out->path = umx_arena_format(arena, "%s/%s", updates->folder, rollout->id);
+        out->state = umx_rollout_word(rollout->state);
+        if (out->text == NULL || out->path == NULL)
+            status = umx_fail(err, UMX_ERR_ARENA_FULL, "package", NULL);
+    }
+    pthread_mutex_unlock(&updates->mutex);
+    return status;
+}

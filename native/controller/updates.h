@@ -6,6 +6,7 @@
 #define UMX_CONTROLLER_UPDATES_H
 
 #include "base/arena.h"
+#include "base/release.h"
 #include "controller/controller.h"
 #include "umx/v1/operator.pb-c.h"
 
@@ -43,6 +44,17 @@ struct umx_updates_view {
     size_t count;
 };
 int umx_updates_view(struct umx_updates *updates, struct umx_arena *arena, struct umx_updates_view *out,
+                     struct umx_error *err);
+
+/* The release that the controller was given last, whatever became of its update; everything lives in the arena. */
+struct umx_updates_held {
+    struct umx_release release;
+    const char *text;  /* as it was signed */
+    const char *path;  /* of the package */
+    const char *state; /* of its update: umx_rollout_word */
+};
+/* UMX_ERR_PACKAGE_NONE: there never was one. */
+int umx_updates_held(struct umx_updates *updates, struct umx_arena *arena, struct umx_updates_held *out,
                      struct umx_error *err);
 
 /* Bytes of the package of an update that is under way, from an offset on; how many, 0: none. Any thread. */

@@ -61,6 +61,7 @@ _umx_options() # COMMAND - its own options
     agents) echo --watch ;;
     "agents accept" | "agents reject") echo --key ;;
     "agents update") echo --package --signature --canary --wave --trial --server --downgrade ;;
+    "agents package") echo --out ;;
     "token create") echo --fqdn --pattern --forest --expires --uses --out ;;
     query | "query run") echo --live --where --timeout ;;
     "query save") echo --description --replace ;;
@@ -108,7 +109,7 @@ _umx()
     plan | snapshot | grants | token) command="$command ${plain[1]-}" ;;
     ca) command="ca ${plain[1]-}${plain[2]:+ ${plain[2]}}" ;;
     audit) [[ ${plain[1]-} == verify ]] && command="audit verify" ;;
-    agents) [[ ${plain[1]-} =~ ^(held|accept|reject|revoke|forget|update)$ ]] && command="agents ${plain[1]}" ;;
+    agents) [[ ${plain[1]-} =~ ^(held|accept|reject|revoke|forget|update|package)$ ]] && command="agents ${plain[1]}" ;;
     query) [[ ${plain[1]-} =~ ^(list|run|save|delete)$ ]] && command="query ${plain[1]}" ;;
     esac
     if [[ $cur == -* ]]; then
@@ -123,7 +124,7 @@ _umx()
     1:ca) _umx_words status rotate ;;
     2:ca) [[ ${plain[1]} == rotate ]] && _umx_words begin complete rollback ;;
     1:audit) _umx_words verify ;;
-    1:agents) _umx_words held accept reject revoke forget update ;;
+    1:agents) _umx_words held accept reject revoke forget update package ;;
     2:agents) [[ ${plain[1]} == update ]] && _umx_words status pause resume stop ;;
     1:token) _umx_words create list revoke ;;
     1:query) _umx_words list run save delete ;;

@@ -39,6 +39,14 @@ namespace Umx
         /// Whether the package makes configuration, identity and service by itself, and takes all of it back when one fails.
         internal static bool DoesAll(string package) { return package != null && Ends(package, ".msi"); }
 
+        /// Fails when the file that somebody brought there is another one.
+        internal IEnumerable<string> Compare(string package, string hash)
+        {
+            yield return windows
+                ? "powershell.exe -NoProfile -Command \"if ((Get-FileHash -LiteralPath '" + package.Replace("'", "''") + "').Hash -ne '" + hash + "') { throw 'another package' }\""
+                : "echo " + Quoted(hash + "  " + package) + " | sha256sum --check";
+        }
+
         /// All of it, by a package that does so.
         internal IEnumerable<string> InstallAll(string package, string agents, string operators, string tokenFile)
         {

@@ -10,12 +10,10 @@ namespace Umx
     public abstract class AgentPackageCommand : UmxCommand
     {
         /// <summary>Open remoting sessions to the servers.</summary>
-        [Parameter(Mandatory = true, ParameterSetName = "Session")]
-        public PSSession[] Session { get; set; }
+        public abstract PSSession[] Session { get; set; }
 
         /// <summary>The agent's package.</summary>
-        [Parameter(Position = 1)]
-        public string Path { get; set; }
+        public abstract string Path { get; set; }
 
         /// <summary>Folder on the server for what is copied.</summary>
         [Parameter]
@@ -25,9 +23,12 @@ namespace Umx
         [Parameter]
         public string Program { get; set; }
 
+        /// What its file is called, here and on the server; null: there is none.
+        internal virtual string PackageName { get { return Path != null ? System.IO.Path.GetFileName(Path) : null; } }
+
         internal string PackageThere(AgentPackage commands)
         {
-            return Path != null ? AgentPackage.Join(Destination ?? commands.Folder, System.IO.Path.GetFileName(Path)) : null;
+            return PackageName != null ? AgentPackage.Join(Destination ?? commands.Folder, PackageName) : null;
         }
 
         /// One after the other; what they say is verbose.
@@ -69,13 +70,32 @@ namespace Umx
     /// </summary>
     [Cmdlet(VerbsLifecycle.Install, "UmxAgent", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High, DefaultParameterSetName = "Print")]
     [OutputType("Umx.AgentInstallation")]
-    public sealed class InstallUmxAgentCommand : AgentPackageCommand
+    public sealed class InstallUmxAgentCommand : AgentPackageCommand, IDisposable
     {
         private const string AgentPort = "7443";
 
+        private ControllerPackage fetched;
+
+        /// <summary>Open remoting sessions to the servers.</summary>
+        [Parameter(Mandatory = true, ParameterSetName = "Session")]
+        [Parameter(Mandatory = true, ParameterSetName = "SessionFromController")]
+        public override PSSession[] Session { get; set; }
+
+        /// <summary>The agent's package.</summary>
+        [Parameter(Position = 1, ParameterSetName = "Print")]
+        [Parameter(Position = 1, ParameterSetName = "Session")]
+        public override string Path { get; set; }
+
+        /// <summary>The package that the controller holds, instead of a file.</summary>
+        [Parameter(Mandatory = true, ParameterSetName = "PrintFromController")]
+        [Parameter(Mandatory = true, ParameterSetName = "SessionFromController")]
+        public SwitchParameter FromController { get; set; }
+
         /// <summary>Servers; beside sessions, the name that the agent of each has, where it is not the server's own.</summary>
         [Parameter(Position = 0, Mandatory = true, ParameterSetName = "Print", ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+        [Parameter(Position = 0, Mandatory = true, ParameterSetName = "PrintFromController", ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
         [Parameter(Position = 0, ParameterSetName = "Session")]
+        [Parameter(Position = 0, ParameterSetName = "SessionFromController")]
         [Alias("Fqdn", "DNSHostName", "ComputerName")]
         public string[] Server { get; set; }
 
@@ -97,12 +117,13 @@ namespace Umx
         [WhenTransformation]
         public DateTime? ExpiresAt { get; set; }
 
+        internal override string PackageName { get { return FromController ? fetched?.Name : base.PackageName; } }
+
         /// <summary>Installs.</summary>
         protected override void ProcessRecord()
         {
-            if (AgentPackage.DoesAll(Path) && (ConfigFile ?? Program) != null)
-                Terminate(Failure.Invalid(ConfigFile != null ? "ConfigFile" : "Program", "none beside an .msi, which has its own"), null);
-            else if (Session == null)
+            RefuseOwnFiles();
+            if (Session == null)
                 foreach (string server in Server)
                     Print(server);
             else if (Server != null && Server.Length != Session.Length)
@@ -112,10 +133,52 @@ namespace Umx
                     InstallOver(Session[i], Server?[i]);
         }
 
+        /// <summary>What the controller gave is not kept, however this ends.</summary>
+        public void Dispose()
+        {
+            fetched?.Dispose();
+            fetched = null;
+        }
+
+        private void RefuseOwnFiles()
+        {
+            if (AgentPackage.DoesAll(PackageName) && (ConfigFile ?? Program) != null)
+                Terminate(Failure.Invalid(ConfigFile != null ? "ConfigFile" : "Program", "none beside an .msi, which has its own"), null);
+        }
+
+        /// Once, when somebody agreed to the first server: before a token is made that nobody could use.
+        private void Fetch()
+        {
+            if (!FromController || fetched != null)
+                return;
+            var package = new ControllerPackage();
+            try
+            {
+                package.End(RunOrThrow("agents.package", null, package.Take));
+                fetched = package;
+            }
+            catch (UmxException problem)
+            {
+                if (problem.Status == UmxStatus.Cancelled && IsStopping)
+                    throw new PipelineStoppedException();
+                Terminate(problem, null);
+            }
+            finally
+            {
+                if (fetched == null)
+                    package.Dispose();
+            }
+            WriteVerbose(fetched.Name + " " + fetched.Version + " came from the controller: SHA-256 " + fetched.Hash);
+            RefuseOwnFiles();
+        }
+
         private void Print(string server)
         {
-            var commands = new AgentPackage(true, Program);
-            JsonObject token = Allowed("make a token and the command for the agent on", server) ? MakeToken(server) : null;
+            if (!Allowed("make a token and the command for the agent on", server))
+                return;
+            Fetch();
+            var commands = new AgentPackage(fetched == null || fetched.IsForWindows, Program);
+            JsonObject token = MakeToken(server);
             if (token == null)
                 return;
             string file = TokenFile(commands, token), config = ConfigFile ?? commands.ConfigFile;
@@ -129,7 +192,14 @@ namespace Umx
             RemoteServer there = Reach(session);
             if (there == null)
                 return;
+            Fetch();
             string server = named ?? there.Name, problem = null;
+            if (fetched != null && fetched.IsForWindows != there.IsWindows)
+            {
+                WriteError(Failure.Record(new UmxException("UMX-1019", UmxStatus.Unsupported, server, "the package that the controller holds is " + fetched.Name,
+                                                           "give the package of this platform, with -Path", server), server));
+                return;
+            }
             var commands = new AgentPackage(there.IsWindows, Program);
             JsonObject token = MakeToken(server);
             if (token == null)
@@ -149,7 +219,7 @@ namespace Umx
         private void Put(RemoteServer there, AgentPackage commands, JsonObject token, string file, string config, string package, string server)
         {
             if (package != null)
-                there.Copy(FullPath(Path), package);
+                there.Copy(fetched?.File ?? FullPath(Path), package);
             try
             {
                 if (AgentPackage.DoesAll(package))
@@ -186,9 +256,10 @@ namespace Umx
         private IEnumerable<string> AllCommands(AgentPackage commands, string tokenFile, string config)
         {
             string package = PackageThere(commands);
-            return AgentPackage.DoesAll(package)
+            IEnumerable<string> first = fetched != null && Session == null ? commands.Compare(package, fetched.Hash) : Enumerable.Empty<string>();
+            return first.Concat(AgentPackage.DoesAll(package)
                 ? commands.InstallAll(package, ControllerOfAgents(), Connected.Address, tokenFile)
-                : commands.Install(package).Concat(commands.Enrol(Connected.Address, tokenFile, config, Program == null));
+                : commands.Install(package).Concat(commands.Enrol(Connected.Address, tokenFile, config, Program == null)));
         }
 
         /// The same host as the operators' listener, on the port that agents have unless it was chosen otherwise.
@@ -223,8 +294,10 @@ namespace Umx
             made.Properties.Add(new PSNoteProperty("TokenFile", file));
             made.Properties.Add(new PSNoteProperty("ExpiresAt", Values.Member("expires_at", token["expires_at"])));
             made.Properties.Add(new PSNoteProperty("ConfigFile", config));
-            made.Properties.Add(new PSNoteProperty("Configuration", AgentPackage.DoesAll(Path) ? null : AgentPackage.Configuration(ControllerOfAgents(), config)));
+            made.Properties.Add(new PSNoteProperty("Configuration", AgentPackage.DoesAll(PackageName) ? null : AgentPackage.Configuration(ControllerOfAgents(), config)));
             made.Properties.Add(new PSNoteProperty("Commands", commands));
+            made.Properties.Add(new PSNoteProperty("Package", PackageName));
+            made.Properties.Add(new PSNoteProperty("PackageHash", fetched?.Hash));
             made.Properties.Add(new PSNoteProperty("Error", problem));
             return made;
         }
@@ -237,6 +310,14 @@ namespace Umx
     [OutputType("Umx.AgentRemoval")]
     public sealed class UninstallUmxAgentCommand : AgentPackageCommand
     {
+        /// <summary>Open remoting sessions to the servers.</summary>
+        [Parameter(Mandatory = true, ParameterSetName = "Session")]
+        public override PSSession[] Session { get; set; }
+
+        /// <summary>The agent's package.</summary>
+        [Parameter(Position = 1)]
+        public override string Path { get; set; }
+
         /// <summary>Servers, as the controller knows them; beside sessions where they are called otherwise.</summary>
         [Parameter(Position = 0, Mandatory = true, ParameterSetName = "Print", ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
         [Parameter(Position = 0, ParameterSetName = "Session")]

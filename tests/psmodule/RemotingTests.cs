@@ -123,6 +123,121 @@ public sealed class RemotingTests : IDisposable
     }
 
     [Fact]
+    public void The_package_that_the_controller_holds_is_named_with_its_hash()
+    {
+        var hash = Hash(Stage.Text("package"));
+        var made = shell.Run("Install-UmxAgent um8.contoso.test, um9.contoso.test -Forest contoso.test -FromController -AgentController umx.example:7443").Good().Output;
+        Assert.Equal(2, made.Count);
+        foreach (var one in made)
+        {
+            Assert.Equal("umx-agent.msi", one.Text("Package"));
+            Assert.Equal(hash, one.Text("PackageHash"));
+            var commands = (string[])one.Get("Commands")!;
+            Assert.Equal("powershell.exe -NoProfile -Command \"if ((Get-FileHash -LiteralPath 'C:\\Windows\\Temp\\umx-agent.msi').Hash -ne '" + hash + "') { throw 'another package' }\"", commands[0]);
+            Assert.StartsWith("start \"\" /wait msiexec.exe /i \"C:\\Windows\\Temp\\umx-agent.msi\" /qn ", commands[1]);
+            Assert.Null(one.Get("Configuration"));
+        }
+        Assert.Empty(Leftovers());
+        Assert.Equal(ErrorCategory.InvalidArgument,
+            shell.Run(@"Install-UmxAgent um9.contoso.test -Forest contoso.test -FromController -Program C:\agent.exe").Error().CategoryInfo.Category);
+        Assert.Contains("AmbiguousParameterSet", shell.Run("Install-UmxAgent um9.contoso.test -Forest contoso.test -FromController -Path umx-agent.msi").Error().FullyQualifiedErrorId);
+        Assert.Empty(Leftovers());
+    }
+
+    [Fact]
+    public void A_package_that_the_controller_does_not_hold_whole_is_refused_before_a_token_is_made()
+    {
+        string held = Directory.GetFiles(Path.Combine(Stage.Text("data"), "updates")).Single(), aside = File_("held"), package = Stage.Text("package");
+        File.Move(held, aside);
+        try
+        {
+            foreach (var (length, change, id) in new[] { (-1, 0, "UMX-1814"), (-2, 0, "UMX-1815"), (0, 1, "UMX-1815") })
+            {
+                if (length != -1)
+                {
+                    var bytes = File.ReadAllBytes(package);
+                    bytes[^1] ^= (byte)change;
+                    File.WriteAllBytes(held, bytes[..^(-length)]);
+                }
+                var error = shell.Run("Install-UmxAgent um9.contoso.test -Forest contoso.test -FromController").Error();
+                Assert.StartsWith(id + ",", error.FullyQualifiedErrorId);
+                Assert.Empty(shell.Run("Get-UmxToken -State active").Good().Output);
+                Assert.Empty(Leftovers());
+            }
+        }
+        finally
+        {
+            File.Move(aside, held, true);
+        }
+    }
+
+    [Fact]
+    public void The_package_that_the_controller_holds_goes_over_a_session()
+    {
+        var tools = Directory.CreateDirectory(File_("tools")).FullName;
+        var apt = Path.Combine(tools, "apt-get"); // what it would install is the script of the other tests
+        File.WriteAllText(apt, "#!/bin/sh\nsha256sum \"$3\"\nexec sh \"$3\"\n");
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(apt, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var package = Package("umx-agent.deb", "/bin/true");
+        var kept = File.ReadAllText(Stage.Text("package") + ".umxsig");
+        File.WriteAllText(package + ".umxsig", string.Join('\n', kept.Split('\n').Select(line => line.Split(' ')[0] switch
+        {
+            "kind" => "kind deb",
+            "size" => "size " + new FileInfo(package).Length,
+            "sha256" => "sha256 " + Hash(package),
+            _ => line,
+        })));
+        try
+        {
+            Give(package);
+            shell.Run($"$session = New-PSSession -HostName um.example; Invoke-Command -Session $session {{ $env:PATH = '{tools}:' + $env:PATH }}").Good();
+            var outcome = shell.Run($"Install-UmxAgent -Session $session -Server um9.contoso.test -Forest contoso.test -FromController -Destination '{place}/there' " +
+                $"-ConfigFile '{place}/etc/agent.ini' -Program '{File_("installed/umx-agent")}' -Verbose");
+            var made = outcome.One();
+            Assert.True((bool)made.Get("Installed")!);
+            Assert.Equal("umx-agent.deb", made.Text("Package"));
+            Assert.Equal(Hash(package), made.Text("PackageHash"));
+            Assert.Contains(outcome.Verbose, line => line.Contains(Hash(package) + "  " + place + "/there/umx-agent.deb", StringComparison.Ordinal)); // of what arrived
+            Assert.Contains(outcome.Verbose, line => line == "um9.contoso.test: installed");
+            Assert.Empty(Directory.GetFiles(place + "/there"));
+            Assert.Empty(Leftovers());
+        }
+        finally
+        {
+            Give(Stage.Text("package"));
+        }
+    }
+
+    /// The controller is given a package, which no agent takes.
+    void Give(string package)
+    {
+        shell.Run($"$null = Update-UmxAgent '{package}' -Server {Stage.LyncServer}").Good();
+        var end = DateTime.UtcNow.AddSeconds(60);
+        string state;
+        while ((state = shell.Run("Get-UmxAgentUpdate").One().Text("State")) != "completed" && DateTime.UtcNow < end)
+            Thread.Sleep(100);
+        Assert.Equal("completed", state);
+    }
+
+    /// The engine's session ends on this machine, which is no Windows.
+    [Fact]
+    public void A_package_of_another_platform_is_an_error_about_that_server()
+    {
+        shell.Run("$session = New-PSSession -HostName um.example").Good();
+        var error = shell.Run($"Install-UmxAgent -Session $session -Server um9.contoso.test -Forest contoso.test -FromController -Destination '{place}/there'").Error();
+        Assert.StartsWith("UMX-1019,", error.FullyQualifiedErrorId);
+        Assert.Equal("um9.contoso.test", error.TargetObject);
+        Assert.Empty(shell.Run("Get-UmxToken -State active").Good().Output);
+        Assert.Empty(Leftovers());
+    }
+
+    static string Hash(string file) => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(file))).ToLowerInvariant();
+
+    /// Folders in which a controller's package was, and should be no more.
+    static string[] Leftovers() => [.. Directory.GetDirectories(Path.GetTempPath(), "umx-*").Where(d => File.Exists(Path.Combine(d, "part")) || Directory.GetFiles(d, "umx-agent.*").Length > 0)];
+
+    [Fact]
     public void The_commands_that_are_printed_are_those_of_Windows()
     {
         var commands = (string[])shell.Run("Install-UmxAgent um9.contoso.test -Forest contoso.test -Path setup.exe").One().Get("Commands")!;

@@ -1,11 +1,13 @@
 """The PowerShell module in the real engine: the tests of tests/psmodule (xunit), run once against a controller on the lab,
 each of them a test here. UMX_PSMODULE_WRITE=1 writes what they keep (the list of parameters, the output in the help) anew."""
 
+import hashlib
 import json
 import os
 import re
 import shutil
 import threading
+import time
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
@@ -47,6 +49,23 @@ def small_stage(fleet):
     play.stop()
 
 
+def give_package(play):
+    """The controller was given a package once: no agent here takes one, so that it changes none."""
+    package = play.home / "umx-agent.msi"
+    package.write_bytes(b"no package at all\n" * 20000)
+    package.with_name(package.name + ".umxsig").write_text(
+        f"umx-release 1\npackage umx-agent\nversion 0.9.0\nkind msi\narchitecture x64\nsize {package.stat().st_size}\n"
+        f"sha256 {hashlib.sha256(package.read_bytes()).hexdigest()}\ndowngrade no\nsignature {'00' * 64}\n")
+    answer = play.umx(LYNC, "agents", "update", "--package", package, "--server", LYNC_SERVER)
+    assert answer.code == 0, answer
+    end = time.monotonic() + 120
+    while (status := play.umx(LYNC, "agents", "update", "status").json)["state"] != "completed":
+        assert time.monotonic() < end, status
+        time.sleep(0.1)
+    assert [s["state"] for s in status["servers"]] == ["skipped"], status
+    return package
+
+
 def ticket(play):
     """The ticket cache of the window's user, who is logged on to the first forest."""
     operator = play.lab["forests"][CONTOSO[0]]["operators"][CONTOSO[1]]
@@ -70,6 +89,7 @@ def results(small_stage):
     """{Class.Method: [(outcome, what it said)]} of the one run."""
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir(parents=True)
+    package = give_package(small_stage)
     told = OUTPUT / "stage.json"
     told.write_text(json.dumps({
         "module": str(MODULE), "source": str(ROOT), "output": str(OUTPUT), "controller": OPERATORS,
@@ -77,7 +97,8 @@ def results(small_stage):
         "identities": {who[0]: str(small_stage.login(*who)) for who in (CONTOSO, FABRIKAM, LYNC)},
         "root": str(small_stage.data / "root.pem"), "agent_program": str(small_stage.build / "umx-agent"), "agents": AGENTS,
         "agent_pids": {fqdn: agent.pid for fqdn, agent in small_stage.agents.items()},
-        "umxd": str(small_stage.build / "umxd"), "data": str(small_stage.data), "root_key": str(small_stage.data / "root" / "root.key"),
+        "umxd": str(small_stage.build / "umxd"), "data": str(small_stage.data), "package": str(package),
+        "root_key": str(small_stage.data / "root" / "root.key"),
         "spare_server": SILENT, "spare_host": next(s["host_dir"] for s in small_stage.lab["servers"] if s["fqdn"] == SILENT),
         "servers": sorted(small_stage.agents), "exchange_server": EXCHANGE_SERVER, "lync_server": LYNC_SERVER}, indent=1))
     words = os.environ.get("UMX_PSMODULE_ONLY")

@@ -1,6 +1,8 @@
 """Updates of the agents: waves, the return to the version before, crashes, packages that nobody signed. The programs are
 real; what installs them is a stand-in (stage/installation.py)."""
 
+import hashlib
+import shutil
 import signal
 import time
 
@@ -81,6 +83,12 @@ def updates(fleet):
     play.stop()
 
 
+def test_controller_that_holds_no_package(updates, tmp_path):
+    refused = updates.stage.umx(LYNC, "agents", "package", "--out", tmp_path / "umx-agent.deb")
+    assert (refused.code, refused.error) == (1, "UMX-1814"), refused
+    assert not any(tmp_path.iterdir())
+
+
 def test_waves_bring_a_new_version(updates):
     package = updates.package("0.1.1")
     answer = updates.update(package, "--canary", "1", "--wave", "50")
@@ -104,6 +112,37 @@ def test_waves_bring_a_new_version(updates):
         assert server.installed() == ["keep 0.1.0", "install 0.1.1"]
         assert not (server.home / "state/update/request").exists()
     assert updates.stage.umx(LYNC, "audit", "verify").code == 0
+
+
+def test_package_that_the_controller_holds(updates, tmp_path):
+    """What an operator gets is what the controller was given, whole and with its SHA-256, or nothing."""
+    given = (updates.folder / "umx-agent-0.1.1.deb").read_bytes()
+    digest = hashlib.sha256(given).hexdigest()
+    out = tmp_path / "umx-agent.deb"
+
+    answer = updates.stage.umx(LYNC, "agents", "package", "--out", out)
+    assert answer.code == 0, answer
+    assert out.read_bytes() == given
+    told = answer.json
+    assert (told["kind"], told["version"], told["sha256"], told["size"]) == ("deb", "0.1.1", digest, len(given))
+    assert told["file"] == str(out) and told["release"] == (updates.folder / "umx-agent-0.1.1.deb.umxsig").read_text()
+
+    out.write_text("as it was")
+    held = updates.stage.data / "updates" / updates.status()["update"]
+    aside = tmp_path / "aside"
+    shutil.move(held, aside)
+    try:
+        for kept, error in ((None, "UMX-1814"), (given[:-1], "UMX-1815"), (given[:-1] + bytes([given[-1] ^ 1]), "UMX-1815")):
+            if kept is not None:
+                held.write_bytes(kept)
+            refused = updates.stage.umx(LYNC, "agents", "package", "--out", out)
+            assert (refused.code, refused.error) == (1, error), refused
+            assert out.read_text() == "as it was"
+            assert not out.with_name(out.name + ".part").exists()
+    finally:
+        shutil.move(aside, held)
+    nowhere = updates.stage.umx(LYNC, "agents", "package", "--out", tmp_path / "none" / "umx-agent.deb")
+    assert nowhere.error == "UMX-1009", nowhere
 
 
 def test_version_that_never_comes_back_is_returned(updates):

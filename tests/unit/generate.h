@@ -197,6 +197,7 @@ static inline struct generate_types generate_all_types(void)
         &umx__agent_arguments__descriptor,
         &umx__agents_update_arguments__descriptor,
         &umx__agent_update__descriptor,
+        &umx__package_part__descriptor,
         &umx__fleet_update__descriptor,
         &umx__update_state__descriptor,
         &umx__update_offer__descriptor,
