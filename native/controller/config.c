@@ -9,7 +9,11 @@
 
 #include "base/text.h"
 
-enum { LOGIN_HOURS_MAX = 7 * 24, HANDSHAKE_MAX = 600 };
+enum {
+    LOGIN_HOURS_MAX = 7 * 24,
+    HANDSHAKE_MAX = 600,
+    LINE_MAX_BYTES = 199, /* the parser takes the rest of a longer line for another one */
+};
 
 /* What a key's value is stored as. */
 enum kind { TEXT, LIST, SECONDS, SIDE, BIND, POLICY, KEYTAB };
@@ -274,6 +278,20 @@ static int check(struct umx_config *config, const char *path, struct umx_error *
     return 0;
 }
 
+/* The number of the first line that is too long; 0: none is. The file is at its beginning again. */
+static int long_line(FILE *file)
+{
+    int line = 1;
+    int length = 0;
+
+    for (int c; (c = fgetc(file)) != EOF && length <= LINE_MAX_BYTES;) {
+        line += c == '\n';
+        length = c == '\n' ? 0 : length + 1;
+    }
+    rewind(file);
+    return length > LINE_MAX_BYTES ? line : 0;
+}
+
 int umx_config_load(const char *path, struct umx_config **out, struct umx_error *err)
 {
     struct umx_config *config = calloc(1, sizeof *config);
@@ -300,12 +318,17 @@ int umx_config_load(const char *path, struct umx_config **out, struct umx_error 
         status = umx_fail_code(err, UMX_ERR_FILE_UNREADABLE, errno, path, "%s", strerror(errno));
         goto out;
     }
-    int line = ini_parse_file(file, take_line, &load);
+    int too_long = long_line(file);
+    int line = too_long == 0 ? ini_parse_file(file, take_line, &load) : 0;
     fclose(file);
     for (size_t i = 0; i < config->forest_count; i++)
         if (config->forests[i].bind == 0)
             config->forests[i].bind = UMX__CONFIGURE__BIND__GSSAPI;
-    if (line_error.status != 0)
+    if (too_long != 0)
+        status = umx_fail(err, UMX_ERR_CONFIG_INVALID, path,
+                          "line %d has more than %d bytes; a list may go on in another line of the same key", too_long,
+                          LINE_MAX_BYTES);
+    else if (line_error.status != 0)
         status = umx_fail(err, UMX_ERR_CONFIG_INVALID, path, "line %d: %s", line, line_error.why);
     else if (line != 0)
         status = umx_fail(err, UMX_ERR_CONFIG_INVALID, path, "line %d is not KEY = VALUE in a section", line);

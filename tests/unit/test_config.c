@@ -3,11 +3,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <cmocka.h>
 
 #include "controller/config.h"
 
@@ -62,6 +62,24 @@ static void test_defaults_and_values(void **state)
     umx_config_free(config);
 }
 
+#define FIFTY "dc1.a.test, dc2.a.test, dc3.a.test, dc44.a.test,  "
+
+/* The parser's lines are short: a list goes on in another one. */
+static void test_a_list_goes_on(void **state)
+{
+    struct umx_config *config = NULL;
+    struct umx_error err;
+
+    (void)state;
+    assert_int_equal(load("[controller]\ndata = /d\n" GOOD_FOREST "domain_controllers = " FIFTY FIFTY FIFTY
+                          "\ndomain_controllers = " FIFTY FIFTY FIFTY "\n",
+                          &config, &err),
+                     0);
+    assert_int_equal(config->forests[0].domain_controllers.count, 24);
+    assert_string_equal(config->forests[0].domain_controllers.items[23], "dc44.a.test");
+    umx_config_free(config);
+}
+
 /* Each text is refused, and the reason names what is wrong. */
 static const struct {
     const char *text;
@@ -76,6 +94,8 @@ static const struct {
     {"[controller]\ndata =\n" GOOD_FOREST, "data ="},
     {"[kontroller]\ndata = /d\n", "no section [kontroller]"},
     {"[controller]\ndata = /d\nnonsense\n" GOOD_FOREST, "line 3"},
+    {"[controller]\ndata = /d\n" GOOD_FOREST "domain_controllers = " FIFTY FIFTY FIFTY FIFTY "\nrefresh = 1\n",
+     "has more than 199 bytes"},
     {"[controller]\ndata = /d\n[forest a.test]\nreader = r\nkeytab = /k\n", "needs side"},
     {"[controller]\ndata = /d\n[forest a.test]\nside = lync\nkeytab = /k\n", "needs reader"},
     {"[controller]\ndata = /d\n[forest a.test]\nside = lync\nreader = r\n", "keytab"},
@@ -114,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_and_values),
+        cmocka_unit_test(test_a_list_goes_on),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_missing_file),
     };
