@@ -11,7 +11,7 @@ import subprocess
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 
-from stage.wine import PROGRAMS, machine_name, need, until, windows_path, wine, words
+from stage.wine import PROGRAMS, machine_name, need, processes, until, windows_path, wine, words
 
 need()
 
@@ -64,6 +64,9 @@ def console(target, machine, config):
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(20)
+    # A shell that the agent had made and not yet let run stays as it is, and Wine with it.
+    for left in processes("powershell.exe", "-EncodedCommand"):
+        os.kill(left, signal.SIGKILL)
     log.close()
 
 
