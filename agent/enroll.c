@@ -242,6 +242,8 @@ static int keep(struct enrolling *enrolling, FILE *out, struct umx_error *err)
         status = umx_enroll_check(&issued, enrolling->fqdn, enrolling->root, err);
     if (status == 0)
         status = umx_private_file_write(enrolling->config->identity, pem.data, pem.length, err);
+    if (status == 0)
+        status = umx_agent_file_share(enrolling->config->identity, err);
     umx_crash_point(UMX_CRASH_ENROLL_KEPT, NULL);
     if (status == 0 && enrolling->is_pending)
         umx_remove(enrolling->pending);

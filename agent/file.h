@@ -31,6 +31,9 @@ void umx_agent_file_stamp(const char *path, uint64_t *stamp);
 
 /* False when others than the owner can read it (where the system can tell). */
 int umx_agent_file_private(const char *path);
+/* A private file that whoever enrols has made (an administrator, the installer): the agent's own service may read and
+ * replace it too, where that is another account. */
+int umx_agent_file_share(const char *path, struct umx_error *err);
 int64_t umx_agent_file_changed(const char *path,
                                int64_t *size); /* a number that moves with the file, -1 when missing */
 

@@ -22,6 +22,7 @@ endforeach()
 set_tests_properties(test_windows_host test_windows_service test_windows_policy test_windows_garbage
   PROPERTIES RESOURCE_LOCK services)
 target_link_options(test_windows_service PRIVATE -Wl,--wrap=__imp_ChangeServiceConfig2W)
+target_link_options(test_windows_paths PRIVATE -Wl,--wrap=__imp_SetNamedSecurityInfoW)
 # The texts of its events are in the agent itself.
 target_compile_definitions(test_windows_event PRIVATE UMX_AGENT_PROGRAM="Z:$<TARGET_FILE:umx-agent>")
 add_dependencies(test_windows_event umx-agent)

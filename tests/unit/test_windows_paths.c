@@ -7,10 +7,14 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <aclapi.h>
+#include <sddl.h>
+
 #include <cmocka.h>
 
 #include "agent/config.h"
 #include "agent/file.h"
+#include "agent/host/windows_access.h"
 #include "base/open.h"
 #include "base/path_windows.h"
 #include "rpc/identity_file.h"
@@ -117,6 +121,55 @@ static void a_key_file_is_written_and_read_at_every_depth(void **state)
     }
 }
 
+/* Wine keeps of a list what a mode can say, so it is seen on its way: the linker puts this call in the system's place.
+ */
+typedef DWORD WINAPI set_info(LPWSTR name, SE_OBJECT_TYPE type, SECURITY_INFORMATION what, PSID owner, PSID group,
+                              PACL list, PACL audit);
+extern set_info *const __real___imp_SetNamedSecurityInfoW;
+static DWORD service_mask, entries;
+static SECURITY_INFORMATION given;
+
+static DWORD WINAPI see(LPWSTR name, SE_OBJECT_TYPE type, SECURITY_INFORMATION what, PSID owner, PSID group, PACL list,
+                        PACL audit)
+{
+    PSID service = NULL;
+
+    given = what;
+    entries = list->AceCount;
+    assert_true(ConvertStringSidToSidW(UMX_ACCESS_SERVICE, &service));
+    for (DWORD i = 0; i < list->AceCount; i++) {
+        ACCESS_ALLOWED_ACE *ace;
+        assert_true(GetAce(list, i, (void **)&ace));
+        assert_int_equal(ace->Header.AceType, ACCESS_ALLOWED_ACE_TYPE);
+        if (EqualSid(&ace->SidStart, service))
+            service_mask = ace->Mask;
+    }
+    LocalFree(service);
+    return __real___imp_SetNamedSecurityInfoW(name, type, what, owner, group, list, audit);
+}
+
+set_info *const __wrap___imp_SetNamedSecurityInfoW = see;
+
+static void an_enrolled_identity_is_the_service_s_too(void **state)
+{
+    char path[UMX_AGENT_PATH_MAX], *bytes = NULL;
+    struct umx_error err = {0};
+    size_t length = 0;
+
+    (void)state;
+    path_in(DEPTH - 1, "identity.pem", path);
+    assert_int_equal(umx_private_file_write(path, "secret", 6, &err), 0);
+    if (umx_agent_file_share(path, &err) != 0)
+        fail_msg("%s", err.why);
+    assert_int_equal(given, DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION);
+    assert_int_equal(entries, 4);
+    assert_int_equal(service_mask & (FILE_GENERIC_READ | DELETE), FILE_GENERIC_READ | DELETE);
+    assert_int_equal(umx_private_file_read(path, 16, &bytes, &length, &err), 0);
+    umx_private_free(bytes);
+    assert_int_equal(umx_remove(path), 0);
+    assert_int_not_equal(umx_agent_file_share(path, &err), 0);
+}
+
 static void a_configuration_is_read_there(void **state)
 {
     static const char text[] = "[agent]\r\ncontroller = a.test:1\r\nidentity = C:\\" PART "\\identity.pem\r\n";
@@ -140,6 +193,7 @@ int main(void)
         cmocka_unit_test(only_a_long_path_gets_the_prefix),
         cmocka_unit_test(files_are_replaced_and_read_at_every_depth),
         cmocka_unit_test(a_key_file_is_written_and_read_at_every_depth),
+        cmocka_unit_test(an_enrolled_identity_is_the_service_s_too),
         cmocka_unit_test(a_configuration_is_read_there),
     };
 
