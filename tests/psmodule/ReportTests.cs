@@ -2,6 +2,7 @@
 using System;
 using System.IO;
 using System.Linq;
+using System.Management.Automation;
 using System.Net;
 using System.Text.Json;
 using Xunit;
