@@ -63,7 +63,7 @@ def test_one_line_installs_enrols_and_connects(stage):
         identity = (data / "identity.pem").read_text()
         assert identity.count("BEGIN PRIVATE KEY") == 1 and not list(data.glob("*.enrolling"))
     finally:
-        wine("msiexec", "/x", windows_path(package), "/qn", "PURGE=1", check=False)
+        wine("msiexec", "/x", windows_path(package), "/qn", check=False)
     assert not data.exists() and service_state() is None
 
 

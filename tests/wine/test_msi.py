@@ -97,7 +97,7 @@ def test_installed_upgraded_not_downgraded_and_removed(target, packages, control
     # Neither identity nor configuration change, and nobody has to say them again.
     before = identity, CONFIG.read_bytes()
     assert msiexec("/i", windows_path(packages[2])) == DONE
-    assert (IDENTITY.read_bytes(), CONFIG.read_bytes()) == before
+    assert (IDENTITY.read_bytes(), CONFIG.read_bytes()) == before and not (DATA / "upgrading").exists()
     assert PROGRAM.exists() and service_state() == "RUNNING"
     until(log, lambda: log().count("speaks for") == 2 and connected(target))
 
@@ -105,13 +105,13 @@ def test_installed_upgraded_not_downgraded_and_removed(target, packages, control
     assert PROGRAM.exists() and service_state() == "RUNNING"
 
     # What stays is what makes it the same agent when it comes back.
-    assert msiexec("/x", windows_path(packages[2])) == DONE
+    assert msiexec("/x", windows_path(packages[2]), "KEEPSTATE=1") == DONE
     assert service_state() is None and not FOLDER.exists()
     assert (IDENTITY.read_bytes(), CONFIG.read_bytes()) == before
     assert msiexec("/i", windows_path(packages[2])) == DONE
     assert service_state() == "RUNNING"
     until(log, lambda: log().count("speaks for") == 3 and connected(target))
-    assert msiexec("/x", windows_path(packages[2]), "PURGE=1") == DONE
+    assert msiexec("/x", windows_path(packages[2])) == DONE
     assert service_state() is None and not FOLDER.exists() and not DATA.exists()
 
 
