@@ -40,7 +40,11 @@ enum umx_error_id {
 #undef UMX_ERROR
 };
 
-enum { UMX_ERROR_WHAT_MAX = 320, UMX_ERROR_WHY_MAX = 1024 };
+enum {
+    UMX_ERROR_WHAT_MAX = 320,
+    UMX_ERROR_WHY_MAX = 1024,
+    UMX_ERROR_LINES_MAX = UMX_ERROR_WHY_MAX - 64, /* for umx_text_join: room is left for how many more there are */
+};
 
 struct umx_error {
     int status;                   /* enum umx_status, 0 while nothing failed */

@@ -59,6 +59,28 @@ void umx_text_addf(struct umx_text *text, const char *format, ...)
     text->length += (size_t)length;
 }
 
+void umx_text_join(struct umx_text *lines, size_t lines_max, size_t bytes_max)
+{
+    struct umx_text text = {0};
+    size_t at = 0, shown = 0, left = 0;
+
+    while (at < lines->length && shown < lines_max) {
+        size_t length = strcspn(lines->data + at, "\n");
+        if (shown > 0 && text.length + length > bytes_max)
+            break;
+        umx_text_adds(&text, shown > 0 ? "; " : "");
+        umx_text_add(&text, lines->data + at, length);
+        at += length + (lines->data[at + length] == '\n');
+        shown++;
+    }
+    for (size_t i = at; i < lines->length; i++)
+        left += lines->data[i] == '\n' || i + 1 == lines->length;
+    if (left > 0)
+        umx_text_addf(&text, "; and %zu more", left);
+    umx_text_free(lines);
+    *lines = text;
+}
+
 void umx_text_free(struct umx_text *text)
 {
     free(text->data);

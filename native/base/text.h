@@ -21,6 +21,8 @@ struct umx_text {
 void umx_text_add(struct umx_text *text, const void *bytes, size_t length);
 void umx_text_adds(struct umx_text *text, const char *string);
 void umx_text_addf(struct umx_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Lines become one: as many of them, whole ones (the first in any case), as there is room for, and how many more there are. */
+void umx_text_join(struct umx_text *lines, size_t lines_max, size_t bytes_max);
 void umx_text_free(struct umx_text *text);
 /* The text so far; "" when empty. */
 const char *umx_text_string(const struct umx_text *text);

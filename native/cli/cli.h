@@ -106,6 +106,9 @@ void umx_output_records(struct umx_cli *cli, const json_t *records, const struct
 /* `label: value` for a member of the document that is there and not empty. */
 void umx_output_member(struct umx_cli *cli, const json_t *object, const char *key, const char *label);
 
+/* The view of what an operation deleted by name. */
+void umx_output_deleted(struct umx_cli *cli, const struct umx_document *document);
+
 /* The text of the items of that type, one behind the other. */
 void umx_output_parts(const struct umx_document *document, const char *type, struct umx_text *out);
 /* To a file beside it that takes its name when it is whole; to standard output without a path. */

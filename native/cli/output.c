@@ -60,6 +60,11 @@ int umx_output(struct umx_cli *cli, const struct umx_document *document, umx_vie
     return 0;
 }
 
+void umx_output_deleted(struct umx_cli *cli, const struct umx_document *document)
+{
+    fprintf(cli->out, "deleted: %s\n", umx_value_string(document->root, "name"));
+}
+
 void umx_output_records(struct umx_cli *cli, const json_t *records, const struct umx_output_column *columns,
                         size_t count)
 {

@@ -152,12 +152,7 @@ UMX_COMMAND(plan_undo)
     return act(cli, "plan.undo", arguments, umx_plan_view, err);
 }
 
-static void view_nothing(struct umx_cli *cli, const struct umx_document *document)
-{
-    (void)cli, (void)document;
-}
-
 UMX_COMMAND(plan_delete)
 {
-    return umx_output_call(cli, "plan.delete", named(args), view_nothing, err);
+    return umx_output_call(cli, "plan.delete", named(args), umx_output_deleted, err);
 }

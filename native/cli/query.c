@@ -127,15 +127,10 @@ UMX_COMMAND(query_save)
     return umx_output_call(cli, "query.save", arguments, view_saved, err);
 }
 
-static void view_deleted(struct umx_cli *cli, const struct umx_document *document)
-{
-    fprintf(cli->out, "deleted: %s\n", umx_value_string(document->root, "name"));
-}
-
 UMX_COMMAND(query_delete)
 {
     json_t *arguments = json_object();
 
     umx_json_text(arguments, "name", umx_args_operand(args, 0));
-    return umx_output_call(cli, "query.delete", arguments, view_deleted, err);
+    return umx_output_call(cli, "query.delete", arguments, umx_output_deleted, err);
 }

@@ -14,8 +14,8 @@
 #include "base/log.h"
 #include "base/reflect.h"
 #include "controller/authority.h"
-#include "controller/control.h"
 #include "controller/ca.h"
+#include "controller/control.h"
 #include "controller/data_owner.h"
 #include "controller/engine.h"
 #include "controller/engine_ports.h"
@@ -46,13 +46,7 @@ static int open_engine(struct umx_controller *controller, struct umx_error *err)
                                          .undo_cover = config->undo_hours * UMX_HOUR};
 
     for (size_t i = 0; i < config->forest_count; i++) {
-        const struct umx_forest_config *forest = &config->forests[i];
-        forests[i] = (struct umx_engine_forest){
-            .name = forest->name,
-            .side = forest->side,
-            .domain_controllers = (const char *const *)(uintptr_t)forest->domain_controllers.items,
-            .domain_controller_count = forest->domain_controllers.count,
-        };
+        forests[i] = (struct umx_engine_forest){.name = config->forests[i].name, .side = config->forests[i].side};
     }
     return umx_engine_open(controller->journal, umx_controller_ports(controller), &options, &controller->engine, err);
 }

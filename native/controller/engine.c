@@ -156,16 +156,10 @@ static int copy_options(struct umx_engine *engine, const struct umx_engine_optio
     if (forests == NULL || own->deployment == NULL || own->actor == NULL)
         return umx_fail(err, UMX_ERR_MEMORY, "engine", NULL);
     for (size_t i = 0; i < options->forest_count; i++) {
-        const struct umx_engine_forest *from = &options->forests[i];
-        const char **list = umx_arena_alloc(engine->arena, (from->domain_controller_count + 1) * sizeof(char *));
-        forests[i] = *from;
-        forests[i].name = umx_arena_string(engine->arena, from->name);
-        forests[i].domain_controllers = list;
-        if (list == NULL || forests[i].name == NULL)
+        forests[i] = options->forests[i];
+        forests[i].name = umx_arena_string(engine->arena, options->forests[i].name);
+        if (forests[i].name == NULL)
             return umx_fail(err, UMX_ERR_MEMORY, "engine", NULL);
-        for (size_t k = 0; k < from->domain_controller_count; k++)
-            if ((list[k] = umx_arena_string(engine->arena, from->domain_controllers[k])) == NULL)
-                return umx_fail(err, UMX_ERR_MEMORY, "engine", NULL);
     }
     own->forests = forests;
     own->undo_cover = or_default(options->undo_cover, 72 * UMX_HOUR);

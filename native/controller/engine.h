@@ -45,8 +45,6 @@ bool umx_engine_policy_of(const char *word, enum umx_engine_policy *out);
 struct umx_engine_forest {
     const char *name;
     Umx__Forest__Side side;
-    const char *const *domain_controllers; /* known ones, for waiting for replication; may be NULL */
-    size_t domain_controller_count;
 };
 
 /* Somebody who remembers the journal's head. */
@@ -176,10 +174,14 @@ int umx_engine_preflight(struct umx_engine *engine, const char *name, struct umx
  * at rest and has no newer entry; UMX_E_TIMEOUT (UMX_ERR_DEADLINE) when the deadline (duration) passed first. */
 int umx_engine_wait(struct umx_engine *engine, const char *name, int64_t after, int64_t deadline,
                     struct umx_arena *arena, Umx__Journal **entry, struct umx_error *err);
-/* Entries after a sequence number (UMX_JOURNAL_NEWEST: the last ones), of one plan or all (NULL), at most limit
- * (0: 10000). */
-int umx_engine_audit(struct umx_engine *engine, const char *plan, int64_t after, int32_t limit, struct umx_arena *arena,
-                     Umx__Journal ***entries, size_t *count, struct umx_error *err);
+enum { UMX_ENGINE_NEWEST = -1 };
+
+/* Calls back with entries after a sequence number (UMX_ENGINE_NEWEST: with the last ones), oldest first, of one plan or all
+ * (NULL or ""), at most limit (0: 10000). The entry is gone after the callback; a result other than 0 ends the walk and is
+ * returned. In pages: a journal of years is not held in memory, and plans that append to it wait for one page at most. */
+int umx_engine_audit(struct umx_engine *engine, const char *plan, int64_t after, int64_t limit,
+                     int (*take)(void *user, const Umx__Journal *entry, struct umx_error *err), void *user,
+                     struct umx_error *err);
 /* Recomputes the chain, and the signature of each approval in it, and compares it with what agents were told. first_bad
  * is 0 when it is intact. lines (may be NULL) gets a line for each agent that was told something else. */
 int umx_engine_verify(struct umx_engine *engine, int64_t *entries, bool *intact, int64_t *first_bad,

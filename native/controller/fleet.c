@@ -354,36 +354,59 @@ int umx_fleet_agents(struct umx_fleet *fleet, struct umx_world *world, struct um
     return status;
 }
 
-int umx_fleet_set_proofs(struct umx_fleet *fleet, Umx__ProofTarget *const *targets, size_t count, struct umx_error *err)
+/* Once, and behind all of forests that are not later in the alphabet, so that the same targets are the same list. */
+static bool keep_target(Umx__ProofTarget **list, size_t *count, const Umx__ProofTarget *target, struct umx_arena *arena)
 {
-    struct umx_arena *arena = umx_arena_new(UMX_MAX_AGENT_MESSAGE);
-    Umx__ProofTarget **copies = arena != NULL ? umx_arena_alloc(arena, (count + 1) * sizeof(Umx__ProofTarget *)) : NULL;
+    for (size_t i = 0; i < *count; i++)
+        if (umx_reflect_equal(&list[i]->base, &target->base))
+            return true;
+    Umx__ProofTarget *copy = umx_reflect_copy(&target->base, arena);
+    size_t at = (*count)++;
 
-    for (size_t i = 0; copies != NULL && i < count; i++) {
-        copies[i] = umx_reflect_copy(&targets[i]->base, arena);
-        if (copies[i] == NULL)
-            copies = NULL;
-    }
-    if (copies == NULL) {
-        umx_arena_free(arena);
-        return umx_fail(err, UMX_ERR_ARENA_FULL, "proofs", NULL);
-    }
+    for (; copy != NULL && at > 0 && strcmp(list[at - 1]->forest, copy->forest) > 0; at--)
+        list[at] = list[at - 1];
+    list[at] = copy;
+    return copy != NULL;
+}
+
+static bool is_read(const Umx__World *records, const char *forest)
+{
+    for (size_t i = 0; i < records->n_forest; i++)
+        if (umx_text_equal(records->forest[i]->forest, forest))
+            return records->forest[i]->error == NULL;
+    return false;
+}
+
+int umx_fleet_set_proofs(struct umx_fleet *fleet, const Umx__World *read, Umx__ProofTarget *const *targets,
+                         size_t count, struct umx_error *err)
+{
+    struct umx_arena *arena = umx_arena_new(UMX_MAX_AGENT_MESSAGE), *old = arena;
+    size_t kept = 0;
+
     pthread_mutex_lock(&fleet->mutex);
-    bool same = count == fleet->proof_count;
-    for (size_t i = 0; same && i < count; i++)
-        same = umx_reflect_equal(&copies[i]->base, &fleet->proofs[i]->base);
-    struct umx_arena *old = same ? arena : fleet->proof_arena;
-    if (!same) {
+    Umx__ProofTarget **list =
+        arena != NULL ? umx_arena_alloc(arena, (fleet->proof_count + count + 1) * sizeof(Umx__ProofTarget *)) : NULL;
+    bool good = list != NULL;
+    for (size_t i = 0; good && i < fleet->proof_count; i++)
+        if (!is_read(read, fleet->proofs[i]->forest))
+            good = keep_target(list, &kept, fleet->proofs[i], arena);
+    for (size_t i = 0; good && i < count; i++)
+        good = keep_target(list, &kept, targets[i], arena);
+    bool same = good && kept == fleet->proof_count;
+    for (size_t i = 0; same && i < kept; i++)
+        same = umx_reflect_equal(&list[i]->base, &fleet->proofs[i]->base);
+    if (good && !same) {
+        old = fleet->proof_arena;
         fleet->proof_arena = arena;
-        fleet->proofs = copies;
-        fleet->proof_count = count;
+        fleet->proofs = list;
+        fleet->proof_count = kept;
         for (struct fleet_agent *agent = fleet->agents; agent != NULL; agent = agent->next)
             if (agent->session != NULL)
                 fleet_send_welcome(agent->session);
     }
     pthread_mutex_unlock(&fleet->mutex);
     umx_arena_free(old);
-    return 0;
+    return good ? 0 : umx_fail(err, UMX_ERR_ARENA_FULL, "proofs", NULL);
 }
 
 void umx_fleet_ask(struct umx_fleet *fleet, const char *const *tables)

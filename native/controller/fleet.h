@@ -31,8 +31,9 @@ int umx_fleet_agents(struct umx_fleet *fleet, struct umx_world *world, struct um
 
 enum { UMX_FLEET_PROOFS_MAX = 256, UMX_FLEET_TABLES_MAX = 16 /* that an agent may report */ };
 
-/* What agents shall try for real from now on, each what is for its side; sent to those that are connected. Copied. */
-int umx_fleet_set_proofs(struct umx_fleet *fleet, Umx__ProofTarget *const *targets, size_t count,
+/* What agents shall try for real from now on, each what is for its side; sent to those that are connected. Copied. What they
+ * try in forests that were not read this time stays. */
+int umx_fleet_set_proofs(struct umx_fleet *fleet, const Umx__World *read, Umx__ProofTarget *const *targets, size_t count,
                          struct umx_error *err);
 
 /* Asks every connected agent for these tables (NULL-terminated) now, and waits for nobody: what they say comes as

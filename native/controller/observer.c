@@ -179,7 +179,7 @@ static void tell_agents(struct umx_observer *observer, const Umx__World *records
                 add_target(arena, &targets, &count, &target);
         }
     }
-    if (umx_fleet_set_proofs(observer->controller->fleet, targets, count, &err) != 0)
+    if (umx_fleet_set_proofs(observer->controller->fleet, records, targets, count, &err) != 0)
         umx_log_error("observer", &err);
     umx_arena_free(arena);
 }

@@ -48,7 +48,7 @@ static const struct umx_operation_row rows[] = {
     {"plan.undo", ARGUMENTS(plan_undo_arguments), UMX_ACCESS_OPERATOR, true, 300, umx_operation_plan_undo},
     {"plan.export", ARGUMENTS(plan_export_arguments), UMX_ACCESS_AUDITOR, false, 60, umx_operation_plan_export},
     {"plan.delete", ARGUMENTS(plan_arguments), UMX_ACCESS_OPERATOR, true, 30, umx_operation_plan_delete},
-    {"audit", ARGUMENTS(audit_arguments), UMX_ACCESS_AUDITOR, false, 60, umx_operation_audit},
+    {"audit", ARGUMENTS(audit_arguments), UMX_ACCESS_AUDITOR, false, 300, umx_operation_audit},
     {"audit.verify", ARGUMENTS(no_arguments), UMX_ACCESS_AUDITOR, false, 300, umx_operation_audit_verify},
     {"ca.status", ARGUMENTS(no_arguments), UMX_ACCESS_VIEWER, false, 30, umx_operation_ca_status},
     {"ca.rotate.begin", ARGUMENTS(ca_rotate_begin_arguments), UMX_ACCESS_OPERATOR, true, 60, umx_operation_ca_begin},

@@ -35,6 +35,31 @@ static int warn_unread(struct umx_operation *operation, const Umx__World *record
     return status;
 }
 
+/* Of the tables that these phases read (count 0: all phases that take rows) what could not be read whole. */
+static int warn_incomplete(struct umx_operation *operation, const Umx__World *records,
+                           const struct umx_phase *const *phases, size_t count, struct umx_error *err)
+{
+    int status = 0;
+
+    for (size_t i = 0; i < records->n_forest; i++)
+        for (size_t k = 0; status == 0 && k < records->forest[i]->n_incomplete; k++) {
+            const char *line = records->forest[i]->incomplete[k];
+            struct umx_error warning = {0};
+            bool wanted = false;
+            for (size_t p = 0; !wanted && p < (count > 0 ? count : UMX_PHASE_COUNT); p++) {
+                const struct umx_phase *phase = count > 0 ? phases[p] : &umx_phases()[p];
+                wanted = phase->propose != NULL &&
+                         (umx_word_in(umx_or_empty(phase->exchange_tables), line, strcspn(line, ":")) ||
+                          umx_word_in(umx_or_empty(phase->lync_tables), line, strcspn(line, ":")));
+            }
+            if (!wanted)
+                continue;
+            umx_fail(&warning, UMX_ERR_PLAN_WORLD_INCOMPLETE, records->forest[i]->forest, "%s", line);
+            status = umx_operation_warn(operation, &warning, err);
+        }
+    return status;
+}
+
 /* ---- check */
 
 struct selection {
@@ -240,6 +265,8 @@ int umx_operation_plan_template(struct umx_operation *operation, struct umx_erro
         status =
             umx_phases_propose(umx_world_records(world), arguments->n_phase > 0 ? selection.phases : NULL,
                                selection.phase_count, selection.pairs, selection.pair_count, &options, &proposal, err);
+    if (status == 0)
+        status = warn_incomplete(operation, umx_world_records(world), selection.phases, selection.phase_count, err);
     if (status == 0)
         status = send_rows(operation, proposal.input, err);
     umx_world_free(world);

@@ -173,9 +173,7 @@ static int run_verb(struct umx_operation *operation, engine_verb *verb, struct u
     struct umx_engine_caller caller = caller_of(operation);
     int status = verb(operation->controller->engine, plan_name(operation), &caller, err);
 
-    if (status != 0 || verb == umx_engine_delete)
-        return status;
-    return show(operation, plan_name(operation), err);
+    return status == 0 ? show(operation, plan_name(operation), err) : status;
 }
 
 int umx_operation_plan_submit(struct umx_operation *operation, struct umx_error *err)
@@ -200,7 +198,12 @@ int umx_operation_plan_cancel(struct umx_operation *operation, struct umx_error 
 
 int umx_operation_plan_delete(struct umx_operation *operation, struct umx_error *err)
 {
-    return run_verb(operation, umx_engine_delete, err);
+    struct umx_engine_caller caller = caller_of(operation);
+    int status = umx_engine_delete(operation->controller->engine, plan_name(operation), &caller, err);
+
+    if (status == 0)
+        umx_operation_end_string(operation, "name", plan_name(operation));
+    return status;
 }
 
 static int decide(struct umx_operation *operation, Umx__Approval__Decision decision, struct umx_error *err)
@@ -344,18 +347,18 @@ int umx_operation_plan_export(struct umx_operation *operation, struct umx_error 
     return status;
 }
 
+static int send_entry(void *user, const Umx__Journal *entry, struct umx_error *err)
+{
+    return umx_operation_item(user, "entries", &entry->base, err);
+}
+
 int umx_operation_audit(struct umx_operation *operation, struct umx_error *err)
 {
     const Umx__AuditArguments *arguments = (const Umx__AuditArguments *)operation->arguments;
-    Umx__Journal **entries = NULL;
-    size_t count = 0;
-    int status = umx_engine_audit(operation->controller->engine, arguments->plan,
-                                  arguments->has_after ? arguments->after : UMX_JOURNAL_NEWEST, arguments->limit,
-                                  operation->arena, &entries, &count, err);
 
-    for (size_t i = 0; status == 0 && i < count; i++)
-        status = umx_operation_item(operation, "entries", &entries[i]->base, err);
-    return status;
+    return umx_engine_audit(operation->controller->engine, arguments->plan,
+                            arguments->has_after ? arguments->after : UMX_ENGINE_NEWEST, arguments->limit, send_entry,
+                            operation, err);
 }
 
 int umx_operation_audit_verify(struct umx_operation *operation, struct umx_error *err)

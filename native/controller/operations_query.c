@@ -113,25 +113,18 @@ static int fill_steps(struct umx_operation *operation, struct umx_query_sink *si
     return status;
 }
 
-/* In pages: a journal of years is not held in memory, and plans that append to it wait for one page at most. */
+static int add_entry(void *user, const Umx__Journal *entry, struct umx_error *err)
+{
+    return umx_query_add(user, &entry->base, err);
+}
+
 static int fill_journal(struct umx_operation *operation, struct umx_query_sink *sink, struct umx_error *err)
 {
-    enum { PAGE = 1000, PAGE_MEMORY = 1024 * 1024 * 1024 };
-    size_t count = PAGE;
     /* SQL is no way around the role that `audit` needs. */
     int status = umx_access_check(operation->controller, operation->caller, UMX_ACCESS_AUDITOR, false, "journal", err);
 
-    for (int64_t after = 0; status == 0 && count == PAGE;) {
-        struct umx_arena *arena = umx_arena_new(PAGE_MEMORY);
-        Umx__Journal **entries = NULL;
-        status = umx_engine_audit(operation->controller->engine, NULL, after, PAGE, arena, &entries, &count, err);
-        for (size_t i = 0; status == 0 && i < count; i++)
-            status = umx_query_add(sink, &entries[i]->base, err);
-        if (status == 0 && count > 0)
-            after = entries[count - 1]->sequence;
-        umx_arena_free(arena);
-    }
-    return status;
+    return status == 0 ? umx_engine_audit(operation->controller->engine, NULL, 0, INT64_MAX, add_entry, sink, err)
+                       : status;
 }
 
 static const struct {

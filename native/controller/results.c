@@ -102,7 +102,7 @@ const char *umx_results_problems(const char *json, struct umx_arena *arena)
 {
     json_t *root = json != NULL ? json_loads(json, 0, NULL) : NULL;
     struct umx_text text = {0};
-    size_t i, failed = 0;
+    size_t i;
     json_t *result;
 
     json_array_foreach(root, i, result)
@@ -110,13 +110,14 @@ const char *umx_results_problems(const char *json, struct umx_arena *arena)
         const char *why = json_string_value(json_object_get(result, "detail"));
         if (json_is_true(json_object_get(result, "ok")))
             continue;
-        if (failed++ < PROBLEMS_SHOWN)
-            umx_text_addf(&text, "%sitem %lld: %s", failed > 1 ? "; " : "",
-                          (long long)json_integer_value(json_object_get(result, "item")),
-                          why != NULL ? why : "no reason given");
+        size_t begin = text.length;
+        umx_text_addf(&text, "item %lld: %s\n", (long long)json_integer_value(json_object_get(result, "item")),
+                      why != NULL ? why : "no reason given");
+        for (size_t k = begin; k + 1 < text.length; k++)
+            if (text.data[k] == '\n' || text.data[k] == '\r')
+                text.data[k] = ' '; /* a cmdlet's words may have several lines */
     }
-    if (failed > PROBLEMS_SHOWN)
-        umx_text_addf(&text, "; and %zu more", failed - PROBLEMS_SHOWN);
+    umx_text_join(&text, PROBLEMS_SHOWN, UMX_ERROR_LINES_MAX);
     const char *copy = umx_arena_string(arena, umx_text_string(&text));
     umx_text_free(&text);
     json_decref(root);

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { LINES_MAX = 20, LINES_BYTES_MAX = UMX_ERROR_WHY_MAX - 64 };
+enum { LINES_MAX = 20 };
 
 static bool is_directory(const Umx__PlanStep *step)
 {
@@ -51,27 +51,6 @@ static bool predicted(void *user, const char *attribute)
         if (umx_text_equal(earlier->steps[i]->forest, step->forest) && changes(earlier->steps[i], step, attribute))
             return true;
     return false;
-}
-
-/* One line of text: as many of the lines, whole ones, as there is room for, and how many more there are. */
-static void shorten(struct umx_text *lines, size_t found)
-{
-    struct umx_text text = {0};
-    size_t at = 0, n = 0;
-
-    while (at < lines->length && n < LINES_MAX) {
-        size_t length = strcspn(lines->data + at, "\n");
-        if (n > 0 && text.length + length > LINES_BYTES_MAX)
-            break;
-        umx_text_adds(&text, n > 0 ? "; " : "");
-        umx_text_add(&text, lines->data + at, length);
-        at += length + (lines->data[at + length] == '\n');
-        n++;
-    }
-    if (at < lines->length)
-        umx_text_addf(&text, "; and %zu more", found - n);
-    umx_text_free(lines);
-    *lines = text;
 }
 
 /* The domain controllers that answered first: the rest of a forest is compared there too. */
@@ -127,7 +106,7 @@ static int compare(struct umx_engine *engine, const struct umx_plan_state *plan,
         umx_arena_free(arena);
     }
     if (status == 0 && found > 0) {
-        shorten(&lines, found);
+        umx_text_join(&lines, LINES_MAX, UMX_ERROR_LINES_MAX);
         status = umx_fail(err, UMX_ERR_PLAN_STALE, plan->name, "%s", umx_text_string(&lines));
     }
     umx_text_free(&lines);
@@ -197,6 +176,11 @@ static int compare_promises(struct umx_engine *engine, const struct umx_plan_sta
     int status = umx_promise_read(engine, claiming, claims, arena, &reading, err);
     if (status != 0)
         return status;
+    /* An agent that is away is waited for by its steps; what is there has to answer. */
+    if (reading.failed) {
+        umx_text_join(&reading.blind, LINES_MAX, UMX_ERROR_LINES_MAX);
+        status = umx_fail(err, UMX_ERR_PLAN_WORLD_INCOMPLETE, plan->name, "%s", umx_text_string(&reading.blind));
+    }
     for (size_t i = 0, next = 0; status == 0 && i < count; i++) {
         if (next < claims && claiming[next] == steps[i]) {
             status = compare_promise(&reading, steps[i], arena, &lines, &found, err);
@@ -206,7 +190,7 @@ static int compare_promises(struct umx_engine *engine, const struct umx_plan_sta
             status = umx_phase_apply(reading.world, steps[i], err);
     }
     if (status == 0 && found > 0) {
-        shorten(&lines, found);
+        umx_text_join(&lines, LINES_MAX, UMX_ERROR_LINES_MAX);
         status = umx_fail(err, UMX_ERR_PLAN_STALE, plan->name, "%s", umx_text_string(&lines));
     }
     umx_text_free(&lines);

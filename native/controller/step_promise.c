@@ -7,14 +7,20 @@
 #include "controller/step_work.h"
 #include "phases/records.h"
 
-/* Only what can be seen counts where somebody vouches for the rest. */
-static int differences(struct umx_work *w, const struct umx_promise_reading *reading, bool believe, bool *kept,
+/* What of a promise has to be seen. */
+enum belief {
+    NOTHING,        /* all of it */
+    WHAT_IS_BLIND,  /* somebody vouches for what cannot be seen; what did not answer may at another try */
+    WHAT_IS_SILENT, /* the tries are over: for that too */
+};
+
+static int differences(struct umx_work *w, const struct umx_promise_reading *reading, enum belief belief, bool *kept,
                        struct umx_text *lines)
 {
     Umx__World *predicted = w->step->predicted, *removed = w->step->removed;
     int status = 0;
 
-    if (believe) {
+    if (belief != NOTHING) {
         status = umx_promise_seen(reading, w->step, w->step->predicted, w->arena, &predicted, w->err);
         if (status == 0)
             status = umx_promise_seen(reading, w->step, w->step->removed, w->arena, &removed, w->err);
@@ -22,14 +28,15 @@ static int differences(struct umx_work *w, const struct umx_promise_reading *rea
     if (status != 0)
         return status;
     size_t found = umx_records_differences(umx_world_records(reading->world), predicted, removed, lines);
-    *kept = found == 0 && (believe || reading->blind_count == 0);
-    if (!believe)
+    bool enough = belief == NOTHING ? reading->blind_count == 0 : belief == WHAT_IS_SILENT || !reading->failed;
+    *kept = found == 0 && enough;
+    if (!enough)
         umx_text_adds(lines, umx_text_string(&reading->blind));
     return 0;
 }
 
 /* away: the server whose agent keeps us from seeing it, or "". */
-static int look(struct umx_work *w, bool believe, bool *kept, char away[UMX_FQDN_MAX], struct umx_text *lines)
+static int look(struct umx_work *w, enum belief belief, bool *kept, char away[UMX_FQDN_MAX], struct umx_text *lines)
 {
     struct umx_promise_reading reading;
 
@@ -44,8 +51,8 @@ static int look(struct umx_work *w, bool believe, bool *kept, char away[UMX_FQDN
     umx_engine_crash(UMX_POINT_COLLECT, true, w->id);
     umx_work_lock(w);
     if (status == 0)
-        status = differences(w, &reading, believe, kept, lines);
-    if (status == 0 && !*kept && reading.away != NULL && !believe)
+        status = differences(w, &reading, belief, kept, lines);
+    if (status == 0 && !*kept && reading.away != NULL && belief == NOTHING)
         umx_text_copy(away, UMX_FQDN_MAX, reading.away);
     umx_promise_forget(&reading);
     return status;
@@ -55,7 +62,7 @@ int umx_work_look(struct umx_work *w, bool *kept, struct umx_text *lines)
 {
     char away[UMX_FQDN_MAX];
 
-    return look(w, false, kept, away, lines);
+    return look(w, NOTHING, kept, away, lines);
 }
 
 enum umx_step_result umx_work_verify_promise(struct umx_work *w)
@@ -66,7 +73,9 @@ enum umx_step_result umx_work_verify_promise(struct umx_work *w)
 
     if (!umx_promise_has(w->step))
         return umx_work_verified(w);
-    int status = look(w, w->state->commented, &kept, away, &lines);
+    const bool over =
+        w->state->since != 0 && umx_clock_monotonic() - w->state->since >= w->engine->options.promise_deadline;
+    int status = look(w, !w->state->commented ? NOTHING : over ? WHAT_IS_SILENT : WHAT_IS_BLIND, &kept, away, &lines);
     if (status == 0 && kept) {
         umx_text_free(&lines);
         return umx_work_verified(w);

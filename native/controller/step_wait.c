@@ -19,22 +19,41 @@ enum umx_step_result umx_work_run_gate(struct umx_work *w)
                                              gate != NULL ? gate->reason : NULL, w->err));
 }
 
-/* Every domain controller known has what the step that the wait follows has made. Asked by the writer: its next request
- * names its domain controller again, while the reader would stay with the last one that it was led to. */
-static int replicated(struct umx_work *w, const Umx__PlanStep *made, bool *ready)
+static int discover(struct umx_work *w, const char *forest, Umx__DiscoverResult **out)
 {
-    const struct umx_engine_forest *forest = umx_engine_forest_of(w->engine, made->forest);
+    Umx__Discover discover = UMX__DISCOVER__INIT;
+    Umx__WorkerRequest request = UMX__WORKER_REQUEST__INIT;
+    Umx__WorkerReply *reply = NULL;
+
+    request.request_case = UMX__WORKER_REQUEST__REQUEST_DISCOVER;
+    request.discover = &discover;
+    int status = umx_engine_call(w->engine, forest, true, &request, w->arena, &reply, w->err);
+    if (status == 0 &&
+        (reply->reply_case != UMX__WORKER_REPLY__REPLY_DISCOVERED || reply->discovered->n_domain_controller == 0))
+        return umx_fail(w->err, UMX_ERR_PROTOCOL, forest, "the worker named no domain controller");
+    *out = status == 0 ? reply->discovered : NULL;
+    return status;
+}
+
+/* Every one of these domain controllers has what a step made; lines gets the first that has not. Asked by the writer:
+ * its next request names its domain controller again, while the reader would stay with the last one that it was led to.
+ */
+static int replicated(struct umx_work *w, const Umx__PlanStep *made, const Umx__DiscoverResult *all, bool *ready,
+                      struct umx_text *lines)
+{
     int status = 0;
 
-    for (size_t i = 0; forest != NULL && *ready && status == 0 && i < forest->domain_controller_count; i++) {
+    for (size_t i = 0; *ready && status == 0 && i < all->n_domain_controller; i++) {
         struct umx_pin pin = {.invocation_length = 0};
         Umx__ObjectState *state = NULL;
-        struct umx_text lines = {0};
-        umx_text_copy(pin.name, sizeof pin.name, forest->domain_controllers[i]);
+        struct umx_text differences = {0};
+        umx_text_copy(pin.name, sizeof pin.name, all->domain_controller[i]);
         status = umx_engine_read_object(w->engine, true, made, NULL, &pin, w->arena, &state, w->err);
         if (status == 0)
-            *ready = umx_image_differences(made, true, UMX_GRAIN_VALUE, state, NULL, NULL, &lines) == 0;
-        umx_text_free(&lines);
+            *ready = umx_image_differences(made, true, UMX_GRAIN_VALUE, state, NULL, NULL, &differences) == 0;
+        if (status == 0 && !*ready)
+            umx_text_addf(lines, "%s has not got %s yet", pin.name, made->change->dn);
+        umx_text_free(&differences);
     }
     return status;
 }
@@ -45,8 +64,9 @@ static bool is_directory(Umx__Change__Kind kind)
            kind == UMX__CHANGE__KIND__ACCESS;
 }
 
-static int look_replication(struct umx_work *w, bool *ready)
+static int look_replication(struct umx_work *w, bool *ready, struct umx_text *lines)
 {
+    Umx__DiscoverResult *all = NULL;
     size_t count = 0;
     Umx__PlanStep **made = umx_arena_alloc(w->arena, (w->step->n_depends + 1) * sizeof(Umx__PlanStep *));
     int status = made == NULL ? umx_fail(w->err, UMX_ERR_ARENA_FULL, w->id, NULL) : 0;
@@ -58,8 +78,12 @@ static int look_replication(struct umx_work *w, bool *ready)
     }
     *ready = true;
     umx_work_unlock(w);
-    for (size_t i = 0; status == 0 && *ready && i < count; i++)
-        status = replicated(w, made[i], ready);
+    for (size_t i = 0; status == 0 && *ready && i < count; i++) {
+        if (i == 0 || !umx_text_equal(made[i]->forest, made[i - 1]->forest))
+            status = discover(w, made[i]->forest, &all);
+        if (status == 0)
+            status = replicated(w, made[i], all, ready, lines);
+    }
     umx_work_lock(w);
     return status;
 }
@@ -70,7 +94,7 @@ static int look(struct umx_work *w, bool *ready, struct umx_text *lines)
     const Umx__WaitChange *wait = w->step->change->wait;
 
     if (wait != NULL && wait->what != NULL && strcmp(wait->what, "replication") == 0)
-        return look_replication(w, ready);
+        return look_replication(w, ready, lines);
     if (umx_promise_has(w->step))
         return umx_work_look(w, ready, lines);
     if (w->engine->ports.ready == NULL)

@@ -208,11 +208,27 @@ int umx_engine_wait(struct umx_engine *engine, const char *name, int64_t after, 
 
 /* ---- audit */
 
-int umx_engine_audit(struct umx_engine *engine, const char *plan, int64_t after, int32_t limit, struct umx_arena *arena,
-                     Umx__Journal ***entries, size_t *count, struct umx_error *err)
+int umx_engine_audit(struct umx_engine *engine, const char *plan, int64_t after, int64_t limit,
+                     int (*take)(void *user, const Umx__Journal *entry, struct umx_error *err), void *user,
+                     struct umx_error *err)
 {
-    return umx_journal_read(engine->journal, plan != NULL && plan[0] != '\0' ? plan : NULL, after,
-                            limit > 0 ? limit : AUDIT_LIMIT, arena, entries, count, err);
+    enum { PAGE = 1000, PAGE_MEMORY = 1024 * 1024 * 1024 };
+    const char *of = plan != NULL && plan[0] != '\0' ? plan : NULL;
+    int64_t left = limit > 0 ? limit : AUDIT_LIMIT;
+    size_t count = PAGE;
+    int status = after == UMX_ENGINE_NEWEST ? umx_journal_newest(engine->journal, of, left, &after, err) : 0;
+
+    for (; status == 0 && left > 0 && count == PAGE; left -= PAGE) {
+        struct umx_arena *arena = umx_arena_new(PAGE_MEMORY);
+        Umx__Journal **entries = NULL;
+        status = umx_journal_read(engine->journal, of, after, left < PAGE ? left : PAGE, arena, &entries, &count, err);
+        for (size_t i = 0; status == 0 && i < count; i++)
+            status = take(user, entries[i], err);
+        if (status == 0 && count > 0)
+            after = entries[count - 1]->sequence;
+        umx_arena_free(arena);
+    }
+    return status;
 }
 
 /* ---- export */

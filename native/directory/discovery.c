@@ -23,6 +23,7 @@ static int by_priority(const void *a, const void *b)
     return (x->weight < y->weight) - (x->weight > y->weight);
 }
 
+/* How many, in found; UMX_DISCOVERY_MAX + 1: there are more. */
 static size_t parse(const unsigned char *answer, int length, struct umx_arena *arena, struct controller *found)
 {
     ns_msg message;
@@ -30,7 +31,7 @@ static size_t parse(const unsigned char *answer, int length, struct umx_arena *a
     if (ns_initparse(answer, length, &message)) {
         return 0;
     }
-    for (int i = 0; i < ns_msg_count(message, ns_s_an) && count < UMX_DISCOVERY_MAX; i++) {
+    for (int i = 0; i < ns_msg_count(message, ns_s_an); i++) {
         ns_rr record;
         char host[NS_MAXDNAME];
         if (ns_parserr(&message, ns_s_an, i, &record) || ns_rr_type(record) != ns_t_srv || ns_rr_rdlen(record) < 7) {
@@ -40,6 +41,9 @@ static size_t parse(const unsigned char *answer, int length, struct umx_arena *a
         if (ns_name_uncompress(ns_msg_base(message), ns_msg_end(message), data + 6, host, sizeof host) <= 0 || !*host ||
             strcmp(host, ".") == 0) {
             continue;
+        }
+        if (count == UMX_DISCOVERY_MAX) {
+            return count + 1;
         }
         found[count].priority = ns_get16(data);
         found[count].weight = ns_get16(data + 2);
@@ -73,6 +77,11 @@ int umx_discovery_controllers(const char *forest, struct umx_arena *arena, const
     free(answer);
     if (!*count) {
         return umx_fail(err, UMX_ERR_FOREST_UNREACHABLE, forest, "DNS has no SRV records %s", name);
+    }
+    if (*count > UMX_DISCOVERY_MAX) {
+        return umx_fail(err, UMX_ERR_FOREST_UNREACHABLE, forest,
+                        "DNS has more than %d domain controllers: name those to use in domain_controllers",
+                        UMX_DISCOVERY_MAX);
     }
     qsort(found, *count, sizeof *found, by_priority);
     for (size_t i = 0; i < *count; i++) {

@@ -9,10 +9,10 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-enum { UMX_DISCOVERY_MAX = 32 };
+enum { UMX_DISCOVERY_MAX = 512 };
 
-/* Host names of _ldap._tcp.dc._msdcs.<forest>, best priority first, at most UMX_DISCOVERY_MAX, in the arena. Blocks for
- * a few seconds at most. */
+/* Host names of _ldap._tcp.dc._msdcs.<forest>, best priority first, in the arena; hosts has room for UMX_DISCOVERY_MAX, and
+ * more is an error. Blocks for a few seconds at most. */
 int umx_discovery_controllers(const char *forest, struct umx_arena *arena, const char **hosts, size_t *count,
                               struct umx_error *err);
 

@@ -17,6 +17,7 @@
 #include "base/reflect.h"
 #include "base/text.h"
 #include "directory/change.h"
+#include "directory/discovery.h"
 #include "directory/login.h"
 #include "directory/membership.h"
 #include "directory/object.h"
@@ -396,6 +397,29 @@ static int serve_accept_login(struct worker *worker, const Umx__WorkerRequest *r
     return status;
 }
 
+static int serve_discover(struct worker *worker, const Umx__WorkerRequest *request, Umx__WorkerReply *reply,
+                          struct umx_error *err)
+{
+    const Umx__Configure *configure = worker->configure;
+    size_t most = configure->n_domain_controller > 0 ? configure->n_domain_controller : UMX_DISCOVERY_MAX;
+    Umx__DiscoverResult *result = umx_reflect_new(&umx__discover_result__descriptor, worker->arena);
+    const char **hosts = umx_arena_alloc(worker->arena, most * sizeof *hosts);
+    (void)request;
+    if (!result || !hosts) {
+        return umx_fail(err, UMX_ERR_ARENA_FULL, "worker", NULL);
+    }
+    for (; result->n_domain_controller < configure->n_domain_controller; result->n_domain_controller++) {
+        hosts[result->n_domain_controller] = configure->domain_controller[result->n_domain_controller];
+    }
+    int status = result->n_domain_controller > 0 ? 0
+                                                 : umx_discovery_controllers(configure->forest, worker->arena, hosts,
+                                                                             &result->n_domain_controller, err);
+    result->domain_controller = (char **)(uintptr_t)hosts;
+    reply->reply_case = UMX__WORKER_REPLY__REPLY_DISCOVERED;
+    reply->discovered = result;
+    return status;
+}
+
 typedef int serve_function(struct worker *, const Umx__WorkerRequest *, Umx__WorkerReply *, struct umx_error *);
 
 static serve_function *const functions[] = {
@@ -408,6 +432,7 @@ static serve_function *const functions[] = {
     [UMX__WORKER_REQUEST__REQUEST_MEMBERSHIP] = serve_membership,
     [UMX__WORKER_REQUEST__REQUEST_PREFLIGHT] = serve_preflight,
     [UMX__WORKER_REQUEST__REQUEST_ACCEPT_LOGIN] = serve_accept_login,
+    [UMX__WORKER_REQUEST__REQUEST_DISCOVER] = serve_discover,
 };
 
 /* ---- the loop */

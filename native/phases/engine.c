@@ -214,7 +214,7 @@ static int settle(struct umx_world *world, struct umx_steps *out, size_t first, 
     return out->failed ? 0 : predict(world, out, first, err);
 }
 
-/* All bad rows at once: whoever filled in the file corrects it once. */
+/* The bad rows together, as many as an error can name: whoever filled in the file corrects it once. */
 static int refuse_rows(const struct umx_steps *out, struct umx_error *err)
 {
     struct umx_text lines = {0};
@@ -228,10 +228,12 @@ static int refuse_rows(const struct umx_steps *out, struct umx_error *err)
         if (umx_index_find(&seen, out->rejected[i]) != NULL)
             continue;
         umx_index_add(&seen, out->rejected[i], out->rejected[i]);
-        umx_text_addf(&lines, "%s%s", different++ > 0 ? "; " : "", out->rejected[i]);
+        umx_text_addf(&lines, "%s\n", out->rejected[i]);
+        different++;
     }
     char count[48];
     snprintf(count, sizeof count, "%zu row%s of the input", different, different == 1 ? "" : "s");
+    umx_text_join(&lines, different, UMX_ERROR_LINES_MAX);
     int rc = umx_fail(err, UMX_ERR_INPUT_ROWS, count, "%s", umx_text_string(&lines));
     umx_text_free(&lines);
     return rc;

@@ -79,18 +79,19 @@ int umx_journal_plan(struct umx_journal_file *journal, const char *name, struct 
 int umx_journal_plans(struct umx_journal_file *journal, bool with_deleted, struct umx_arena *arena,
                       struct umx_journal_plan **plans, size_t *count, struct umx_error *err);
 
-enum { UMX_JOURNAL_NEWEST = -1 };
-
 /* Calls back with each entry after a sequence number, oldest first, of one plan, of all (NULL), or of those that belong
- * to no plan (""), at most limit (0: all). After UMX_JOURNAL_NEWEST: the last `limit` ones, oldest first too. `sequence`
- * and `hash` are set. The entry is gone after the callback; a result other than 0 ends the walk and is returned. The
- * callback must not call this journal. */
+ * to no plan (""), at most limit (0: all). `sequence` and `hash` are set. The entry is gone after the callback; a result
+ * other than 0 ends the walk and is returned. The callback must not call this journal. */
 int umx_journal_each(struct umx_journal_file *journal, const char *plan, int64_t after, int64_t limit,
                      int (*entry)(void *user, const Umx__Journal *entry), void *user, struct umx_error *err);
 
 /* The same into the caller's arena. */
 int umx_journal_read(struct umx_journal_file *journal, const char *plan, int64_t after, int64_t limit,
                      struct umx_arena *arena, Umx__Journal ***entries, size_t *count, struct umx_error *err);
+
+/* *after: the sequence number after which the newest `count` entries come, of one plan or of all (NULL). */
+int umx_journal_newest(struct umx_journal_file *journal, const char *plan, int64_t count, int64_t *after,
+                       struct umx_error *err);
 
 void umx_journal_head(struct umx_journal_file *journal, struct umx_journal_head *head);
 /* The clock, or the newest entry's time where the clock was moved back behind it: what has run out stays so. */

@@ -76,15 +76,16 @@ int umx_journal_plans(struct umx_journal_file *journal, bool with_deleted, struc
 int umx_journal_each(struct umx_journal_file *journal, const char *plan, int64_t after, int64_t limit,
                      int (*entry)(void *user, const Umx__Journal *entry), void *user, struct umx_error *err)
 {
-    const bool newest = after == UMX_JOURNAL_NEWEST;
     const bool one = plan != NULL && plan[0] != '\0';
-    char sql[200];
+    char sql[160];
     sqlite3_stmt *row = NULL;
     int rc = SQLITE_DONE;
 
-    snprintf(sql, sizeof sql, "%sSELECT sequence, hash, bytes FROM entry WHERE %ssequence > ?1 ORDER BY sequence%s LIMIT ?2%s",
-             newest ? "SELECT * FROM (" : "", one ? "plan = ?3 AND " : plan != NULL ? "plan IS NULL AND " : "",
-             newest ? " DESC" : "", newest ? ") ORDER BY sequence" : "");
+    snprintf(sql, sizeof sql,
+             "SELECT sequence, hash, bytes FROM entry WHERE %ssequence > ?1 ORDER BY sequence LIMIT ?2",
+             one            ? "plan = ?3 AND "
+             : plan != NULL ? "plan IS NULL AND "
+                            : "");
     pthread_mutex_lock(&journal->mutex);
     int status = umx_database_prepare(journal->db, sql, &row, err);
     if (status == UMX_OK) {
@@ -103,6 +104,33 @@ int umx_journal_each(struct umx_journal_file *journal, const char *plan, int64_t
     }
     if (status == UMX_OK && rc != SQLITE_DONE)
         status = umx_database_fail(journal->db, rc, UMX_ERR_STORE_OPEN, err);
+    sqlite3_finalize(row);
+    pthread_mutex_unlock(&journal->mutex);
+    return status;
+}
+
+int umx_journal_newest(struct umx_journal_file *journal, const char *plan, int64_t count, int64_t *after,
+                       struct umx_error *err)
+{
+    sqlite3_stmt *row = NULL;
+
+    *after = 0;
+    pthread_mutex_lock(&journal->mutex);
+    int status = umx_database_prepare(
+        journal->db,
+        plan != NULL ? "SELECT sequence FROM entry WHERE plan = ?2 ORDER BY sequence DESC LIMIT 1 OFFSET ?1"
+                     : "SELECT sequence FROM entry ORDER BY sequence DESC LIMIT 1 OFFSET ?1",
+        &row, err);
+    if (status == UMX_OK) {
+        sqlite3_bind_int64(row, 1, count);
+        if (plan != NULL)
+            sqlite3_bind_text(row, 2, plan, -1, SQLITE_STATIC);
+        int rc = sqlite3_step(row);
+        if (rc == SQLITE_ROW)
+            *after = sqlite3_column_int64(row, 0);
+        else if (rc != SQLITE_DONE)
+            status = umx_database_fail(journal->db, rc, UMX_ERR_STORE_OPEN, err);
+    }
     sqlite3_finalize(row);
     pthread_mutex_unlock(&journal->mutex);
     return status;

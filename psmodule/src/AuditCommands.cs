@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using System.Management.Automation;
 
@@ -36,11 +37,45 @@ namespace Umx
         /// <summary>Lists.</summary>
         protected override void ProcessRecord()
         {
-            Run("audit", Arguments(), (type, body) =>
+            if (Kind == null)
             {
-                if (body is JsonObject entry && MatchesAny(Kind, entry.Text("kind")))
-                    WriteObject(Values.Record(entry, "Umx.JournalEntry"));
+                Run("audit", Arguments(), (type, body) => WriteEntry(body), Plan);
+                return;
+            }
+            // The controller counts entries of all kinds, -First those of these: the next ones, or without -After the newest.
+            var newest = new Queue<JsonObject>();
+            int left = First ?? int.MaxValue;
+            Run("audit", Whole(Arguments()), (type, body) =>
+            {
+                if (!(body is JsonObject entry) || !MatchesAny(Kind, entry.Text("kind")))
+                    return;
+                if (First == null || After != null)
+                {
+                    if (left-- > 0)
+                        WriteEntry(entry);
+                    return;
+                }
+                newest.Enqueue(entry);
+                if (newest.Count > First)
+                    newest.Dequeue();
             }, Plan);
+            foreach (JsonObject entry in newest)
+                WriteEntry(entry);
+        }
+
+        /// From -After or the first one on, without the controller's limit.
+        internal static JsonObject Whole(JsonObject arguments)
+        {
+            if (arguments["after"] == null)
+                arguments.Set("after", 0L);
+            arguments.Set("limit", (long)int.MaxValue);
+            return arguments;
+        }
+
+        private void WriteEntry(object body)
+        {
+            if (body is JsonObject entry)
+                WriteObject(Values.Record(entry, "Umx.JournalEntry"));
         }
     }
 
@@ -57,7 +92,7 @@ namespace Umx
         /// <summary>Verifies.</summary>
         protected override void ProcessRecord()
         {
-            var witnesses = new System.Collections.Generic.List<object>();
+            var witnesses = new List<object>();
             JsonObject end = Run("audit.verify", null, (type, body) => witnesses.Add(body));
 
             if (end == null)
@@ -109,8 +144,8 @@ namespace Umx
             var lists = new JsonObject();
 
             foreach (string name in new[] { "forests", "pairs", "certificates" })
-                lists.Set(name, new System.Collections.Generic.List<object>());
-            JsonObject end = Run("status", null, (type, body) => (lists[type] as System.Collections.Generic.List<object>)?.Add(body));
+                lists.Set(name, new List<object>());
+            JsonObject end = Run("status", null, (type, body) => (lists[type] as List<object>)?.Add(body));
             if (end == null)
                 return;
             foreach (string name in new[] { "certificates", "pairs", "forests" })
@@ -127,7 +162,7 @@ namespace Umx
 
         private static object[] Records(object list, string type)
         {
-            return ((System.Collections.Generic.List<object>)list).OfType<JsonObject>().Select(one => (object)Values.Record(one, type)).ToArray();
+            return ((List<object>)list).OfType<JsonObject>().Select(one => (object)Values.Record(one, type)).ToArray();
         }
     }
 }

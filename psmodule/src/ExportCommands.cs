@@ -103,7 +103,7 @@ namespace Umx
 
         internal override bool Fill(OutputFile file)
         {
-            return Run("audit", Arguments(), (type, body) => file.WriteLine(JsonWriter.Text(body)), Plan) != null;
+            return Run("audit", GetUmxAuditLogCommand.Whole(Arguments()), (type, body) => file.WriteLine(JsonWriter.Text(body)), Plan) != null;
         }
     }
 

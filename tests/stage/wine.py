@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "build-windows" / "bin"
 TESTS = ROOT / "build-windows" / "tests"
 WINE = ROOT / "packaging" / "windows" / "wine"
+OWN = "0.1.0"  # version of the build
 _lab = None  # where Wine is; None: on this machine
 
 
@@ -109,6 +110,20 @@ def in_lab(directory):
         machine_name.cache_clear()
         os.environ.pop("UMX_WINE_PREFIX") if given is None else os.environ.update(UMX_WINE_PREFIX=given)
         shutil.rmtree(prefix, ignore_errors=True)
+
+
+def agent_package(folder, version=OWN, key=None, broken=False):
+    """The agent's MSI, and with a key its release: the agent itself with another version in its words; broken: no program."""
+    programs, made = folder / f"programs-{version}", folder / f"agent-{version}.msi"
+    programs.mkdir()
+    bytes_ = (PROGRAMS / "umx-agent.exe").read_bytes()
+    for encoding in ("ascii", "utf-16-le"):
+        bytes_ = bytes_.replace(OWN.encode(encoding), version.encode(encoding))
+    (programs / "umx-agent.exe").write_bytes(b"MZ and nothing that runs" if broken else bytes_)
+    make = [ROOT / "packaging/windows/msi", made, "--version", version, "--programs", programs]
+    for line in [make, [ROOT / "packaging/sign-release", key, made]] if key else [make]:
+        subprocess.run(line, check=True, capture_output=True, timeout=120)
+    return made
 
 
 def forget_agent():

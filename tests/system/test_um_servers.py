@@ -76,4 +76,4 @@ def test_one_plan_restarts_once(stage):
     assert any("Front End lyfe1.lync.test" in s for s in services), services
     assert [s for s in steps if s["kind"] == "gate" and "issues the certificate for combx2" in s["summary"]]
     assert not [s for s in steps if s["kind"] == "gate" and "combx1" in s["summary"]]
-    stage.umx(LYNC, "plan", "delete", "once")
+    assert stage.umx(LYNC, "plan", "delete", "once").json["name"] == "once"

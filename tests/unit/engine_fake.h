@@ -80,6 +80,8 @@ struct fake {
     int object_count;
     uint8_t next_guid;
     bool frozen[2];
+    bool behind;              /* dc2 of each forest has no object yet */
+    bool undiscovered;        /* nobody knows the domain controllers */
     enum fake_fault fault[2]; /* of the next Apply */
     uint8_t kept[2][8192];    /* packed Change of a frozen forest */
     size_t kept_length[2];
@@ -526,9 +528,22 @@ static inline int fake_answer(struct fake *fake, int forest, const Umx__WorkerRe
         reply->state = fake_state(fake, forest, object, NULL, arena);
     } else if (request->request_case == UMX__WORKER_REQUEST__REQUEST_READ_OBJECT) {
         const Umx__ReadObject *read = request->read_object;
-        object = read->has_object_guid ? fake_find_guid(fake, &read->object_guid) : fake_find(fake, forest, read->dn);
+        bool second = read->domain_controller != NULL && strncmp(read->domain_controller, "dc2.", 4) == 0;
+        object = second && fake->behind  ? NULL
+                 : read->has_object_guid ? fake_find_guid(fake, &read->object_guid)
+                                         : fake_find(fake, forest, read->dn);
         reply->reply_case = UMX__WORKER_REPLY__REPLY_OBJECT;
         reply->object = fake_state(fake, forest, object, read, arena);
+    } else if (request->request_case == UMX__WORKER_REQUEST__REQUEST_DISCOVER) {
+        Umx__DiscoverResult *result = fake_new(&umx__discover_result__descriptor, arena);
+        if (fake->undiscovered)
+            return fake_unanswered(UMX_ERR_FOREST_UNREACHABLE, forest, err);
+        result->domain_controller = umx_arena_alloc(arena, 2 * sizeof(char *));
+        for (; result->n_domain_controller < 2; result->n_domain_controller++)
+            result->domain_controller[result->n_domain_controller] =
+                umx_arena_format(arena, "dc%zu.%s", result->n_domain_controller + 1, fake_forests[forest]);
+        reply->reply_case = UMX__WORKER_REPLY__REPLY_DISCOVERED;
+        reply->discovered = result;
     } else if (request->request_case == UMX__WORKER_REQUEST__REQUEST_MEMBERSHIP) {
         Umx__MembershipResult *result = fake_new(&umx__membership_result__descriptor, arena);
         result->has_found = result->has_enabled = 1;

@@ -920,12 +920,91 @@ static void test_close(void **state)
 
 /* ---- list, audit, export */
 
+/* What umx_engine_audit called back with. */
+struct span {
+    int64_t first, last, count;
+    Umx__Journal__Kind first_kind, last_kind;
+};
+
+static int take(void *user, const Umx__Journal *entry, struct umx_error *err)
+{
+    struct span *span = user;
+
+    (void)err;
+    if (span->count++ == 0) {
+        span->first = entry->sequence;
+        span->first_kind = entry->kind;
+    }
+    assert_true(span->last < entry->sequence);
+    span->last = entry->sequence;
+    span->last_kind = entry->kind;
+    return 0;
+}
+
+static int take_one(void *user, const Umx__Journal *entry, struct umx_error *err)
+{
+    return ++*(int *)user > 1 ? UMX_E_INTERNAL : umx_fail(err, UMX_ERR_CANCELLED, entry->plan, NULL);
+}
+
+static struct span audit(struct stage *s, const char *plan, int64_t after, int64_t limit)
+{
+    struct span span = {0};
+
+    assert_int_equal(umx_engine_audit(s->engine, plan, after, limit, take, &span, &s->err), 0);
+    return span;
+}
+
+/* More entries than a page, and than the limit of who names none. */
+static void test_audit_of_many(void **state)
+{
+    enum { ENTRIES = 12500, BATCH = 500 };
+    struct stage *s = lab();
+    Umx__Journal entries[BATCH], *batch[BATCH];
+    char plan[] = "many", other[] = "other";
+    int calls = 0;
+    (void)state;
+
+    for (int i = 0; i < BATCH; i++) {
+        umx__journal__init(&entries[i]);
+        entries[i].has_kind = 1;
+        entries[i].kind = UMX__JOURNAL__KIND__EFFECT;
+        entries[i].plan = i % 5 == 0 ? other : plan;
+        batch[i] = &entries[i];
+    }
+    for (int i = 0; i < ENTRIES / BATCH; i++)
+        assert_int_equal(umx_journal_append_all(s->journal, batch, BATCH, &s->err), 0);
+
+    static const struct {
+        const char *plan;
+        int64_t after, limit, first, last, count;
+    } asked[] = {
+        {NULL, 0, INT64_MAX, 1, ENTRIES, ENTRIES},
+        {NULL, 0, 0, 1, 10000, 10000},
+        {NULL, UMX_ENGINE_NEWEST, 0, ENTRIES - 9999, ENTRIES, 10000},
+        {NULL, UMX_ENGINE_NEWEST, 3, ENTRIES - 2, ENTRIES, 3},
+        {NULL, UMX_ENGINE_NEWEST, INT64_MAX, 1, ENTRIES, ENTRIES},
+        {NULL, 700, 1500, 701, 2200, 1500},
+        {NULL, ENTRIES, 0, 0, 0, 0},
+        {"other", 0, INT64_MAX, 1, ENTRIES - 4, ENTRIES / 5},
+        {"other", UMX_ENGINE_NEWEST, 1000, ENTRIES - 4 - 5 * 999, ENTRIES - 4, 1000},
+        {"other", 5, 1000, 6, 5001, 1000},
+    };
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        struct span span = audit(s, asked[i].plan, asked[i].after, asked[i].limit);
+        assert_int_equal(span.first, asked[i].first);
+        assert_int_equal(span.last, asked[i].last);
+        assert_int_equal(span.count, asked[i].count);
+    }
+    assert_int_equal(umx_engine_audit(s->engine, NULL, 0, 0, take_one, &calls, &s->err), UMX_E_CANCELLED);
+    assert_int_equal(calls, 1);
+    stage_end(s, true);
+}
+
 static void test_looking(void **state)
 {
     struct stage *s = lab();
     struct umx_arena *arena = umx_arena_new(64 * 1024 * 1024);
     Umx__PlanSummary **plans = NULL;
-    Umx__Journal **entries = NULL;
     struct umx_text json = {0};
     size_t count = 0;
     (void)state;
@@ -936,9 +1015,9 @@ static void test_looking(void **state)
     assert_int_equal(count, 2);
     assert_string_equal(plans[0]->name, "p");
     assert_int_equal(plans[0]->verified, 2);
-    assert_int_equal(umx_engine_audit(s->engine, "p", 0, 0, arena, &entries, &count, &s->err), 0);
-    assert_int_equal(entries[0]->kind, UMX__JOURNAL__KIND__CREATED);
-    assert_int_equal(entries[count - 1]->kind, UMX__JOURNAL__KIND__COMPLETED);
+    struct span span = audit(s, "p", 0, 0);
+    assert_int_equal(span.first_kind, UMX__JOURNAL__KIND__CREATED);
+    assert_int_equal(span.last_kind, UMX__JOURNAL__KIND__COMPLETED);
     assert_int_equal(umx_engine_export(s->engine, "p", &json, &s->err), 0);
     assert_non_null(strstr(umx_text_string(&json), "\"entries\":[{"));
     assert_non_null(strstr(umx_text_string(&json), plans[0]->hash));
@@ -977,6 +1056,7 @@ int main(void)
         cmocka_unit_test(test_suspend_cancel_overlap),
         cmocka_unit_test(test_withdrawn_while_running),
         cmocka_unit_test(test_close),
+        cmocka_unit_test(test_audit_of_many),
         cmocka_unit_test(test_looking),
     };
 

@@ -95,6 +95,23 @@ static void test_stale_original(void **state)
     stage_end(s, true);
 }
 
+/* What cannot be read is not taken for what the plan was made from. */
+static void test_unread_original(void **state)
+{
+    struct stage *s = lab();
+    (void)state;
+
+    store_users(s, "p", 3);
+    s->fake->collect_fails = true;
+    assert_int_not_equal(stage_start(s, "p"), 0);
+    assert_int_equal(s->err.id, UMX_ERR_PLAN_WORLD_INCOMPLETE);
+    assert_non_null(strstr(s->err.why, "no shell here"));
+    s->fake->collect_fails = false;
+    assert_int_equal(stage_start(s, "p"), 0);
+    assert_int_equal(stage_wait(s, "p", false), STATE(COMPLETED));
+    stage_end(s, true);
+}
+
 /* A promise of a value that the step's own result gives. */
 static void test_promise_with_reference(void **state)
 {
@@ -291,6 +308,44 @@ static void test_undo_restarts(void **state)
     stage_end(s, true);
 }
 
+/* All domain controllers of the forest count, those that nobody configured too; unknown ones are no replication. */
+static void test_replication(void **state)
+{
+    struct stage *s = lab();
+    struct draft draft = draft_make(s, "p");
+    struct umx_arena *arena = umx_arena_new(64 * 1024 * 1024);
+    struct umx_engine_view view;
+    (void)state;
+
+    Umx__PlanStep *write = draft_modify(&draft, 0, DIAL_PLAN, "msExchUMVoIPSecurity", "1", "3");
+    draft_depend(&draft, draft_wait(&draft, 0, "replication", 600), write);
+    assert_int_equal(draft_store(s, &draft), 0);
+    stage_submit(s, "p");
+    s->fake->undiscovered = true;
+    assert_int_equal(stage_start(s, "p"), 0);
+    assert_true(stage_settles(s, "p", "s2", STEP(INTENDED)));
+    s->fake->behind = true;
+    s->fake->undiscovered = false;
+    assert_true(stage_settles(s, "p", "s2", STEP(INTENDED)));
+    usleep(100000);
+    assert_int_equal(stage_step(s, "p", "s2"), STEP(INTENDED));
+    s->fake->behind = false;
+    assert_int_equal(stage_wait(s, "p", false), STATE(COMPLETED));
+
+    struct draft late = draft_make(s, "late");
+    write = draft_modify(&late, 0, DIAL_PLAN, "msExchUMVoIPSecurity", "3", "2");
+    draft_depend(&late, draft_wait(&late, 0, "replication", 1), write);
+    assert_int_equal(draft_store(s, &late), 0);
+    stage_submit(s, "late");
+    s->fake->behind = true;
+    assert_int_equal(stage_start(s, "late"), 0);
+    assert_int_equal(stage_wait(s, "late", false), STATE(FAILED));
+    assert_int_equal(umx_engine_show(s->engine, "late", arena, &view, &s->err), 0);
+    assert_non_null(strstr(view.steps[1]->error, "dc2."));
+    umx_arena_free(arena);
+    stage_end(s, true);
+}
+
 /* A plan that failed and was cancelled is undone too: what it did, and nothing else. */
 static void test_undo_after_cancel(void **state)
 {
@@ -339,7 +394,7 @@ static void test_away(void **state)
     assert_int_equal(stage_wait(s, "p", false), STATE(SUSPENDED));
     assert_int_equal(stage_step(s, "p", "s1"), STEP(PENDING));
     assert_int_equal(stage_step(s, "p", "s2"), STEP(VERIFIED)); /* nothing keeps the others */
-    assert_int_equal(umx_engine_audit(s->engine, "p", 0, 0, arena, &entries, &count, &s->err), 0);
+    assert_int_equal(umx_journal_read(s->journal, "p", 0, 0, arena, &entries, &count, &s->err), 0);
     assert_string_equal(entries[count - 1]->error, "UMX-1432");
     assert_non_null(strstr(entries[count - 1]->detail, FRONT_END));
     for (size_t i = 0; i < count; i++)
@@ -428,6 +483,29 @@ static void test_gate_unobservable(void **state)
     assert_int_equal(confirm(s, "s1", "seen with my own eyes", NULL, 0), 0);
     assert_int_equal(stage_wait(s, "p", false), STATE(COMPLETED));
     stage_end(s, true);
+}
+
+/* Somebody vouches for what cannot be seen; an agent that only did not answer is asked again, for as long as a promise
+ * has. */
+static void test_gate_silent(void **state)
+{
+    for (int answers = 0; answers < 2; answers++) {
+        struct stage *s = lab();
+        stage_hurry(s, answers ? STAGE_PATIENCE : 400 * UMX_MILLISECOND, STAGE_PATIENCE);
+        start_gate(s, false);
+        s->fake->collect_fails = true;
+        assert_int_equal(confirm(s, "s1", "started it", NULL, 0), 0);
+        if (answers) {
+            assert_true(stage_settles(s, "p", "s1", STEP(DONE)));
+            usleep(100000);
+            assert_int_equal(stage_step(s, "p", "s1"), STEP(DONE));
+            s->fake->service_up = true;
+            s->fake->collect_fails = false;
+        }
+        assert_int_equal(stage_wait(s, "p", false), STATE(COMPLETED));
+        stage_end(s, true);
+    }
+    (void)state;
 }
 
 static void test_gate_values(void **state)
@@ -519,7 +597,7 @@ static void test_clock_moved_back(void **state)
     umx_clock_set(now - UMX_HOUR);
     assert_int_equal(stage_wait(s, "p", false), STATE(FAILED));
     assert_true(umx_clock_monotonic() - begun < 10 * UMX_SECOND);
-    assert_int_equal(umx_engine_audit(s->engine, "p", 0, 0, arena, &entries, &count, &s->err), 0);
+    assert_int_equal(umx_journal_read(s->journal, "p", 0, 0, arena, &entries, &count, &s->err), 0);
     for (size_t i = 1; i < count; i++)
         assert_true(entries[i - 1]->written_at <= entries[i]->written_at);
     assert_int_equal(umx_engine_verify(s->engine, &total, &intact, &bad, NULL, &s->err), 0);
@@ -612,6 +690,7 @@ int main(void)
         cmocka_unit_test(test_promise_comes_true),
         cmocka_unit_test(test_promise_broken),
         cmocka_unit_test(test_stale_original),
+        cmocka_unit_test(test_unread_original),
         cmocka_unit_test(test_promise_with_reference),
         cmocka_unit_test(test_large_batch),
         cmocka_unit_test(test_bad_items),
@@ -620,11 +699,13 @@ int main(void)
         cmocka_unit_test(test_deadline_of_action),
         cmocka_unit_test(test_redo),
         cmocka_unit_test(test_undo_restarts),
+        cmocka_unit_test(test_replication),
         cmocka_unit_test(test_undo_after_cancel),
         cmocka_unit_test(test_away),
         cmocka_unit_test(test_away_before_verification),
         cmocka_unit_test(test_gate_promise),
         cmocka_unit_test(test_gate_unobservable),
+        cmocka_unit_test(test_gate_silent),
         cmocka_unit_test(test_gate_values),
         cmocka_unit_test(test_wait_promise),
         cmocka_unit_test(test_clock_moved_back),

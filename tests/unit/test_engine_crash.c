@@ -94,7 +94,7 @@ static void print_stage(const char *who, struct stage *s)
         }
         umx_text_adds(&text, "\n");
     }
-    if (umx_engine_audit(s->engine, NULL, 0, 0, arena, &entries, &count, &none) != 0)
+    if (umx_journal_read(s->journal, NULL, 0, 0, arena, &entries, &count, &none) != 0)
         count = 0;
     for (size_t i = 0; i < count; i++) {
         umx_reflect_json(&entries[i]->base, &text);
@@ -153,7 +153,7 @@ static void check_journal(struct stage *s, const char *name)
 
     assert_int_equal(umx_engine_verify(s->engine, &total, &intact, &bad, NULL, &s->err), 0);
     assert_true(intact);
-    assert_int_equal(umx_engine_audit(s->engine, name, 0, 0, arena, &entries, &count, &s->err), 0);
+    assert_int_equal(umx_journal_read(s->journal, name, 0, 0, arena, &entries, &count, &s->err), 0);
     for (size_t i = 0; i < count; i++) {
         const Umx__Journal *entry = entries[i];
         int step = entry->step != NULL ? atoi(entry->step + 1) : 0;

@@ -293,6 +293,55 @@ static void renewals_are_bounded(void **state)
     umx_enrolment_stop(controller.enrolment);
 }
 
+/* What agents try in a forest stays until that forest was read again. */
+static void targets_of_unread_forests_stay(void **state)
+{
+    char *names[] = {(char *)(uintptr_t) "a.test", (char *)(uintptr_t) "b.test", (char *)(uintptr_t) "c.test"};
+    char *hosts[] = {(char *)(uintptr_t) "old", (char *)(uintptr_t) "new"}, gone[] = "UMX-1201: nobody answers";
+    Umx__Forest forest[3];
+    Umx__Forest *forests[] = {&forest[0], &forest[1], &forest[2]};
+    Umx__ProofTarget target[3];
+    Umx__ProofTarget *targets[] = {&target[0], &target[1], &target[2]};
+    Umx__World read = UMX__WORLD__INIT;
+    struct {
+        size_t first, count; /* forests of the reading, and of its targets */
+        const char *hosts[3];
+    } rounds[] = {{0, 3, {"old", "old", "old"}}, {1, 2, {"old", "new", "new"}}, {0, 1, {"new", "new", "new"}}};
+
+    (void)state;
+    read.forest = forests;
+    for (int i = 0; i < 3; i++) {
+        umx__forest__init(&forest[i]);
+        umx__proof_target__init(&target[i]);
+        forest[i].forest = target[i].forest = names[i];
+        target[i].host = hosts[0];
+    }
+    for (size_t r = 0; r < sizeof rounds / sizeof rounds[0]; r++) {
+        read.forest = forests + rounds[r].first;
+        read.n_forest = rounds[r].count;
+        pki_must(umx_fleet_set_proofs(controller.fleet, &read, targets + rounds[r].first, rounds[r].count, NULL));
+        const Umx__ToAgent *message = hear(&one, UMX__TO_AGENT__MESSAGE_WELCOME);
+        assert_non_null(message);
+        assert_int_equal(message->welcome->n_proof, 3);
+        for (int i = 0; i < 3; i++) {
+            assert_string_equal(message->welcome->proof[i]->forest, names[i]);
+            assert_string_equal(message->welcome->proof[i]->host, rounds[r].hosts[i]);
+            target[i].host = hosts[1];
+        }
+    }
+    /* A forest that did not answer was not read, and what was known of it before is tried still. */
+    forest[0].error = gone;
+    target[0].host = hosts[0];
+    read.forest = forests;
+    read.n_forest = 1;
+    pki_must(umx_fleet_set_proofs(controller.fleet, &read, targets, 0, NULL));
+    forest[0].error = NULL;
+    pki_must(umx_fleet_set_proofs(controller.fleet, &read, targets, 0, NULL));
+    const Umx__ToAgent *message = hear(&one, UMX__TO_AGENT__MESSAGE_WELCOME);
+    assert_non_null(message);
+    assert_int_equal(message->welcome->n_proof, 2); /* only the second of the two changed anything */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +349,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(digests_spare_the_rows, open_fleet, close_fleet),
         cmocka_unit_test_setup_teardown(who_says_too_much_is_read_slowly, open_fleet, close_fleet),
         cmocka_unit_test_setup_teardown(renewals_are_bounded, open_fleet, close_fleet),
+        cmocka_unit_test_setup_teardown(targets_of_unread_forests_stay, open_fleet, close_fleet),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

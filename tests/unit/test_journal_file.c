@@ -180,6 +180,14 @@ static int64_t sequences(const char *plan, int64_t after, int64_t limit)
     return sum;
 }
 
+static int64_t newest(const char *plan, int64_t count)
+{
+    int64_t after = -1;
+
+    assert_int_equal(umx_journal_newest(journal, plan, count, &after, NULL), UMX_OK);
+    return sequences(plan, after, 0);
+}
+
 static void entries_are_chosen(void **state)
 {
     struct umx_arena *small = umx_arena_new(100);
@@ -194,10 +202,11 @@ static void entries_are_chosen(void **state)
     assert_int_equal(sequences("even", 0, 0), 135);
     assert_int_equal(sequences("odd", 2, 0), 4);
     assert_int_equal(sequences("even", 0, 2), 13);
-    assert_int_equal(sequences(NULL, UMX_JOURNAL_NEWEST, 2), 45);
-    assert_int_equal(sequences("even", UMX_JOURNAL_NEWEST, 2), 35);
-    assert_int_equal(sequences("even", UMX_JOURNAL_NEWEST, 9), 135);
-    assert_int_equal(sequences("", UMX_JOURNAL_NEWEST, 9), 0);
+    assert_int_equal(newest(NULL, 2), 45);
+    assert_int_equal(newest("even", 2), 35);
+    assert_int_equal(newest("even", 3), 135);
+    assert_int_equal(newest("even", 9), 135);
+    assert_int_equal(newest("none", 9), 0);
     assert_int_equal(sequences("none", 0, 0), 0);
     assert_int_equal(sequences(NULL, 5, 0), 0);
     assert_int_equal(umx_journal_each(journal, NULL, 0, 0, stop, NULL, NULL), UMX_E_CANCELLED);

@@ -249,6 +249,31 @@ static void what_may_stand_between_quotes(void **state)
         assert_false(umx_text_quotable(bad[i]));
 }
 
+static void lines_are_joined(void **state)
+{
+    static const struct {
+        const char *lines;
+        size_t lines_max, bytes_max;
+        const char *joined;
+    } cases[] = {
+        {"", 5, 100, ""},
+        {"one\n", 5, 100, "one"},
+        {"one\ntwo\nthree\n", 5, 100, "one; two; three"},
+        {"one\ntwo\nthree", 2, 100, "one; two; and 1 more"},
+        {"one\ntwo\nthree\nfour\n", 9, 8, "one; two; and 2 more"},
+        {"a long one\ntwo\n", 9, 3, "a long one; and 1 more"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct umx_text text = {0};
+        umx_text_adds(&text, cases[i].lines);
+        umx_text_join(&text, cases[i].lines_max, cases[i].bytes_max);
+        assert_string_equal(umx_text_string(&text), cases[i].joined);
+        umx_text_free(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +289,7 @@ int main(void)
         cmocka_unit_test(hex),
         cmocka_unit_test(names_of_hosts),
         cmocka_unit_test(what_may_stand_between_quotes),
+        cmocka_unit_test(lines_are_joined),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,22 +1,26 @@
-"""The Windows agent under Wine in the lab: its package enrols it with a token of the real controller, it enrols many times
-without holding more, and it carries out a step that both sides have approved."""
+"""The Windows agent under Wine in the lab: its package enrols it with a token of the real controller, which brings it a later
+one; it enrols many times without holding more, and carries out a step that both sides have approved."""
 
 import os
+import shutil
 import signal
 import subprocess
 
 import plans
 import pytest
-from conftest import CONTOSO, LYNC, ROOT
+from conftest import CONTOSO, LYNC
 from test_cycles import assert_steady, cycles
 
+from stage.installation import release_key
 from stage.stage import AGENTS, OPERATORS, Stage
-from stage.wine import (PROGRAMS, drive, in_lab, machine_name, need, service_state, until, windows_path, wine, words)
+from stage.wine import (OWN, PROGRAMS, agent_package, drive, in_lab, machine_name, need, service_state, until, windows_path, wine,
+                        words)
 
-need("wixl", "msibuild", "msiinfo")
+need("wixl", "msibuild", "msiinfo", "openssl")
 
 SERVER, SERVICE = "combx2.contoso.test", "MSExchangeUMCR"
 DOMAIN = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters"
+LATER = "0.1.1"
 ENROLMENTS = int(os.environ.get("UMX_ENROLMENTS", 40))
 
 
@@ -31,6 +35,14 @@ def stage(fleet):
                            if s["forest"] in (CONTOSO[0], LYNC[0]) and s["fqdn"] != SERVER])
         yield play
     play.stop()
+
+
+def data():
+    return drive() / "ProgramData" / "umx"
+
+
+def program():
+    return drive() / "Program Files" / "umx" / "umx-agent.exe"
 
 
 def known(stage, server):
@@ -48,23 +60,68 @@ def token(stage, name, *options):
     return path
 
 
-def test_one_line_installs_enrols_and_connects(stage):
-    name, package, data = machine_name(), stage.home / "agent.msi", drive() / "ProgramData" / "umx"
+@pytest.fixture(scope="module")
+def packages(stage):
+    """Of two versions, and the key of their releases."""
+    key = release_key(stage.home)
+    return {version: agent_package(stage.home, version, key) for version in (OWN, LATER)}
+
+
+@pytest.fixture(scope="module")
+def installed(stage, packages):
+    """The server's agent as one line makes it; its name."""
+    name = machine_name()
     secret = token(stage, "msi", "--fqdn", name)
-    subprocess.run([ROOT / "packaging/windows/msi", package], check=True, capture_output=True, timeout=120)
     try:
-        wine("msiexec", "/i", windows_path(package), "/qn", "/norestart", f"CONTROLLER={AGENTS}", f"OPERATORS={OPERATORS}",
-             f"TOKENFILE={windows_path(secret)}")
-        assert service_state() == "RUNNING"
-        until((data / "umx-agent.log").read_text, lambda: connected(stage, name))
-        assert known(stage, name)[0]["forest"] == CONTOSO[0]
-        tokens = stage.umx(CONTOSO, "token", "list").json["tokens"]
-        assert [t["state"] for t in tokens if t["server"] == name] == ["used_up"]
-        identity = (data / "identity.pem").read_text()
-        assert identity.count("BEGIN PRIVATE KEY") == 1 and not list(data.glob("*.enrolling"))
+        wine("msiexec", "/i", windows_path(packages[OWN]), "/qn", "/norestart", f"CONTROLLER={AGENTS}",
+             f"OPERATORS={OPERATORS}", f"TOKENFILE={windows_path(secret)}")
+        yield name
     finally:
-        wine("msiexec", "/x", windows_path(package), "/qn", check=False)
-    assert not data.exists() and service_state() is None
+        for package in packages.values():
+            wine("msiexec", "/x", windows_path(package), "/qn", check=False)
+    assert not data().exists() and service_state() is None
+
+
+def test_one_line_installs_enrols_and_connects(stage, installed):
+    assert service_state() == "RUNNING"
+    until((data() / "umx-agent.log").read_text, lambda: connected(stage, installed))
+    assert known(stage, installed)[0]["forest"] == CONTOSO[0]
+    tokens = stage.umx(CONTOSO, "token", "list").json["tokens"]
+    assert [t["state"] for t in tokens if t["server"] == installed] == ["used_up"]
+    identity = (data() / "identity.pem").read_text()
+    assert identity.count("BEGIN PRIVATE KEY") == 1 and not list(data().glob("*.enrolling"))
+
+
+def test_the_controller_brings_it_a_later_version(stage, installed, packages):
+    """As docs/windows.md says: the key of releases once, then one command, and the controller confirms what comes back."""
+    def status():
+        return stage.umx(LYNC, "agents", "update", "status").json
+
+    def version():
+        return [agent["version"] for agent in known(stage, installed) if agent["state"] == "connected"]
+
+    identity = (data() / "identity.pem").read_bytes()
+    shutil.copy(stage.home / "release.pub", program().parent)
+    with (data() / "agent.ini").open("a") as config:
+        config.write("release_key = C:\\Program Files\\umx\\release.pub\n")
+    wine("sc", "stop", "umx-agent")
+    until("it did not stop", lambda: service_state() == "STOPPED")
+    wine("sc", "start", "umx-agent")
+    until((data() / "umx-agent.log").read_text, lambda: version() == [OWN])
+
+    begun = stage.umx(LYNC, "agents", "update", "--package", packages[LATER], "--server", installed, "--trial", "300")
+    assert begun.code == 0, begun
+    until(lambda: f"{status()}\n{(data() / 'umx-agent.log').read_text()}",
+          lambda: status()["state"] in ("completed", "halted"), 240)
+    assert [(s["server"], s["state"]) for s in status()["servers"]] == [(installed, "updated")], status()
+    assert version() == [LATER] and service_state() == "RUNNING"
+    assert wine(program(), "--version").stdout.split() == ["umx-agent", LATER]
+    assert (data() / "identity.pem").read_bytes() == identity
+    # Whose agent is new may be given the same package that the controller was.
+    handed = stage.home / "handed.msi"
+    told = stage.umx(LYNC, "agents", "package", "--out", handed)
+    assert (told.json["kind"], told.json["version"]) == ("msi", LATER), told
+    assert handed.read_bytes() == packages[LATER].read_bytes()
 
 
 def test_many_enrolments_hold_nothing(stage):

@@ -1,6 +1,6 @@
 """The updater's service under Wine: a signed package takes the place of the agent, stays when it was confirmed, and goes
-again by itself when not; what cannot be installed, or somebody else signed, changes nothing. The packages hold the agent itself
-with another version in its words; the test stages them as the agent does, and confirms as the controller does."""
+again by itself when not; what cannot be installed, or somebody else signed, changes nothing. The test stages the packages as
+the agent does, and confirms as the controller does; test_lab.py has both do it."""
 
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 from test_tls import Target
 
 from stage.installation import release_key
-from stage.wine import (PROGRAMS, ROOT, drive, forget_agent, machine_name, need, prefix_is_busy, service_state, until,
+from stage.wine import (OWN, agent_package, drive, forget_agent, machine_name, need, prefix_is_busy, service_state, until,
                         windows_path, wine)
 
 need("wixl", "msibuild", "msiinfo", "openssl")
@@ -17,7 +17,6 @@ need("wixl", "msibuild", "msiinfo", "openssl")
 FOLDER = drive() / "Program Files" / "umx"
 DATA = drive() / "ProgramData" / "umx"
 UPDATER = drive() / "ProgramData" / "umx-update"
-OWN = "0.1.0"
 LONG = 300  # seconds; a confirmation comes long before
 
 
@@ -31,22 +30,8 @@ class Server:
         self.count = 0
         self.first = self.package(OWN)
 
-    def programs(self, version, broken):
-        """The agent's program that says another version of itself; broken: no program."""
-        folder = self.target.home / f"programs-{version}"
-        folder.mkdir()
-        bytes_ = (PROGRAMS / "umx-agent.exe").read_bytes()
-        for encoding in ("ascii", "utf-16-le"):
-            bytes_ = bytes_.replace(OWN.encode(encoding), version.encode(encoding))
-        (folder / "umx-agent.exe").write_bytes(b"MZ and nothing that runs" if broken else bytes_)
-        return folder
-
     def package(self, version, key=None, broken=False):
-        made = self.target.home / f"agent-{version}.msi"
-        subprocess.run([ROOT / "packaging/windows/msi", made, "--version", version, "--programs",
-                        self.programs(version, broken)], check=True, capture_output=True, timeout=120)
-        subprocess.run([ROOT / "packaging/sign-release", key or self.key, made], check=True, capture_output=True)
-        return made
+        return agent_package(self.target.home, version, key or self.key, broken)
 
     def install(self):
         DATA.mkdir()
