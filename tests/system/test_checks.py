@@ -199,6 +199,25 @@ def test_offline_check_of_a_snapshot_says_the_same(stage):
     assert sorted(map(key, offline.json["findings"]), key=str) == after
 
 
+def test_a_template_says_what_could_not_be_read(stage):
+    """A reader that sees nothing but what everybody sees: no plan is there for it, and that is not taken for all."""
+    nobody = stage.lab["forests"]["contoso.test"]["operators"]["ned.nobody"]
+    words = "plan", "template", "--phase", "dial-plans", "--pair", "contoso.test:lync.test"
+    assert stage.umx(LYNC, *words).code == 0
+    stage.controller.stop()
+    stage.write_config(**{"contoso.test.reader": nobody["principal"], "contoso.test.reader_keytab": nobody["keytab"]})
+    try:
+        stage.start_controller()
+        answer = stage.umx(LYNC, *words)
+        assert answer.code == 4, answer
+        said = [line for line in answer.err.splitlines() if "UMX-1309" in line]
+        assert any("contoso.test" in line and "dial_plan" in line for line in said), answer.err
+    finally:
+        stage.controller.stop()
+        stage.write_config()
+        stage.start_controller()
+
+
 def test_refused_logon_names_the_forest_and_the_others_answer(stage):
     """A keytab of another account: the domain controller refuses, and says so for this forest alone."""
     stage.controller.stop()

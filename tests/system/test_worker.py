@@ -207,7 +207,9 @@ def test_simple_bind_needs_verified_tls(fleet, facts):
 def test_discovery_and_failover(fleet):
     with Worker(fleet, "contoso.test", domain_controllers=[]) as worker:
         assert worker.read("domain").forest[0].domain_controller.startswith("codc")
+        assert sorted(worker.discover()) == ["codc1.contoso.test", "codc2.contoso.test"]
     with Worker(fleet, "contoso.test", domain_controllers=["gone.contoso.test", "codc2.contoso.test"]) as worker:
+        assert worker.discover() == ["gone.contoso.test", "codc2.contoso.test"]
         assert worker.read("domain").forest[0].domain_controller == "codc2.contoso.test"
     with Worker(fleet, "contoso.test", domain_controllers=["gone.contoso.test"]) as worker:
         with pytest.raises(Refused) as refused:

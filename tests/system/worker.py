@@ -138,6 +138,12 @@ class Worker:
             world.MergeFrom(reply.part)
         return world
 
+    def discover(self):
+        """Host names of the forest's domain controllers."""
+        request = new("WorkerRequest")
+        request.discover.SetInParent()
+        return list(self.call(request)[-1].discovered.domain_controller)
+
     def object(self, dn=None, **fields):
         request = new("WorkerRequest")
         if dn:
