@@ -42,6 +42,8 @@ namespace Umx
         {
             return MatchesAny(Forest, record.Text("forest")) && MatchesAny(State, record.Text("state"));
         }
+
+        internal override void Answered() { MissingForests(Forest); }
     }
 
     /// <summary>The agents, and then each change of one, until Ctrl+C.</summary>
@@ -98,6 +100,7 @@ namespace Umx
                 made.Properties.Add(new PSNoteProperty("Versions", forest.Select(agent => agent.Text("version")).Where(one => one != null).Distinct().OrderBy(one => one).ToArray()));
                 WriteObject(made);
             }
+            MissingForests(Forest);
         }
     }
 
@@ -125,16 +128,15 @@ namespace Umx
         /// know it.
         internal virtual string Preview(ref string server)
         {
-            string preview = null, wanted = server, known = server;
-            Run("agents", null, (type, body) =>
-            {
-                if (!(body is JsonObject agent) || !(Matches(wanted, agent.Text("server")) || agent.Text("agent") == wanted))
-                    return;
-                known = agent.Text("agent") == wanted ? wanted : agent.Text("server");
-                preview = Does + " " + agent.Text("agent") + " of " + agent.Text("server") + " (" + agent.Text("state") + ", " + agent.Text("forest") + ")";
-            });
-            server = known;
-            return preview;
+            var agents = new List<JsonObject>();
+            string wanted = server;
+
+            Run("agents", null, (type, body) => agents.Add(body as JsonObject));
+            JsonObject agent = agents.LastOrDefault(one => one.Text("agent") == wanted) ?? Meant(wanted, agents);
+            if (agent == null)
+                return null;
+            server = agent.Text("agent") == wanted ? wanted : agent.Text("server");
+            return Does + " " + agent.Text("agent") + " of " + agent.Text("server") + " (" + agent.Text("state") + ", " + agent.Text("forest") + ")";
         }
 
         /// <summary>Does it.</summary>
@@ -142,7 +144,16 @@ namespace Umx
         {
             foreach (string wanted in Server)
             {
-                string server = wanted, preview = Preview(ref server);
+                string server = wanted, preview;
+                try
+                {
+                    preview = Preview(ref server);
+                }
+                catch (UmxException problem)
+                {
+                    Fail(problem, wanted);
+                    continue;
+                }
                 if (preview == null)
                     WriteError(Failure.Record(Failure.NoMatch("agent", wanted), wanted));
                 else if (ShouldProcess(preview, preview + "?", "umx"))

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Management.Automation;
@@ -44,17 +45,17 @@ namespace Umx
 
         internal override string Preview(ref string server)
         {
-            string preview = null, wanted = server, known = server;
-            Run("agents.held", null, (type, body) =>
-            {
-                if (!(body is JsonObject held) || !Matches(wanted, held.Text("server")))
-                    return;
-                known = held.Text("server");
-                preview = Does + " " + held.Text("server") + " with the key " + held.Text("key") + " from " + held.Text("peer") + ", in the place of " +
-                              (held.Text("known_agent") ?? "none") + " with the key " + (held.Text("known_key") ?? "none");
-            });
-            server = known;
-            return preview;
+            var all = new List<JsonObject>();
+
+            Run("agents.held", null, (type, body) => all.Add(body as JsonObject));
+            JsonObject held = Meant(server, all);
+            if (held == null)
+                return null;
+            server = held.Text("server");
+            string its = server; // a server may have asked with several keys
+            held = all.FirstOrDefault(one => one.Text("server") == its && one.Text("key").StartsWith(Key, StringComparison.OrdinalIgnoreCase)) ?? held;
+            return Does + " " + server + " with the key " + held.Text("key") + " from " + held.Text("peer") + ", in the place of " +
+                   (held.Text("known_agent") ?? "none") + " with the key " + (held.Text("known_key") ?? "none");
         }
     }
 

@@ -123,6 +123,12 @@ namespace Umx
                                     "look for a typing error; a pattern such as *" + name + "* shows what there is", name);
         }
 
+        internal static UmxException Ambiguous(string name, string[] meant)
+        {
+            return new UmxException("UMX-1905", UmxStatus.Argument, name, "it is the first label of several names: " + string.Join(", ", meant),
+                                    "give the whole name", name);
+        }
+
         internal static UmxException Invalid(string what, string why)
         {
             return new UmxException("UMX-1905", UmxStatus.Argument, what, why, "see Get-Help for the parameter", what);

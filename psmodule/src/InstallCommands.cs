@@ -402,11 +402,22 @@ namespace Umx
 
         private JsonObject Known(string wanted)
         {
-            JsonObject found = null;
+            var agents = new List<JsonObject>();
 
-            if (Run("agents", null, (type, body) => found = body is JsonObject agent && Matches(WildcardPattern.Escape(wanted), agent.Text("server")) ? agent : found, wanted) != null && found == null)
-                WriteError(Failure.Record(Failure.NoMatch("agent", wanted), wanted));
-            return found;
+            if (Run("agents", null, (type, body) => agents.Add(body as JsonObject), wanted) == null)
+                return null;
+            try
+            {
+                JsonObject found = Meant(wanted, agents);
+                if (found == null)
+                    WriteError(Failure.Record(Failure.NoMatch("agent", wanted), wanted));
+                return found;
+            }
+            catch (UmxException problem)
+            {
+                Fail(problem, wanted);
+                return null;
+            }
         }
 
         private PSObject Made(string server, JsonObject agent, bool uninstalled, bool settled, string[] commands, string problem)

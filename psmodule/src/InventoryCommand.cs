@@ -21,18 +21,19 @@ namespace Umx
     /// </summary>
     public abstract class InventoryCommand : UmxCommand
     {
-        private const int NamesInOneQuestion = 100;
+        private const int LettersInOneQuestion = 24 * 1024; // the controller takes 64 KiB
+        private const int NamesInOneWish = 10;
+        private static readonly string[] ForestColumns = { "forest", "exchange", "lync" };
 
         /// What one object of the pipeline, or the command line, asks for.
         private sealed class Wish
         {
             internal string[] Names;
-            internal readonly List<KeyValuePair<string, string[]>> Conditions = new List<KeyValuePair<string, string[]>>();
+            internal List<KeyValuePair<string, string[]>> Conditions;
         }
 
         private readonly List<Wish> wishes = new List<Wish>();
         private readonly HashSet<string> found = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
-        private bool hadPipeline;
 
         internal abstract string Table { get; }
 
@@ -52,26 +53,56 @@ namespace Umx
         /// <summary>Collects.</summary>
         protected override void ProcessRecord()
         {
-            var wish = new Wish { Names = Names };
+            var conditions = new List<KeyValuePair<string, string[]>>();
 
-            hadPipeline |= MyInvocation.ExpectingInput;
             foreach (PropertyInfo property in GetType().GetProperties())
             {
                 var column = property.GetCustomAttribute<ColumnAttribute>();
                 if (column != null && property.GetValue(this) is string[] values && values.Length > 0)
-                    wish.Conditions.Add(new KeyValuePair<string, string[]>(column.Name, values));
+                    conditions.Add(new KeyValuePair<string, string[]>(column.Name, values));
             }
-            wishes.Add(wish);
+            if (Names == null || Names.Length <= NamesInOneWish)
+                wishes.Add(new Wish { Names = Names, Conditions = conditions });
+            else
+                for (int i = 0; i < Names.Length; i += NamesInOneWish)
+                    wishes.Add(new Wish { Names = Names.Skip(i).Take(NamesInOneWish).ToArray(), Conditions = conditions });
         }
 
         /// <summary>Asks.</summary>
         protected override void EndProcessing()
         {
-            for (int i = 0; i < wishes.Count; i += NamesInOneQuestion)
-                Ask(wishes.GetRange(i, Math.Min(NamesInOneQuestion, wishes.Count - i)));
+            bool answered = wishes.Count > 0;
+
+            for (int first = 0, next; first < wishes.Count; first = next)
+            {
+                int letters = 0;
+                for (next = first; next < wishes.Count && (next == first || letters < LettersInOneQuestion); next++)
+                    letters += (ConditionOf(wishes[next]) ?? string.Empty).Length;
+                answered &= Ask(wishes.GetRange(first, next - first), wishes.GetRange(0, first));
+            }
+            if (answered)
+                Answered();
         }
 
-        private void Ask(List<Wish> some)
+        /// Everything was answered.
+        internal virtual void Answered()
+        {
+            MissingForests(wishes.SelectMany(ForestsOf));
+        }
+
+        /// Whether something of this forest was wished for.
+        internal bool IsAsked(string forest)
+        {
+            return wishes.Any(wish => !ForestsOf(wish).Any() || ForestsOf(wish).Any(one => Matches(one, forest)));
+        }
+
+        private static IEnumerable<string> ForestsOf(Wish wish)
+        {
+            return wish.Conditions.Where(one => ForestColumns.Contains(one.Key)).SelectMany(one => one.Value);
+        }
+
+        /// False when it failed, which is told then. What the earlier ones wished for has been written.
+        private bool Ask(List<Wish> some, List<Wish> earlier)
         {
             var arguments = new JsonObject();
 
@@ -85,19 +116,34 @@ namespace Umx
                 arguments.Set("where", where);
             JsonObject end = Run("query", arguments, (type, body) =>
             {
-                if (type == "rows" && body is JsonObject row && Wanted(row, some))
+                if (type == "rows" && body is JsonObject row && Wanted(row, some) && !Wanted(row, earlier))
                     WriteObject(Schema.Record(row, Table, RecordType));
                 else if (type == "silent" && body is JsonObject silent)
                     WriteError(Failure.Record(Failure.Silent(silent.Text("agent"), silent.Text("reason") ?? "no answer"), silent.Text("agent")));
             });
             if (end != null)
                 Missing(some.SelectMany(wish => wish.Names ?? new string[0]).Where(name => !found.Contains(name)).Distinct().ToArray());
+            return end != null;
         }
 
-        /// A literal name that no record has.
+        /// A literal name that no record has. A record that only the conditions leave out is there.
         internal virtual void Missing(string[] names)
         {
-            MissingNames(names, found, Noun);
+            string[] literal = names.Where(name => !IsPattern(name)).ToArray();
+
+            if (literal.Length > 0 && wishes.Any(wish => wish.Conditions.Count > 0))
+            {
+                var arguments = new JsonObject();
+                arguments.Set("sql", "SELECT " + string.Join(", ", NameColumns) + " FROM " + Table + " WHERE " + NamedAs(literal));
+                JsonObject end = Run("query", arguments, (type, body) =>
+                {
+                    if (type == "rows" && body is JsonObject row)
+                        Remember(row, literal);
+                });
+                if (end == null)
+                    return;
+            }
+            MissingNames(literal, found, Noun);
         }
 
         /// The condition on the table `server` that goes beside the SQL.
@@ -106,19 +152,25 @@ namespace Umx
         private string Question(List<Wish> some)
         {
             string sql = "SELECT * FROM " + Table;
-            var all = new List<string>();
+            string[] all = some.Select(wish => ConditionOf(wish)).ToArray();
 
-            foreach (Wish wish in some)
-            {
-                var conditions = new List<string>();
-                if (wish.Names != null)
-                    conditions.Add(Sql.Any(NameColumns.Select(column => Sql.Like(column, wish.Names, true))));
-                conditions.AddRange(wish.Conditions.Select(one => ConditionOf(one.Key, one.Value)));
-                if (conditions.Count == 0)
-                    return sql; // one wish for everything is enough
-                all.Add("(" + string.Join(" AND ", conditions) + ")");
-            }
-            return sql + " WHERE " + string.Join(" OR ", all);
+            return all.Contains(null) ? sql : sql + " WHERE " + Sql.Any(all); // one wish for everything is enough
+        }
+
+        /// Null: everything.
+        private string ConditionOf(Wish wish)
+        {
+            var conditions = new List<string>();
+
+            if (wish.Names != null)
+                conditions.Add(NamedAs(wish.Names));
+            conditions.AddRange(wish.Conditions.Select(one => ConditionOf(one.Key, one.Value)));
+            return conditions.Count > 0 ? "(" + string.Join(" AND ", conditions) + ")" : null;
+        }
+
+        private string NamedAs(string[] names)
+        {
+            return Sql.Any(NameColumns.Select(column => Sql.Like(column, names, true)));
         }
 
         private string ConditionOf(string column, string[] values)
@@ -141,14 +193,18 @@ namespace Umx
                     wanted = true;
                     continue;
                 }
-                foreach (string name in wish.Names)
-                    if (NameColumns.Any(column => Sql.MatchesOne(name, AsText(row[column]))))
-                    {
-                        found.Add(name);
-                        wanted = true;
-                    }
+                wanted |= Remember(row, wish.Names);
             }
             return wanted;
+        }
+
+        /// Whether the row has one of the names; those that it has are found.
+        private bool Remember(JsonObject row, string[] names)
+        {
+            string[] its = names.Where(name => NameColumns.Any(column => Sql.MatchesOne(name, AsText(row[column])))).ToArray();
+
+            found.UnionWith(its);
+            return its.Length > 0;
         }
 
         private static string AsText(object value)
@@ -246,5 +302,23 @@ namespace Umx
         internal override string[] NameColumns { get { return new[] { "name", "dn" }; } }
 
         internal override string[] Names { get { return Identity; } }
+
+        /// What could not be read is not in the answer, and nothing else in it would say so.
+        internal override void Answered()
+        {
+            var arguments = new JsonObject();
+
+            base.Answered();
+            if (Table == "forest")
+                return; // its records tell
+            arguments.Set("sql", "SELECT forest, error, incomplete FROM forest");
+            Run("query", arguments, (type, body) =>
+            {
+                if (type == "rows" && body is JsonObject forest && IsAsked(forest.Text("forest")))
+                    foreach (Gap gap in Gap.Of(Schema.Typed(forest, "forest")))
+                        if (gap.Of(Table))
+                            WriteWarning(gap.Says);
+            });
+        }
     }
 }

@@ -45,9 +45,14 @@ namespace Umx
         {
             if (!all && names.Count == 0)
                 return;
-            if (Run(Operation, Request(), Take) != null)
-                MissingNames(names, found, Noun);
+            if (Run(Operation, Request(), Take) == null)
+                return;
+            MissingNames(names, found, Noun);
+            Answered();
         }
+
+        /// Everything was answered.
+        internal virtual void Answered() { }
 
         private void Take(string type, object body)
         {

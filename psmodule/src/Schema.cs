@@ -55,6 +55,11 @@ namespace Umx
         /// A row of a table, as its record: SQL knows neither truth nor lists.
         internal static PSObject Record(JsonObject row, string table, string type)
         {
+            return Values.Record(Typed(row, table), type);
+        }
+
+        internal static JsonObject Typed(JsonObject row, string table)
+        {
             Dictionary<string, string> kinds = Columns(table);
 
             for (int i = 0; i < row.Names.Count; i++)
@@ -65,7 +70,7 @@ namespace Umx
                 else if ((kind == "list" || kind == "record") && row.Values[i] is string text)
                     row.Values[i] = Nested(text);
             }
-            return Values.Record(row, type);
+            return row;
         }
 
         private static object Nested(string text)

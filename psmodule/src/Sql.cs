@@ -16,9 +16,21 @@ namespace Umx
             return "'" + text.Replace("'", "''") + "'";
         }
 
+        /// One of the conditions holds. Many are nested in halves: the controller takes no expression that is 100 levels deep,
+        /// and a chain has a level for each of its members.
         internal static string Any(IEnumerable<string> conditions)
         {
-            return "(" + string.Join(" OR ", conditions) + ")";
+            string[] some = conditions.ToArray();
+            return Any(some, 0, some.Length);
+        }
+
+        private static string Any(string[] some, int from, int count)
+        {
+            const int Chain = 8;
+
+            if (count <= Chain)
+                return "(" + string.Join(" OR ", some, from, count) + ")";
+            return "(" + Any(some, from, count / 2) + " OR " + Any(some, from + count / 2, count - count / 2) + ")";
         }
 
         /// The column is like one of the names; a DN also by the name that it begins with.

@@ -219,6 +219,19 @@ namespace Umx
                    (plain.IndexOf('.') < 0 && name.StartsWith(plain + ".", StringComparison.OrdinalIgnoreCase));
         }
 
+        /// Of records with a server the one that a literal name means, for what is done to one server alone. Whole names go
+        /// before first labels, which several servers may have.
+        internal static JsonObject Meant(string wanted, IEnumerable<JsonObject> records)
+        {
+            JsonObject[] some = records.Where(one => Matches(WildcardPattern.Escape(wanted), one?.Text("server"))).ToArray();
+            JsonObject whole = some.LastOrDefault(one => string.Equals(one.Text("server"), wanted, StringComparison.OrdinalIgnoreCase));
+            string[] servers = some.Select(one => one.Text("server")).Distinct(StringComparer.OrdinalIgnoreCase).ToArray();
+
+            if (whole == null && servers.Length > 1)
+                throw Failure.Ambiguous(wanted, servers);
+            return whole ?? some.LastOrDefault();
+        }
+
         internal static bool MatchesAny(IReadOnlyCollection<string> wanted, string name)
         {
             return wanted == null || wanted.Count == 0 || wanted.Any(one => Matches(one, name));
@@ -227,9 +240,23 @@ namespace Umx
         /// A literal name that nothing had is an error, a pattern is silent.
         internal void MissingNames(IEnumerable<string> wanted, ICollection<string> found, string kind)
         {
+            MissingNames(this, wanted, found, kind);
+        }
+
+        internal static void MissingNames(Cmdlet by, IEnumerable<string> wanted, ICollection<string> found, string kind)
+        {
             foreach (string name in wanted)
                 if (!IsPattern(name) && !found.Contains(name))
-                    WriteError(Failure.Record(Failure.NoMatch(kind, WildcardPattern.Unescape(name)), name));
+                    by.WriteError(Failure.Record(Failure.NoMatch(kind, WildcardPattern.Unescape(name)), name));
+        }
+
+        /// The same for forests that an answer is limited to: of one that nobody knows it would be empty, as if all were well.
+        internal void MissingForests(IEnumerable<string> wanted)
+        {
+            string[] literal = (wanted ?? new string[0]).Where(name => !string.IsNullOrEmpty(name) && !IsPattern(name))
+                .Distinct(StringComparer.OrdinalIgnoreCase).ToArray();
+            if (literal.Length > 0)
+                MissingNames(literal, KnownNames.Forests(this, literal), "forest");
         }
 
         internal string FullPath(string path)
