@@ -8,8 +8,13 @@ namespace Umx
     /// <summary>Findings of some phases, from a fresh reading of the forests.</summary>
     public abstract class CheckCommand : UmxCommand
     {
+        private const int NamesShown = 10;
+
         private readonly List<string> servers = new List<string>();
-        private bool failed;
+        private readonly HashSet<string> checkedServers = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        private readonly HashSet<string> checkedForests = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        private bool judged; // by one finding at least
+        private bool doubtful;
 
         internal abstract string[] Phases { get; }
 
@@ -40,7 +45,7 @@ namespace Umx
         [ValidateSet("pass", "warn", "fail", "unknown", "not_applicable")]
         public string[] Status { get; set; }
 
-        /// <summary>True when nothing failed.</summary>
+        /// <summary>True when something was checked, nothing failed and nothing is unknown.</summary>
         [Parameter]
         public SwitchParameter Quiet { get; set; }
 
@@ -55,7 +60,11 @@ namespace Umx
         protected override void EndProcessing()
         {
             if (MyInvocation.ExpectingInput && servers.Count == 0)
+            {
+                if (Quiet)
+                    WriteObject(false);
                 return;
+            }
             var arguments = new JsonObject();
             if (Phases != null)
                 arguments.Set("phase", Phases);
@@ -63,33 +72,76 @@ namespace Umx
                 arguments.Set("pair", Pair);
             if (Set != null)
                 arguments.Set("set", Set);
-            if (Run("check", arguments, Take) != null && Quiet)
-                WriteObject(!failed);
+            if (Run("check", arguments, Take) == null)
+                return;
+            string[] noServers = Unchecked(servers, checkedServers), noForests = Unchecked(Forest, checkedForests);
+            bool allKnown = Settle(noServers, KnownNames.Servers, "server") & Settle(noForests, KnownNames.Forests, "forest");
+            if (!Quiet)
+                return;
+            if (!judged && noServers.Length + noForests.Length == 0)
+                WriteWarning("no finding is about what was asked for: nothing was checked");
+            WriteObject(judged && !doubtful && allKnown);
         }
 
         private void Take(string type, object body)
         {
-            if (type != "findings" || !(body is JsonObject finding) || !Wanted(finding))
+            if (type != "findings" || !(body is JsonObject finding) || !(OfForests(finding) & OfServers(finding))) // each keeps the names that it had
                 return;
-            failed |= finding.Text("status") == "fail";
-            if (!Quiet)
+            string status = finding.Text("status");
+            judged = true;
+            doubtful |= status != "pass" && status != "warn" && status != "not_applicable";
+            if (!Quiet && (Status == null || Status.Contains(status, StringComparer.OrdinalIgnoreCase)))
                 WriteObject(Values.Record(finding, "Umx.Finding"));
         }
 
-        private bool Wanted(JsonObject finding)
+        private bool OfForests(JsonObject finding)
         {
-            if (Status != null && !Status.Contains(finding.Text("status"), StringComparer.OrdinalIgnoreCase))
-                return false;
-            if (!new[] { "forest", "exchange", "lync" }.Any(name => MatchesAny(Forest, finding.Text(name))))
-                return false;
-            return servers.Count == 0 || servers.Any(server => About(server, finding.Text("target") ?? string.Empty));
+            string[] its = new[] { finding.Text("forest"), finding.Text("exchange"), finding.Text("lync") };
+            return Keep(Forest, checkedForests, forest => its.Any(one => Matches(forest, one)));
         }
 
-        /// The target is the server, its DN, or a text that begins with its name.
-        private static bool About(string server, string target)
+        /// The target is the server, its DN, or a text that begins with its name. What has no domain is compared with the
+        /// server's first label; a whole name is not, since servers of several domains may have that label.
+        private bool OfServers(JsonObject finding)
         {
-            return Sql.MatchesOne(server, target) || Sql.MatchesOne(server, target.Split(' ', ':', '/', ',')[0]) ||
-                   Sql.MatchesOne(server.Split('.')[0], target.Split(',')[0]);
+            string target = finding.Text("target") ?? string.Empty, word = target.Split(' ', ':', '/', ',')[0], part = target.Split(',')[0];
+            bool bare = part.IndexOf('.') < 0;
+            return Keep(servers, checkedServers, server => Sql.MatchesOne(server, target) || Sql.MatchesOne(server, word) ||
+                                                           (bare && Sql.MatchesOne(server.Split('.')[0], part)));
+        }
+
+        private static bool Keep(ICollection<string> wanted, HashSet<string> had, Func<string, bool> means)
+        {
+            bool any = wanted == null || wanted.Count == 0;
+
+            foreach (string name in wanted ?? new string[0])
+                if (!(any && had.Contains(name)) && means(name))
+                {
+                    had.Add(name);
+                    any = true;
+                }
+            return any;
+        }
+
+        // ---- names that no finding is about
+
+        private static string[] Unchecked(IEnumerable<string> wanted, HashSet<string> had)
+        {
+            return (wanted ?? new string[0]).Where(name => !IsPattern(name) && !had.Contains(name)).Distinct(StringComparer.OrdinalIgnoreCase).ToArray();
+        }
+
+        /// Those that nobody knows are errors; of the others a warning says that they are not in the answer. False when there
+        /// was an error.
+        private bool Settle(string[] names, Func<UmxCommand, string[], HashSet<string>> ask, string kind)
+        {
+            if (names.Length == 0)
+                return true;
+            HashSet<string> known = ask(this, names);
+            string[] others = names.Where(known.Contains).ToArray();
+            MissingNames(names, known, kind);
+            if (others.Length > 0)
+                WriteWarning("no finding is about " + string.Join(", ", others.Take(NamesShown)) + (others.Length > NamesShown ? " and " + (others.Length - NamesShown) + " more" : string.Empty));
+            return others.Length == names.Length;
         }
     }
 

@@ -200,6 +200,9 @@ namespace Umx
     [OutputType("Umx.PlanStep")]
     public sealed class GetUmxPlanStepCommand : PlanCommand
     {
+        private readonly HashSet<string> phases = new HashSet<string>(Schema.Phases, StringComparer.OrdinalIgnoreCase);
+        private bool asked;
+
         /// <summary>Ids.</summary>
         [Parameter(Position = 1)]
         [SupportsWildcards]
@@ -236,8 +239,10 @@ namespace Umx
                 PlanAnswer plan = Show(name);
                 if (plan == null)
                     continue;
+                asked = true;
                 foreach (JsonObject step in plan.Steps)
                 {
+                    phases.Add(step.Text("phase") ?? string.Empty);
                     foreach (string id in (Id ?? new string[0]).Where(one => Matches(one, step.Text("id"))))
                         found.Add(id);
                     if (MatchesAny(Id, step.Text("id")) && MatchesAny(Phase, step.Text("phase")) && MatchesAny(Forest, step.Text("forest")) &&
@@ -247,6 +252,15 @@ namespace Umx
                 MissingNames(Id ?? new string[0], found, "step");
             }
         }
+
+        /// <summary>Names that no plan can have.</summary>
+        protected override void EndProcessing()
+        {
+            if (!asked)
+                return;
+            MissingNames(Phase ?? new string[0], phases, "phase");
+            MissingForests(Forest);
+        }
     }
 
     /// <summary>The difference that a plan makes, value by value.</summary>
@@ -254,6 +268,8 @@ namespace Umx
     [OutputType("Umx.PlanChange")]
     public sealed class GetUmxPlanChangeCommand : PlanCommand
     {
+        private bool asked;
+
         /// <summary>Forests.</summary>
         [Parameter]
         [ArgumentCompleter(typeof(ForestCompleter))]
@@ -266,11 +282,19 @@ namespace Umx
             foreach (string name in Resolve())
             {
                 PlanAnswer plan = Show(name);
+                asked |= plan != null;
                 foreach (JsonObject step in plan?.Steps ?? new JsonObject[0])
                     if (MatchesAny(Forest, step.Text("forest")))
                         foreach (PSObject change in PlanChanges.Of(plan.Name, step))
                             WriteObject(change);
             }
+        }
+
+        /// <summary>Names that no plan can have.</summary>
+        protected override void EndProcessing()
+        {
+            if (asked)
+                MissingForests(Forest);
         }
     }
 
@@ -294,6 +318,8 @@ namespace Umx
     [OutputType(typeof(bool))]
     public sealed class TestUmxPlanCommand : PlanCommand
     {
+        private int tested, notReady;
+
         /// <summary>True or false.</summary>
         [Parameter]
         public SwitchParameter Quiet { get; set; }
@@ -304,15 +330,17 @@ namespace Umx
             foreach (string name in Resolve())
             {
                 PlanAnswer plan = Show(name);
+                tested++;
                 if (plan == null)
-                    continue;
-                string[] denied = Permission(plan, "denied"), unknown = Permission(plan, "unknown");
-                bool ready = plan.State == "approved" && denied.Length == 0 && !plan.Missing.Any();
-                if (Quiet)
                 {
-                    WriteObject(ready);
+                    notReady++;
                     continue;
                 }
+                string[] denied = Permission(plan, "denied"), unknown = Permission(plan, "unknown");
+                bool ready = plan.State == "approved" && denied.Length == 0 && !plan.Missing.Any();
+                notReady += ready ? 0 : 1;
+                if (Quiet)
+                    continue;
                 var made = new PSObject();
                 made.TypeNames.Insert(0, "Umx.PlanTest");
                 Add(made, "Name", plan.Name);
@@ -328,6 +356,13 @@ namespace Umx
                 Add(made, "Gates", plan.Steps.Where(step => step.Text("kind") == "gate").Select(Line).ToArray());
                 WriteObject(made);
             }
+        }
+
+        /// <summary>One answer for all: a list of two is true in PowerShell, whatever is in it.</summary>
+        protected override void EndProcessing()
+        {
+            if (Quiet)
+                WriteObject(tested > 0 && notReady == 0);
         }
 
         private static void Add(PSObject made, string name, object value)
