@@ -10,6 +10,7 @@
 #include "base/text.h"
 
 enum { PATH = UMX_AGENT_PATH_MAX + 32, SPOILED_MAX = 2 };
+#define WAKE_AGAIN (5 * UMX_MINUTE)
 
 static const char *in_folder(const struct umx_update *update, const char *name, char out[PATH])
 {
@@ -37,6 +38,23 @@ static bool is_busy(const struct umx_updater_status *updater)
     return updater->state != UMX_UPDATER_NONE && updater->state < UMX_UPDATER_INSTALLED;
 }
 
+static void wake(struct umx_update *update)
+{
+    update->woken_at = umx_clock_now();
+    umx_updater_wake();
+}
+
+/* An updater may end before its work does, or before it has seen what it was woken for. One that is at work is not
+ * disturbed. */
+static void wake_again(struct umx_update *update)
+{
+    bool waits = update->staged && strcmp(update->id, update->updater.id) != 0;
+    int64_t since = umx_clock_now() - update->woken_at;
+
+    if ((waits || is_busy(&update->updater)) && (since >= WAKE_AGAIN || since < 0))
+        wake(update);
+}
+
 int umx_update_begin(struct umx_update *update, const struct umx_agent_config *config, struct umx_error *err)
 {
     *update = (struct umx_update){.config = config};
@@ -45,7 +63,7 @@ int umx_update_begin(struct umx_update *update, const struct umx_agent_config *c
     int status = load_keys(update, err);
     umx_update_look(update);
     if (is_busy(&update->updater))
-        umx_updater_wake(); /* it may have ended before its work did */
+        wake(update); /* it may have ended before its work did */
     return status;
 }
 
@@ -76,13 +94,18 @@ void umx_update_look(struct umx_update *update)
         return;
     snprintf(path, sizeof path, "%s/status", update->config->updater);
     umx_agent_file_stamp(path, &stamp);
-    if (stamp == update->stamp)
-        return;
-    update->stamp = stamp;
-    if (umx_updater_status_read(update->config->updater, &seen, &err) != 0) {
-        umx_log_error("update", &err);
+    if (stamp == update->stamp) {
+        wake_again(update);
         return;
     }
+    if (umx_updater_status_read(update->config->updater, &seen, &err) != 0) {
+        if (update->unread != stamp) /* said once, read again: it may just be open elsewhere */
+            umx_log_error("update", &err);
+        update->unread = stamp;
+        return;
+    }
+    update->stamp = stamp;
+    update->woken_at = umx_clock_now();
     update->updater = seen;
     update->tell = update->tell || seen.state != UMX_UPDATER_NONE;
 }
@@ -156,7 +179,7 @@ static void complete(struct umx_update *update)
     }
     update->staged = true;
     umx_log(UMX_LOG_INFO, "update", "version %s is staged for the updater", update->release.version);
-    umx_updater_wake();
+    wake(update);
 }
 
 static void begin(struct umx_update *update, const Umx__UpdateOffer *offer)

@@ -23,6 +23,8 @@ struct umx_update {
     struct umx_error refused; /* status 0: it is not */
     bool tell;                /* there is something to say */
     uint64_t stamp;           /* of the updater's status */
+    uint64_t unread;          /* that of one which could not be read */
+    int64_t woken_at;         /* wall clock: the updater was seen at work, or woken */
     struct umx_updater_status updater;
     char words[2][UMX_UPDATE_REASON]; /* of the last umx_update_say */
 };
@@ -36,7 +38,7 @@ const char *umx_update_kind(const struct umx_update *update);
 
 /* A stream began: what is known is said again. */
 void umx_update_attached(struct umx_update *update);
-/* Looks at what the updater has done; cheap. */
+/* Looks at what the updater has done, and wakes it where nothing has gone on for minutes; cheap. */
 void umx_update_look(struct umx_update *update);
 void umx_update_offer(struct umx_update *update, const Umx__UpdateOffer *offer);
 void umx_update_part(struct umx_update *update, const Umx__UpdatePart *part);

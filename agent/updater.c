@@ -14,10 +14,15 @@
 
 enum { REQUEST_MAX = 1024, BLOCK = 64 * 1024, PATH = UMX_AGENT_PATH_MAX + 32 };
 #define LOOK (200 * UMX_MILLISECOND)
+/* A server that is left with a version that nobody confirmed is worse off than one that is busy for hours. */
+#define RETURN_LONGEST (6 * UMX_HOUR)
+#define AGAIN_FIRST UMX_SECOND
+#define AGAIN_MOST (10 * UMX_MINUTE)
 
 struct work {
     const struct umx_agent_config *config;
     const atomic_bool *stop;
+    bool registered; /* the agent, when an installer last had its hands on that */
     struct umx_updater_status status;
     char package[PATH];
     char previous[PATH];
@@ -50,10 +55,14 @@ static void tell_end(const struct umx_updater_status *end)
 
 static int enter(struct work *work, enum umx_updater_state state, struct umx_error *err)
 {
+    enum umx_updater_state before = work->status.state;
+
     work->status.state = state;
     int status = umx_updater_status_write(work->config->updater, &work->status, err);
     if (status == 0)
         tell_end(&work->status);
+    else
+        work->status.state = before; /* what is not written has not begun */
     return status;
 }
 
@@ -144,11 +153,49 @@ static int refuse(struct work *work, const struct umx_error *why, struct umx_err
     return enter(work, UMX_UPDATER_REFUSED, err);
 }
 
+static bool removed(const struct work *work)
+{
+    return work->registered && !umx_updater_registered();
+}
+
+/* Nothing is installed any more then, not the version before either. */
+static int end_removed(struct work *work, struct umx_error *err)
+{
+    static const char reason[] = "the agent was removed";
+
+    umx_log(UMX_LOG_WARNING, "updater", "version %s: %s", work->status.version, reason);
+    umx_text_copy(work->status.reason, sizeof work->status.reason, reason);
+    work->status.state = UMX_UPDATER_FAILED;
+    return umx_updater_status_write(work->config->updater, &work->status, err);
+}
+
+/* The end on the monotonic clock of what lasts until status.until: a clock that is set back gives no more time. */
+static int64_t end_of(const struct work *work, int64_t most)
+{
+    int64_t left = work->status.until - umx_clock_now();
+
+    return umx_clock_monotonic() + (left < most ? left : most);
+}
+
+/* False: it is to end before. */
+static bool pause_until(const struct work *work, int64_t end)
+{
+    struct timespec look = {.tv_nsec = (long)(LOOK * 1000)};
+
+    while (umx_clock_monotonic() < end) {
+        if (atomic_load(work->stop) || removed(work))
+            return false;
+        nanosleep(&look, NULL);
+    }
+    return true;
+}
+
 static int begin_return(struct work *work, const char *reason, struct umx_error *err)
 {
     umx_log(UMX_LOG_WARNING, "updater", "version %s: %s; returning to %s", work->status.version, reason,
             work->status.previous);
     umx_text_copy(work->status.reason, sizeof work->status.reason, reason);
+    work->status.until = umx_clock_now() + RETURN_LONGEST;
     return enter(work, UMX_UPDATER_RETURNING, err);
 }
 
@@ -166,11 +213,21 @@ static int step_taken(struct work *work, struct umx_error *err)
     return enter(work, UMX_UPDATER_INSTALLING, err);
 }
 
+static int install(struct work *work, enum umx_updater_verb verb, struct umx_error *why)
+{
+    bool back = verb == UMX_UPDATER_RETURN;
+    int status = umx_updater_install(work->config, verb, back ? work->previous : work->package,
+                                     back ? work->status.previous : work->status.version, work->stop, why);
+
+    if (status != UMX_E_CANCELLED)
+        work->registered = umx_updater_registered(); /* one that failed may have left no agent: that is ours to mend */
+    return status;
+}
+
 static int step_installing(struct work *work, struct umx_error *err)
 {
     struct umx_error why = {0};
-    int status =
-        umx_updater_install(work->config, UMX_UPDATER_INSTALL, work->package, work->status.version, work->stop, &why);
+    int status = install(work, UMX_UPDATER_INSTALL, &why);
 
     if (status == UMX_E_CANCELLED)
         return 0;
@@ -189,40 +246,57 @@ static bool confirmed(const struct work *work)
 
 static int step_trial(struct work *work, struct umx_error *err)
 {
-    int64_t left = work->status.until - umx_clock_now(), most = work->status.trial * UMX_SECOND;
-    int64_t end = umx_clock_monotonic() + (left < most ? left : most); /* a clock set back gives no more time */
-    struct timespec look = {.tv_nsec = (long)(LOOK * 1000)};
+    int64_t end = end_of(work, work->status.trial * UMX_SECOND);
 
     while (!confirmed(work)) {
-        if (umx_clock_monotonic() >= end) {
+        int64_t now = umx_clock_monotonic();
+        if (now >= end) {
             char reason[96];
             snprintf(reason, sizeof reason, "the new version was not confirmed within %d s", work->status.trial);
             return begin_return(work, reason, err);
         }
-        if (atomic_load(work->stop))
+        if (!pause_until(work, now + LOOK))
             return 0;
-        nanosleep(&look, NULL);
     }
     umx_log(UMX_LOG_INFO, "updater", "version %s is confirmed and stays", work->status.version);
     return enter(work, UMX_UPDATER_INSTALLED, err);
 }
 
+/* In the reason, behind why it returns. NULL: it has succeeded after all. */
+static void say_failure(struct work *work, const struct umx_error *why)
+{
+    static const char words[] = "; and returning failed: ";
+    char *at = strstr(work->status.reason, words), said[UMX_UPDATE_REASON];
+
+    if (at != NULL)
+        *at = '\0';
+    umx_text_copy(said, sizeof said, work->status.reason);
+    if (why != NULL)
+        snprintf(work->status.reason, sizeof work->status.reason, "%.110s%s%.110s", said, words, umx_error_why(why));
+}
+
+/* It is tried again, for what was in its way may go: another installation, an open file, a full disk. */
 static int step_returning(struct work *work, struct umx_error *err)
 {
+    int64_t end = end_of(work, RETURN_LONGEST), pause = AGAIN_FIRST;
     struct umx_error why = {0};
-    char said[UMX_UPDATE_REASON];
-    int status =
-        umx_updater_install(work->config, UMX_UPDATER_RETURN, work->previous, work->status.previous, work->stop, &why);
+    int status;
 
+    while ((status = install(work, UMX_UPDATER_RETURN, &why)) != 0 && status != UMX_E_CANCELLED) {
+        umx_log_error("updater", &why);
+        say_failure(work, &why);
+        if (umx_clock_monotonic() >= end)
+            return enter(work, UMX_UPDATER_FAILED, err);
+        if ((status = enter(work, UMX_UPDATER_RETURNING, err)) != 0)
+            return status;
+        if (!pause_until(work, umx_clock_monotonic() + pause))
+            return 0;
+        pause = pause * 2 < AGAIN_MOST ? pause * 2 : AGAIN_MOST;
+    }
     if (status == UMX_E_CANCELLED)
         return 0;
-    if (status == 0)
-        return enter(work, UMX_UPDATER_RETURNED, err);
-    umx_log_error("updater", &why);
-    umx_text_copy(said, sizeof said, work->status.reason);
-    snprintf(work->status.reason, sizeof work->status.reason, "%.110s; and returning failed: %.110s", said,
-             umx_error_why(&why));
-    return enter(work, UMX_UPDATER_FAILED, err);
+    say_failure(work, NULL);
+    return enter(work, UMX_UPDATER_RETURNED, err);
 }
 
 static int (*const steps[])(struct work *work, struct umx_error *err) = {
@@ -299,6 +373,8 @@ static int take_up(struct work *work, struct umx_error *err)
         umx_log(UMX_LOG_INFO, "updater", "update %s to version %s: step %d", work->status.id, work->status.version,
                 (int)before);
         status = steps[before](work, err);
+        if (status == 0 && !ended(&work->status) && removed(work))
+            status = end_removed(work, err);
         if (work->status.state == before || atomic_load(work->stop))
             return status; /* it was asked to end; the next run goes on */
     }
@@ -309,7 +385,7 @@ static int take_up(struct work *work, struct umx_error *err)
 
 int umx_updater_run(const struct umx_agent_config *config, const atomic_bool *stop, struct umx_error *err)
 {
-    struct work work = {.config = config, .stop = stop};
+    struct work work = {.config = config, .stop = stop, .registered = umx_updater_registered()};
     bool alone = false;
     int status = umx_updater_begin(config->updater, &alone, err);
 

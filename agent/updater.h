@@ -42,7 +42,7 @@ enum umx_updater_state {
     UMX_UPDATER_INSTALLED,
     UMX_UPDATER_RETURNED,
     UMX_UPDATER_REFUSED,
-    UMX_UPDATER_FAILED, /* returning failed too */
+    UMX_UPDATER_FAILED, /* returning failed too, for hours; or the agent was removed meanwhile */
 };
 
 struct umx_updater_status {
@@ -51,7 +51,7 @@ struct umx_updater_status {
     char version[UMX_RELEASE_WORD];
     char previous[UMX_RELEASE_WORD]; /* version that asked for it to be installed */
     int trial;                       /* seconds */
-    int64_t until;                   /* wall clock: end of the trial */
+    int64_t until;                   /* wall clock: end of the trial, or of the attempts to return */
     int error;                       /* enum umx_error_id of REFUSED, 0 otherwise */
     char reason[UMX_UPDATE_REASON];  /* of RETURNING, RETURNED, REFUSED and FAILED */
 };
@@ -89,7 +89,8 @@ enum umx_updater_verb {
     UMX_UPDATER_INSTALL, /* installs the file and lets the agent begin anew */
     UMX_UPDATER_RETURN   /* installs the kept file, in the place of whatever is there */
 };
-/* UMX_ERR_UPDATE_INSTALLER: it failed, or took too long. */
+/* UMX_ERR_UPDATE_INSTALLER: it failed, or took too long. Another installation that is at work is waited for, until stop
+ * or for an hour at most; UMX_ERR_CANCELLED: nothing was installed. */
 int umx_updater_install(const struct umx_agent_config *config, enum umx_updater_verb verb, const char *path,
                         const char *version, const atomic_bool *stop, struct umx_error *err);
 /* The program that runs now, as a file that an installation does not replace: of this name in the updater's folder. */
@@ -98,6 +99,8 @@ int umx_updater_keep_self(const char *path, struct umx_error *err);
 /* The updater's folder is there, which others read and nobody else writes. *alone: no other updater works in it, which
  * has to be true before anything is done; until umx_updater_end it stays so. */
 int umx_updater_begin(const char *folder, bool *alone, struct umx_error *err);
+/* False: somebody has removed the agent from this system, where that does not end the updater by itself. */
+bool umx_updater_registered(void);
 /* left: an update that is not at its end. The system takes care that the updater runs again. */
 void umx_updater_end(bool left);
 /* Refuses a file that others than administrators could have changed, where the system does not see to that. */

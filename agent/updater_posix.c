@@ -164,6 +164,12 @@ int umx_updater_believe(const char *path, struct umx_error *err)
     return 0;
 }
 
+/* Whoever removes the package has systemd stop us first. */
+bool umx_updater_registered(void)
+{
+    return true;
+}
+
 /* umx-agent-update.path sees the request. */
 void umx_updater_wake(void)
 {

@@ -14,13 +14,15 @@
 #include "base/error.h"
 
 #define UMX_UPDATER_SERVICE_NAME "umx-agent-update"
+/* In the updater's folder while one works there. */
+#define UMX_UPDATER_LOCK "lock"
 
 /* What the service manager has started. */
 int umx_updater_service_run(const char *config, struct umx_error *err);
 
-/* One that is registered is changed. */
+/* One that is registered is changed. Makes the updater's folder, before an ordinary user does. */
 int umx_updater_service_install(const char *config, struct umx_error *err);
-/* None being there is no error. An update that is under way goes on. */
+/* None being there is no error. An update that is under way ends, unless it is what removes the service. */
 void umx_updater_service_uninstall(void);
 
 #endif

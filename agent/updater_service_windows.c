@@ -15,7 +15,14 @@
 #include "base/log.h"
 #include "base/open.h"
 
-enum { LINE = 2 * UMX_AGENT_PATH_MAX + 64, START_MS = 30000, LOG_MAX = 1024 * 1024 };
+enum {
+    LINE = 2 * UMX_AGENT_PATH_MAX + 64,
+    START_MS = 60000,    /* at most: */
+    PATIENCE_MS = 30000, /* with a copy that is ending */
+    END_MS = 10000,      /* of a copy whose service is gone */
+    LOOK_MS = 100,
+    LOG_MAX = 1024 * 1024
+};
 
 static wchar_t name[] = L"" UMX_UPDATER_SERVICE_NAME;
 
@@ -74,28 +81,51 @@ static int start_copy(const struct umx_agent_config *config, const char *program
     return status;
 }
 
+static int make_folder(const char *path, struct umx_error *err)
+{
+    wchar_t folder[UMX_AGENT_PATH_MAX];
+
+    if (umx_wide(path, folder, UMX_AGENT_PATH_MAX) != 0)
+        return umx_fail(err, UMX_ERR_CONFIG_INVALID, path, "the path is too long");
+    return umx_access_make_folder(folder, UMX_ACCESS_READ_FOLDER, path, err);
+}
+
+/* The copy is there: that of an update that is not at its end, or ours. One that is just ending has not seen what we
+ * were started for, and cannot be replaced yet. */
+static int have_copy(const char *folder, const char *program, struct umx_error *err)
+{
+    struct umx_updater_status seen;
+    int status;
+
+    for (int waited = 0;; waited += LOOK_MS) {
+        if ((status = umx_updater_status_read(folder, &seen, err)) != 0)
+            return status;
+        bool unfinished = seen.state != UMX_UPDATER_NONE && seen.state < UMX_UPDATER_INSTALLED;
+        if (unfinished && umx_exists(program))
+            return 0;
+        status = umx_updater_keep_self(program, err);
+        if (status == 0 || err->foreign != ERROR_SHARING_VIOLATION || waited >= PATIENCE_MS)
+            return status;
+        Sleep(LOOK_MS);
+    }
+}
+
 static int begin(const char *file, struct umx_error *err)
 {
     struct umx_agent_config config = {0};
-    struct umx_updater_status seen = {0};
-    wchar_t folder[UMX_AGENT_PATH_MAX];
     char program[UMX_AGENT_PATH_MAX + 32];
-    int status = umx_agent_config_read(file, &config, err);
+    int status = umx_updater_believe(file, err);
 
-    if (status == 0 && umx_wide(config.updater, folder, UMX_AGENT_PATH_MAX) != 0)
-        status = umx_fail(err, UMX_ERR_CONFIG_INVALID, config.updater, "the path is too long");
     if (status == 0)
-        status = umx_access_make_folder(folder, UMX_ACCESS_READ_FOLDER, config.updater, err);
+        status = umx_agent_config_read(file, &config, err);
     if (status == 0)
-        status = umx_updater_status_read(config.updater, &seen, err);
+        status = make_folder(config.updater, err);
     if (status != 0)
         return status;
     snprintf(program, sizeof program, "%s\\%s", config.updater, umx_updater_self);
-    bool unfinished = seen.state != UMX_UPDATER_NONE && seen.state < UMX_UPDATER_INSTALLED;
-    if (!(unfinished && umx_exists(program)) && (status = umx_updater_keep_self(program, err)) != 0 &&
-        err->foreign == ERROR_SHARING_VIOLATION)
-        return 0; /* it runs: what is there to do, it does */
-    return status == 0 ? start_copy(&config, program, file, err) : status;
+    if ((status = have_copy(config.updater, program, err)) == 0)
+        return start_copy(&config, program, file, err);
+    return err->foreign == ERROR_SHARING_VIOLATION ? 0 : status; /* it runs: what is there to do, it does */
 }
 
 static void tell(DWORD state, DWORD exit)
@@ -173,9 +203,14 @@ int umx_updater_service_install(const char *config, struct umx_error *err)
     wchar_t system[] = L"LocalSystem";
     SC_HANDLE manager = NULL;
     SC_HANDLE service = NULL;
+    struct umx_agent_config settings;
     int status = umx_service_line("--update-service", config, line, err);
 
     if (status != 0)
+        return status;
+    /* Before anybody else makes it. What is wrong with the configuration the agent says when it starts. */
+    umx_agent_config_read_host(config, &settings, NULL);
+    if ((status = make_folder(settings.updater, err)) != 0)
         return status;
     manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT | SC_MANAGER_CREATE_SERVICE);
     if (manager != NULL)
@@ -203,6 +238,21 @@ int umx_updater_service_install(const char *config, struct umx_error *err)
     return status;
 }
 
+/* It ends when it sees that its service is gone, and then nothing of it is in the way of what removes its folder. */
+static void wait_for_copy(void)
+{
+    struct umx_updater_status seen = {0};
+    char lock[UMX_AGENT_PATH_MAX];
+
+    snprintf(lock, sizeof lock, "%s\\%s", umx_updater_folder, UMX_UPDATER_LOCK);
+    for (int waited = 0; waited < END_MS && umx_exists(lock); waited += LOOK_MS) {
+        umx_updater_status_read(umx_updater_folder, &seen, NULL);
+        if (seen.state == UMX_UPDATER_INSTALLING || seen.state == UMX_UPDATER_RETURNING)
+            return; /* its installation may be what we are part of */
+        Sleep(LOOK_MS);
+    }
+}
+
 void umx_updater_service_uninstall(void)
 {
     SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
@@ -211,6 +261,7 @@ void umx_updater_service_uninstall(void)
     if (service != NULL) {
         DeleteService(service);
         CloseServiceHandle(service);
+        wait_for_copy();
     }
     if (manager != NULL)
         CloseServiceHandle(manager);

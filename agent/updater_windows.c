@@ -1,5 +1,6 @@
 #include <windows.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <io.h>
 #include <stdio.h>
@@ -13,79 +14,112 @@
 #include "agent/updater.h"
 #include "agent/updater_service.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/open.h"
 
 #define LONGEST (15 * UMX_MINUTE)
+#define BUSY_LONGEST UMX_HOUR /* that another installation is waited for */
 #define SERVICE L"" UMX_UPDATER_SERVICE_NAME
 #define PRODUCTS L"SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Installer\\UserData\\S-1-5-18\\Products"
 
-enum { LINE = 4 * UMX_AGENT_PATH_MAX, LOOK = 100, PATIENCE = 30000 /* milliseconds */ };
+enum {
+    LINE = 4 * UMX_AGENT_PATH_MAX,
+    /* milliseconds: */
+    LOOK = 100,
+    PATIENCE = 30000,
+    BUSY_FIRST = 1000,
+    BUSY_MOST = 30000,
+};
 
 const char *const umx_updater_folder = "C:\\ProgramData\\umx-update";
 const char *const umx_updater_self = "updater.exe";
 /* None: Windows Installer itself. A program that is configured in its place gets a verb, a path and a version. */
 const char *const umx_updater_installer = "";
 
-/* Nothing that leads elsewhere is followed: the agent's account can make junctions. */
-static HANDLE open_own(const wchar_t *path, DWORD rights, DWORD flags)
+/* Where it is, as Windows itself names places, without a separator at its end; false: that cannot be said. */
+static bool place_of(HANDLE file, wchar_t out[UMX_AGENT_PATH_MAX])
 {
-    BY_HANDLE_FILE_INFORMATION info;
-    HANDLE file = CreateFileW(path, rights, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING,
-                              FILE_FLAG_OPEN_REPARSE_POINT | flags, NULL);
+    DWORD length = GetFinalPathNameByHandleW(file, out, UMX_AGENT_PATH_MAX, FILE_NAME_NORMALIZED);
 
-    if (file == INVALID_HANDLE_VALUE)
+    if (length == 0 || length >= UMX_AGENT_PATH_MAX)
+        return false;
+    if (out[length - 1] == L'\\')
+        out[length - 1] = L'\0';
+    return true;
+}
+
+/* Opens no link, and nothing that gets our rights by having been opened. Of a file there is no second name elsewhere.
+ */
+static HANDLE open_plain(const char *path, DWORD rights, DWORD flags)
+{
+    const DWORD itself = FILE_FLAG_OPEN_REPARSE_POINT | SECURITY_SQOS_PRESENT | SECURITY_ANONYMOUS;
+    wchar_t wide[UMX_AGENT_PATH_MAX];
+    BY_HANDLE_FILE_INFORMATION info;
+
+    errno = EACCES;
+    if (umx_wide(path, wide, UMX_AGENT_PATH_MAX) != 0)
         return NULL;
-    if (GetFileInformationByHandle(file, &info) && (info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0)
+    HANDLE file = CreateFileW(wide, rights, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_EXISTING,
+                              itself | flags, NULL);
+    if (file == INVALID_HANDLE_VALUE) {
+        if (GetLastError() == ERROR_FILE_NOT_FOUND || GetLastError() == ERROR_PATH_NOT_FOUND)
+            errno = ENOENT;
+        return NULL;
+    }
+    if (GetFileInformationByHandle(file, &info) && (info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0 &&
+        (info.nNumberOfLinks == 1 || (info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) != 0))
         return file;
     CloseHandle(file);
+    errno = EACCES;
     return NULL;
 }
 
-/* While it is open nobody puts another one in its place. */
-static HANDLE open_folder(const char *state)
+/* STATE/update belongs to the agent's account, which can put a junction in its place between any two looks at it, and
+ * another file's second name in it. So it is what was opened that says where it is, and that is what is read or
+ * removed. STATE itself lies in a folder that does not belong to that account. */
+static HANDLE open_staged(const char *state, const char *name, DWORD rights)
 {
-    char path[UMX_AGENT_PATH_MAX + 16];
-    wchar_t wide[UMX_AGENT_PATH_MAX];
+    char path[UMX_AGENT_PATH_MAX + 64];
+    wchar_t own[UMX_AGENT_PATH_MAX], wanted[UMX_AGENT_PATH_MAX + 64], is[UMX_AGENT_PATH_MAX];
+    HANDLE folder = open_plain(state, FILE_READ_ATTRIBUTES, FILE_FLAG_BACKUP_SEMANTICS);
+    bool known = folder != NULL && place_of(folder, own);
 
-    snprintf(path, sizeof path, "%s/update", state);
-    return umx_wide(path, wide, UMX_AGENT_PATH_MAX) == 0
-               ? open_own(wide, FILE_READ_ATTRIBUTES, FILE_FLAG_BACKUP_SEMANTICS)
-               : NULL;
+    snprintf(path, sizeof path, "%s/update/%s", state, name);
+    HANDLE file = known ? open_plain(path, rights, 0) : NULL;
+    if (folder != NULL)
+        CloseHandle(folder);
+    if (file == NULL)
+        return NULL;
+    if (swprintf(wanted, sizeof wanted / sizeof *wanted, L"%ls\\update\\%hs", own, name) > 0 && place_of(file, is) &&
+        _wcsicmp(is, wanted) == 0)
+        return file;
+    CloseHandle(file);
+    errno = EACCES;
+    return NULL;
 }
 
 FILE *umx_updater_open(const char *state, const char *name)
 {
-    char path[UMX_AGENT_PATH_MAX + 64];
-    wchar_t wide[UMX_AGENT_PATH_MAX];
-    HANDLE folder = open_folder(state);
-    HANDLE file = NULL;
-    FILE *out = NULL;
-
-    snprintf(path, sizeof path, "%s/update/%s", state, name);
-    if (folder != NULL && umx_wide(path, wide, UMX_AGENT_PATH_MAX) == 0)
-        file = open_own(wide, GENERIC_READ, 0);
+    HANDLE file = open_staged(state, name, GENERIC_READ);
     int fd = file != NULL ? _open_osfhandle((intptr_t)file, _O_RDONLY | _O_BINARY) : -1;
-    if (fd >= 0)
-        out = _fdopen(fd, "rb");
+    FILE *out = fd >= 0 ? _fdopen(fd, "rb") : NULL;
+
     if (fd >= 0 && out == NULL)
         _close(fd);
     else if (fd < 0 && file != NULL)
         CloseHandle(file);
-    if (folder != NULL)
-        CloseHandle(folder);
     return out;
 }
 
 void umx_updater_remove(const char *state, const char *name)
 {
-    char path[UMX_AGENT_PATH_MAX + 64];
-    HANDLE folder = open_folder(state);
+    FILE_DISPOSITION_INFO gone = {TRUE};
+    HANDLE file = open_staged(state, name, DELETE | FILE_READ_ATTRIBUTES);
 
-    snprintf(path, sizeof path, "%s/update/%s", state, name);
-    if (folder == NULL)
+    if (file == NULL)
         return;
-    umx_remove(path);
-    CloseHandle(folder);
+    SetFileInformationByHandle(file, FileDispositionInfo, &gone, sizeof gone);
+    CloseHandle(file);
 }
 
 /* Whether a product's key is the agent's, and the copy of its package that Windows Installer keeps. */
@@ -124,13 +158,15 @@ static int keep(const char *path, struct umx_error *err)
 }
 
 /* Runs a command line and waits for its end. */
-static int run(wchar_t *line, const char *what, struct umx_error *err)
+static int run_once(const wchar_t *words, const char *what, DWORD *code, struct umx_error *err)
 {
     STARTUPINFOW startup = {.cb = sizeof startup};
     PROCESS_INFORMATION process;
     int64_t end = umx_clock_monotonic() + LONGEST;
-    DWORD code = 1;
+    wchar_t line[LINE];
 
+    *code = 1;
+    wcscpy(line, words); /* Windows may write into it */
     if (!CreateProcessW(NULL, line, NULL, NULL, FALSE, CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP, NULL, NULL,
                         &startup, &process))
         return umx_fail_code(err, UMX_ERR_UPDATE_INSTALLER, (long)GetLastError(), what, "error %lu", GetLastError());
@@ -139,19 +175,50 @@ static int run(wchar_t *line, const char *what, struct umx_error *err)
         ;
     bool ended = WaitForSingleObject(process.hProcess, 0) == WAIT_OBJECT_0;
     if (ended)
-        GetExitCodeProcess(process.hProcess, &code);
+        GetExitCodeProcess(process.hProcess, code);
     else
-        TerminateProcess(process.hProcess, 1);
+        TerminateProcess(process.hProcess, 1); /* of msiexec the half that waits: the other one goes on, and is busy */
     CloseHandle(process.hProcess);
-    if (!ended)
-        return umx_fail(err, UMX_ERR_UPDATE_INSTALLER, what, "it did not end in time");
-    if (code != ERROR_SUCCESS && code != ERROR_SUCCESS_REBOOT_REQUIRED)
+    return ended ? 0 : umx_fail(err, UMX_ERR_UPDATE_INSTALLER, what, "it did not end in time");
+}
+
+/* Nothing was done, for another installation is at work or Windows Installer cannot be reached now. */
+static bool is_busy(DWORD code)
+{
+    return code == ERROR_INSTALL_ALREADY_RUNNING || code == ERROR_INSTALL_SERVICE_FAILURE;
+}
+
+/* False: it is to end, because it was asked to or what it waited for has removed the agent. */
+static bool wait_while_busy(int milliseconds, bool registered, const atomic_bool *stop)
+{
+    for (int waited = 0; waited < milliseconds; waited += LOOK) {
+        if (atomic_load(stop) || (registered && !umx_updater_registered()))
+            return false;
+        Sleep(LOOK);
+    }
+    return true;
+}
+
+static int run(const wchar_t *line, const char *what, const atomic_bool *stop, struct umx_error *err)
+{
+    int64_t end = umx_clock_monotonic() + BUSY_LONGEST;
+    bool registered = umx_updater_registered();
+    int status, pause = BUSY_FIRST;
+    DWORD code;
+
+    while ((status = run_once(line, what, &code, err)) == 0 && is_busy(code) && umx_clock_monotonic() < end) {
+        umx_log(UMX_LOG_INFO, "updater", "%s: code %lu; once more in %d s", what, code, pause / 1000);
+        if (!wait_while_busy(pause, registered, stop))
+            return umx_fail(err, UMX_ERR_CANCELLED, "updater", NULL);
+        pause = pause * 2 < BUSY_MOST ? pause * 2 : BUSY_MOST;
+    }
+    if (status == 0 && code != ERROR_SUCCESS && code != ERROR_SUCCESS_REBOOT_REQUIRED)
         return umx_fail(err, UMX_ERR_UPDATE_INSTALLER, what, "it ended with code %lu", code);
-    return 0;
+    return status;
 }
 
 /* properties: more words of the command line, with a space before each. */
-static int msiexec(const char *path, const char *properties, struct umx_error *err)
+static int msiexec(const char *path, const char *properties, const atomic_bool *stop, struct umx_error *err)
 {
     wchar_t line[LINE], system[MAX_PATH], wide[UMX_AGENT_PATH_MAX];
 
@@ -162,7 +229,7 @@ static int msiexec(const char *path, const char *properties, struct umx_error *e
             *c = L'\\';
     if (swprintf(line, LINE, L"\"%ls\\msiexec.exe\" /i \"%ls\" /qn /norestart%hs", system, wide, properties) < 0)
         return umx_fail(err, UMX_ERR_UPDATE_INSTALLER, path, "the path is too long");
-    return run(line, "msiexec.exe", err);
+    return run(line, "msiexec.exe", stop, err);
 }
 
 /* A package that was not installed has left the one before, and maybe its service stopped. */
@@ -180,14 +247,14 @@ static void start_agent(void)
 }
 
 static int installer(const char *program, const char *verb, const char *path, const char *version,
-                     struct umx_error *err)
+                     const atomic_bool *stop, struct umx_error *err)
 {
     wchar_t line[LINE], wide[2][UMX_AGENT_PATH_MAX];
 
     if (umx_wide(program, wide[0], UMX_AGENT_PATH_MAX) != 0 || umx_wide(path, wide[1], UMX_AGENT_PATH_MAX) != 0 ||
         swprintf(line, LINE, L"\"%ls\" %hs \"%ls\" %hs", wide[0], verb, wide[1], version) < 0)
         return umx_fail(err, UMX_ERR_UPDATE_INSTALLER, program, "the path is too long");
-    return run(line, program, err);
+    return run(line, program, stop, err);
 }
 
 int umx_updater_install(const struct umx_agent_config *config, enum umx_updater_verb verb, const char *path,
@@ -200,14 +267,14 @@ int umx_updater_install(const struct umx_agent_config *config, enum umx_updater_
     if (atomic_load(stop))
         return umx_fail(err, UMX_ERR_CANCELLED, "updater", NULL);
     if (config->installer[0] != '\0')
-        return installer(config->installer, verbs[verb], path, version, err);
+        return installer(config->installer, verbs[verb], path, version, stop, err);
     switch (verb) {
     case UMX_UPDATER_KEEP:
         return keep(path, err);
     case UMX_UPDATER_INSTALL:
-        return msiexec(path, "", err);
+        return msiexec(path, "", stop, err);
     default:
-        status = msiexec(path, " RETURNING=1", err); /* it takes a newer one's place then */
+        status = msiexec(path, " RETURNING=1", stop, err); /* it takes a newer one's place then */
         if (status == 0)
             start_agent();
         return status;
@@ -228,19 +295,35 @@ int umx_updater_keep_self(const char *path, struct umx_error *err)
     return 0;
 }
 
-/* While an update is under way the service starts with the system, to go on with it. */
-static void start_with_system(bool always)
+/* ERROR_SUCCESS, or why not: also when nothing is to be changed. */
+static DWORD change_start(DWORD start)
 {
     SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_CONNECT);
     SC_HANDLE service = manager != NULL ? OpenServiceW(manager, SERVICE, SERVICE_CHANGE_CONFIG) : NULL;
+    DWORD code = service == NULL || !ChangeServiceConfigW(service, SERVICE_NO_CHANGE, start, SERVICE_NO_CHANGE, NULL,
+                                                          NULL, NULL, NULL, NULL, NULL, NULL)
+                     ? GetLastError()
+                     : ERROR_SUCCESS;
 
-    if (service != NULL) {
-        ChangeServiceConfigW(service, SERVICE_NO_CHANGE, always ? SERVICE_AUTO_START : SERVICE_DEMAND_START,
-                             SERVICE_NO_CHANGE, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+    if (service != NULL)
         CloseServiceHandle(service);
-    }
     if (manager != NULL)
         CloseServiceHandle(manager);
+    return code;
+}
+
+/* While an update is under way the service starts with the system, to go on with it. */
+static void start_with_system(bool always)
+{
+    change_start(always ? SERVICE_AUTO_START : SERVICE_DEMAND_START);
+}
+
+/* A removed one that somebody still looks at can be opened, and no more. */
+bool umx_updater_registered(void)
+{
+    DWORD code = change_start(SERVICE_NO_CHANGE);
+
+    return code != ERROR_SERVICE_DOES_NOT_EXIST && code != ERROR_SERVICE_MARKED_FOR_DELETE;
 }
 
 /* Until the process ends. */
@@ -249,7 +332,7 @@ static HANDLE alone_in(const char *folder)
     char path[UMX_AGENT_PATH_MAX + 16];
     wchar_t wide[UMX_AGENT_PATH_MAX];
 
-    snprintf(path, sizeof path, "%s/lock", folder);
+    snprintf(path, sizeof path, "%s/" UMX_UPDATER_LOCK, folder);
     if (umx_wide(path, wide, UMX_AGENT_PATH_MAX) != 0)
         return INVALID_HANDLE_VALUE;
     return CreateFileW(wide, GENERIC_WRITE, 0, NULL, OPEN_ALWAYS, FILE_FLAG_DELETE_ON_CLOSE, NULL);

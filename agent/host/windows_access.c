@@ -9,8 +9,10 @@
 #include "agent/file.h"
 #include "agent/host/windows_text.h"
 
-/* Writing, adding and taking away, or becoming who may. */
-#define CHANGING (FILE_WRITE_DATA | FILE_APPEND_DATA | DELETE | WRITE_DAC | WRITE_OWNER | GENERIC_WRITE | GENERIC_ALL)
+/* Writing, adding and taking away, putting a link in its place, or becoming who may. */
+#define CHANGING                                                                                                       \
+    (FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_WRITE_ATTRIBUTES | FILE_DELETE_CHILD | DELETE | WRITE_DAC |             \
+     WRITE_OWNER | GENERIC_WRITE | GENERIC_ALL)
 
 /* Windows itself: the service that installs its updates. */
 #define TRUSTED_INSTALLER L"S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"
@@ -44,6 +46,27 @@ static bool is_trusted(PSID who)
     return own || is_installer(who);
 }
 
+/* Whether somebody else is named who may change it, or what will be made in it. Whoever makes something in a folder
+ * that only those who are trusted write in is one of them. */
+static bool is_exposed(PACL list)
+{
+    for (DWORD i = 0; i < list->AceCount; i++) {
+        ACE_HEADER *entry;
+        if (!GetAce(list, i, (void **)&entry))
+            return true;
+        if (entry->AceType == ACCESS_DENIED_ACE_TYPE)
+            continue;
+        if (entry->AceType != ACCESS_ALLOWED_ACE_TYPE)
+            return true;
+        ACCESS_ALLOWED_ACE *allowed = (ACCESS_ALLOWED_ACE *)(void *)entry;
+        bool creator =
+            (entry->AceFlags & INHERIT_ONLY_ACE) != 0 && IsWellKnownSid(&allowed->SidStart, WinCreatorOwnerSid);
+        if ((allowed->Mask & CHANGING) != 0 && !creator && !is_trusted(&allowed->SidStart))
+            return true;
+    }
+    return false;
+}
+
 static int descriptor_of(const wchar_t *rights, const char *what, PSECURITY_DESCRIPTOR *out, struct umx_error *err)
 {
     return ConvertStringSecurityDescriptorToSecurityDescriptorW(rights, SDDL_REVISION_1, out, NULL)
@@ -69,26 +92,55 @@ static int give(wchar_t *path, PSECURITY_DESCRIPTOR there, PSECURITY_DESCRIPTOR 
     return code == ERROR_SUCCESS ? 0 : umx_windows_fail(err, UMX_ERR_FILE_UNWRITABLE, what, code);
 }
 
+/* Why what is there is not taken for the folder; NULL: it is. */
+static const char *why_not(HANDLE folder, PSECURITY_DESCRIPTOR there, PSID owner, PACL list, PACL wanted)
+{
+    BY_HANDLE_FILE_INFORMATION info;
+    SECURITY_DESCRIPTOR_CONTROL control = 0;
+    DWORD revision;
+
+    if (!GetFileInformationByHandle(folder, &info) || (info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY) == 0 ||
+        (info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0)
+        return "it is a link, or no folder; remove it";
+    if (!is_trusted(owner))
+        return "its folder belongs to an ordinary user, who could say there whom the agent obeys; remove it";
+    /* Whom an administrator has named beside the agent is believed, but nobody where the agent itself may not write. */
+    bool chosen = GetSecurityDescriptorControl(there, &control, &revision) && (control & SE_DACL_PROTECTED) != 0 &&
+                  is_exposed(wanted);
+    if (list == NULL || (!chosen && is_exposed(list)))
+        return "others could have put into its folder what the agent obeys; remove it";
+    return NULL;
+}
+
+/* It is opened as itself, not as what it may lead to. One that is taken stays what it is: nobody else can change it. */
 static int look_at_folder(const wchar_t *folder, PSECURITY_DESCRIPTOR wanted, const char *what, struct umx_error *err)
 {
     wchar_t path[UMX_AGENT_PATH_MAX];
     PSECURITY_DESCRIPTOR there = NULL;
     PSID owner = NULL;
-    DWORD code;
+    PACL list = NULL, wanted_list = NULL;
+    BOOL present, defaulted;
+    const char *why;
+    DWORD code = ERROR_SUCCESS;
     int status;
+    HANDLE opened = CreateFileW(folder, READ_CONTROL | FILE_READ_ATTRIBUTES, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
+                                OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT, NULL);
 
     wcscpy(path, folder);
-    code = GetNamedSecurityInfoW(path, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, &owner,
-                                 NULL, NULL, NULL, &there);
+    if (opened == INVALID_HANDLE_VALUE || !GetSecurityDescriptorDacl(wanted, &present, &wanted_list, &defaulted))
+        code = GetLastError();
+    else
+        code = GetSecurityInfo(opened, SE_FILE_OBJECT, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION, &owner,
+                               NULL, &list, NULL, &there);
     if (code != ERROR_SUCCESS)
         status = umx_windows_fail(err, UMX_ERR_FILE_UNREADABLE, what, code);
-    else if (!is_trusted(owner))
-        status =
-            umx_fail(err, UMX_ERR_FILE_UNWRITABLE, what,
-                     "its folder belongs to an ordinary user, who could say there whom the agent obeys; remove it");
+    else if ((why = why_not(opened, there, owner, list, wanted_list)) != NULL)
+        status = umx_fail(err, UMX_ERR_FILE_UNWRITABLE, what, "%s", why);
     else
         status = give(path, there, wanted, what, err);
     LocalFree(there);
+    if (opened != INVALID_HANDLE_VALUE)
+        CloseHandle(opened);
     return status;
 }
 
@@ -158,22 +210,6 @@ int umx_access_write(const char *path, const wchar_t *rights, const void *bytes,
     }
     LocalFree(attributes.lpSecurityDescriptor);
     return status;
-}
-
-/* Whether somebody else is named who may change it. */
-static bool is_exposed(PACL list)
-{
-    for (DWORD i = 0; i < list->AceCount; i++) {
-        ACE_HEADER *entry;
-        if (!GetAce(list, i, (void **)&entry))
-            return true;
-        if (entry->AceType != ACCESS_ALLOWED_ACE_TYPE || (entry->AceFlags & INHERIT_ONLY_ACE) != 0)
-            continue;
-        ACCESS_ALLOWED_ACE *allowed = (ACCESS_ALLOWED_ACE *)(void *)entry;
-        if ((allowed->Mask & CHANGING) != 0 && !is_trusted(&allowed->SidStart))
-            return true;
-    }
-    return false;
 }
 
 int umx_access_trusted(const char *path, struct umx_error *err)

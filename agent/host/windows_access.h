@@ -20,9 +20,10 @@
 #define UMX_ACCESS_READ_FOLDER L"D:P" UMX_ACCESS_ALL L"(A;OICI;0x1200a9;;;" UMX_ACCESS_SERVICE L")"
 #define UMX_ACCESS_READ_FILE L"D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FR;;;" UMX_ACCESS_SERVICE L")"
 
-/* Makes a folder with these rights, not given afterwards. One that is there has to belong to SYSTEM, an administrator
- * or whoever runs this: %ProgramData% lets anybody make folders. It gets the rights unless it has a list of its own,
- * which is an administrator's choice. what: for the error. */
+/* Makes a folder with these rights, not given afterwards. One that is there has to be a folder and no link, and has to
+ * belong to SYSTEM, an administrator or whoever runs this: %ProgramData% lets anybody make folders. Nobody else may
+ * have been able to write in it, for what lies there is believed; where the rights let the service write, a list of its
+ * own is an administrator's choice. It gets the rights unless it has such a list. what: for the error. */
 int umx_access_make_folder(const wchar_t *folder, const wchar_t *rights, const char *what, struct umx_error *err);
 
 /* Gives a file these rights, unless it has a list of its own. */

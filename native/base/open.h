@@ -9,7 +9,8 @@
 /* As fopen with C99's modes and C11's x; children do not inherit it. NULL: errno says why. */
 FILE *umx_open(const char *path, const char *mode);
 
-/* Takes the place of `to` in one step. 0, or -1 and errno. */
+/* Takes the place of `to` in one step. Where a file that is open cannot be replaced it is tried for five seconds. 0, or
+ * -1 and errno. */
 int umx_rename(const char *from, const char *to);
 
 /* What was written is on the disk. 0 or -1. */

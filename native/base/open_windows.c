@@ -13,7 +13,10 @@
 enum {
     PREFIX = 4,
     PATH_CHARACTERS = UMX_WIDE_PATH - PREFIX,
-    SHORT_PATH = MAX_PATH - 12 /* a folder leaves room for 8.3 */
+    SHORT_PATH = MAX_PATH - 12, /* a folder leaves room for 8.3 */
+    /* milliseconds: */
+    PATIENCE = 5000,
+    LOOK = 20
 };
 
 int umx_wide_path(const char *path, wchar_t out[UMX_WIDE_PATH])
@@ -64,10 +67,15 @@ int umx_rename(const char *from, const char *to)
 
     if (umx_wide_path(from, old) != 0 || umx_wide_path(to, new) != 0)
         return -1;
-    if (MoveFileExW(old, new, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
-        return 0;
-    errno = GetLastError() == ERROR_FILE_NOT_FOUND || GetLastError() == ERROR_PATH_NOT_FOUND ? ENOENT : EACCES;
-    return -1;
+    /* Whoever has one of them open is in the way, and lets go of it soon: another of our programs, or a scanner. */
+    for (int waited = 0; !MoveFileExW(old, new, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH); waited += LOOK) {
+        DWORD code = GetLastError();
+        errno = code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND ? ENOENT : EACCES;
+        if ((code != ERROR_SHARING_VIOLATION && code != ERROR_ACCESS_DENIED) || waited >= PATIENCE)
+            return -1;
+        Sleep(LOOK);
+    }
+    return 0;
 }
 
 int umx_sync(FILE *file)

@@ -4,7 +4,7 @@ enable_testing()
 find_library(CMOCKA cmocka REQUIRED)
 set(WINDOWS_TESTS
   test_windows_access test_windows_event test_windows_garbage test_windows_host test_windows_password test_windows_paths
-  test_windows_policy test_windows_service test_event
+  test_windows_policy test_windows_service test_windows_updater test_event
   test_action_limit test_arena test_error test_exum test_reflect test_registry test_shell_text test_spool test_statement
   test_text test_token test_cli_args
   test_certificates test_dial_plan_security test_dial_plans test_enterprise_voice test_exchucutil test_exchucutil_plan
@@ -23,6 +23,9 @@ set_tests_properties(test_windows_host test_windows_service test_windows_policy 
   PROPERTIES RESOURCE_LOCK services)
 target_link_options(test_windows_service PRIVATE -Wl,--wrap=__imp_ChangeServiceConfig2W)
 target_link_options(test_windows_paths PRIVATE -Wl,--wrap=__imp_SetNamedSecurityInfoW)
+foreach(name test_windows_access test_windows_updater)
+  target_link_options(${name} PRIVATE -Wl,--wrap=__imp_GetFileInformationByHandle)
+endforeach()
 # The texts of its events are in the agent itself.
 target_compile_definitions(test_windows_event PRIVATE UMX_AGENT_PROGRAM="Z:$<TARGET_FILE:umx-agent>")
 add_dependencies(test_windows_event umx-agent)

@@ -25,6 +25,8 @@ static const char installer[] =
     "here=$(dirname \"$0\")\n"
     "echo \"$1 $3\" >>\"$here/log\"\n"
     "[ ! -e \"$here/fail-$1\" ] || exit 7\n"
+    "[ ! -e \"$here/fail-once-$1\" ] || { rm \"$here/fail-once-$1\"; exit 7; }\n"
+    "[ ! -e \"$here/take-agent-$1\" ] || { mv \"$here/take-agent-$1\" \"$here/agent-is-gone\"; exit 7; }\n"
     "case $1 in\n"
     "  keep) cp \"$here/installed\" \"$2\" ;;\n"
     "  install) cp \"$2\" \"$here/installed\"\n"
@@ -46,6 +48,27 @@ static const char *below(const char *name)
     next = (next + 1) % 4;
     snprintf(path[next], sizeof path[next], "%s/%s", directory, name);
     return path[next];
+}
+
+/* What the system would be asked, the linker puts here: whether the agent is registered, and that the updater is
+ * started.
+ */
+static int woken, gone_after = -1; /* questions; -1: never */
+
+bool __wrap_umx_updater_registered(void);
+bool __wrap_umx_updater_registered(void)
+{
+    bool there = gone_after != 0 && access(below("agent-is-gone"), F_OK) != 0;
+
+    if (gone_after > 0)
+        gone_after--;
+    return there;
+}
+
+void __wrap_umx_updater_wake(void);
+void __wrap_umx_updater_wake(void)
+{
+    woken++;
 }
 
 static void write_file(const char *name, const char *text)
@@ -372,13 +395,81 @@ static void test_failing_installer(void **state)
     stage(ID, "9.0", "new package", 30);
     assert_int_equal(run().state, UMX_UPDATER_RETURNED);
     assert_string_equal(file_text("installed"), "old");
-    write_file("fail-return", "");
-    stage(OTHER_ID, "9.0", "new package", 30);
-    assert_int_equal(run().state, UMX_UPDATER_FAILED);
-    assert_said(UMX__UPDATE_STATE__STATE__FAILED);
     write_file("fail-keep", ""); /* without the old version nothing is begun */
-    stage(ID, "9.1", "new package", 30);
+    stage(OTHER_ID, "9.1", "new package", 30);
     assert_int_equal(run().state, UMX_UPDATER_REFUSED);
+}
+
+/* Another installation, say, was at work. */
+static void test_failing_return_is_tried_again(void **state)
+{
+    (void)state;
+    write_file("fail-install", "");
+    write_file("fail-once-return", "");
+    stage(ID, "9.0", "new package", 30);
+    struct umx_updater_status status = run();
+    assert_int_equal(status.state, UMX_UPDATER_RETURNED);
+    assert_string_equal(status.reason, "install ended with code 7");
+    assert_string_equal(file_text("log"),
+                        "keep " UMX_VERSION "\ninstall 9.0\nreturn " UMX_VERSION "\nreturn " UMX_VERSION "\n");
+}
+
+/* As an updater left it that was killed. */
+static void leave(enum umx_updater_state at, int64_t until, const char *installed)
+{
+    struct umx_updater_status status = {.state = at,
+                                        .id = ID,
+                                        .version = "9.0",
+                                        .previous = UMX_VERSION,
+                                        .trial = 1,
+                                        .until = until,
+                                        .reason = "it is bad; and returning failed: twice"};
+
+    set_up_one(NULL);
+    mkdir(below("state/update"), 0700);
+    mkdir(below("updater"), 0700);
+    write_file("updater/package.deb", "new package");
+    write_file("updater/previous.deb", "kept");
+    write_file("installed", installed);
+    write_file("state/update/request", "id " ID "\ntrial 1\n");
+    assert_int_equal(umx_updater_status_write(config.updater, &status, NULL), 0);
+}
+
+static void test_failing_return_is_given_up_after_hours(void **state)
+{
+    (void)state;
+    leave(UMX_UPDATER_RETURNING, umx_clock_now() - 1, "half");
+    write_file("fail-return", "");
+    struct umx_updater_status status = run();
+    assert_int_equal(status.state, UMX_UPDATER_FAILED);
+    assert_string_equal(status.reason, "it is bad; and returning failed: return ended with code 7");
+    begin_again();
+    assert_said(UMX__UPDATE_STATE__STATE__FAILED);
+}
+
+/* Who removes the agent in the middle of a trial is not given the version before. */
+static void test_removed_agent_does_not_come_back(void **state)
+{
+    (void)state;
+    leave(UMX_UPDATER_TRIAL, umx_clock_now() + UMX_HOUR, "new package");
+    gone_after = 1;
+    struct umx_updater_status status = run();
+    gone_after = -1;
+    assert_int_equal(status.state, UMX_UPDATER_FAILED);
+    assert_string_equal(status.reason, "the agent was removed");
+    assert_string_equal(file_text("log"), "");
+    assert_int_not_equal(access(below("state/update/request"), F_OK), 0);
+}
+
+/* But an installation that took it away is the updater's own. */
+static void test_agent_that_an_installation_took_away_is_returned(void **state)
+{
+    (void)state;
+    write_file("take-agent-install", "");
+    write_file("fail-once-return", "");
+    stage(ID, "9.0", "new package", 30);
+    assert_int_equal(run().state, UMX_UPDATER_RETURNED);
+    assert_string_equal(file_text("installed"), "old");
 }
 
 /* The agent's user writes what it likes into its folder: the updater takes none of it for true. */
@@ -429,24 +520,11 @@ static void test_updater_goes_on_after_a_crash(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct umx_updater_status status = {.state = cases[i].at,
-                                            .id = ID,
-                                            .version = "9.0",
-                                            .previous = UMX_VERSION,
-                                            .trial = 1,
-                                            .until = umx_clock_now() + UMX_SECOND / 2};
-        set_up_one(NULL);
-        mkdir(below("state/update"), 0700);
-        mkdir(below("updater"), 0700);
-        write_file("updater/package.deb", "new package");
-        write_file("updater/previous.deb", "kept");
-        write_file("installed", cases[i].installed);
-        write_file("state/update/request", "id " ID "\ntrial 1\n");
+        leave(cases[i].at, umx_clock_now() + UMX_SECOND / 2, cases[i].installed);
         if (cases[i].confirmed) {
             write_file("state/update/confirmed", ID);
             write_file("confirm", ID);
         }
-        assert_int_equal(umx_updater_status_write(config.updater, &status, NULL), 0);
         assert_int_equal(run().state, cases[i].end);
         assert_string_equal(file_text("installed"), cases[i].left);
         assert_int_not_equal(access(below("state/update/request"), F_OK), 0);
@@ -465,6 +543,40 @@ static void test_updater_that_is_stopped(void **state)
     atomic_store(&stop, false);
     write_file("confirm", ID);
     assert_int_equal(run().state, UMX_UPDATER_INSTALLED);
+}
+
+/* It may have ended before its work did, or before it saw what it was woken for. */
+static void test_updater_is_woken_until_it_goes_on(void **state)
+{
+    struct umx_updater_status status = {.state = UMX_UPDATER_TAKEN, .id = ID, .version = "9.0", .previous = "8.0"};
+    int64_t now = umx_clock_now();
+
+    (void)state;
+    umx_clock_set(now);
+    woken = 0;
+    umx_update_look(&update);
+    assert_int_equal(woken, 0);
+    stage(ID, "9.0", "new package", 30);
+    assert_int_equal(woken, 1);
+    umx_clock_set(now += 4 * UMX_MINUTE);
+    umx_update_look(&update);
+    assert_int_equal(woken, 1);
+    umx_clock_set(now += UMX_MINUTE);
+    umx_update_look(&update);
+    umx_update_look(&update);
+    assert_int_equal(woken, 2);
+    mkdir(below("updater"), 0700);
+    for (int i = 0; i < 3; i++) { /* each step counts from its own beginning */
+        status.state = i == 0 ? UMX_UPDATER_TAKEN : i == 1 ? UMX_UPDATER_TRIAL : UMX_UPDATER_RETURNED;
+        assert_int_equal(umx_updater_status_write(config.updater, &status, NULL), 0);
+        umx_clock_set(now += 4 * UMX_MINUTE);
+        umx_update_look(&update);
+        assert_int_equal(woken, 2 + i);
+        umx_clock_set(now += 6 * UMX_MINUTE);
+        umx_update_look(&update);
+        assert_int_equal(woken, i < 2 ? 3 + i : 4); /* at the end there is nothing to wake it for */
+    }
+    umx_clock_set(0);
 }
 
 static void test_confirming(void **state)
@@ -504,9 +616,14 @@ int main(void)
         ONE(test_confirmed_version_stays),
         ONE(test_unconfirmed_version_goes),
         ONE(test_failing_installer),
+        ONE(test_failing_return_is_tried_again),
+        ONE(test_failing_return_is_given_up_after_hours),
+        ONE(test_removed_agent_does_not_come_back),
+        ONE(test_agent_that_an_installation_took_away_is_returned),
         ONE(test_updater_trusts_no_agent),
         ONE(test_updater_goes_on_after_a_crash),
         ONE(test_updater_that_is_stopped),
+        ONE(test_updater_is_woken_until_it_goes_on),
         ONE(test_confirming),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -20,27 +20,38 @@
 
 #define PATH "umx access \xd0\xb4\xd0\xb0.txt"
 
+#define FOLDER "umx access \xd0\xb4\xd0\xb0"
+
 static int clean(void **state)
 {
+    wchar_t wide[256];
+
     (void)state;
     umx_remove(PATH);
+    if (umx_wide(FOLDER, wide, 256) == 0)
+        RemoveDirectoryW(wide);
     return 0;
 }
 
 /* As icacls would. */
-static void give(const wchar_t *rights)
+static void give_to(const char *path, const wchar_t *rights)
 {
     wchar_t wide[256];
     PSECURITY_DESCRIPTOR descriptor = NULL;
     PACL list = NULL;
     BOOL present, defaulted;
 
-    assert_int_equal(umx_wide(PATH, wide, 256), 0);
+    assert_int_equal(umx_wide(path, wide, 256), 0);
     assert_true(ConvertStringSecurityDescriptorToSecurityDescriptorW(rights, SDDL_REVISION_1, &descriptor, NULL));
     assert_true(GetSecurityDescriptorDacl(descriptor, &present, &list, &defaulted));
     assert_int_equal(SetNamedSecurityInfoW(wide, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION, NULL, NULL, list, NULL),
                      ERROR_SUCCESS);
     LocalFree(descriptor);
+}
+
+static void give(const wchar_t *rights)
+{
+    give_to(PATH, rights);
 }
 
 static void what_everybody_may_change_is_not_believed(void **state)
@@ -92,12 +103,77 @@ static void what_is_written_takes_the_place_of_what_was_there(void **state)
     assert_false(umx_exists(PATH ".new"));
 }
 
+static int make_folder(const wchar_t *rights, struct umx_error *err)
+{
+    wchar_t wide[256];
+
+    assert_int_equal(umx_wide(FOLDER, wide, 256), 0);
+    return umx_access_make_folder(wide, rights, FOLDER, err);
+}
+
+static void a_folder_that_others_could_fill_is_refused(void **state)
+{
+    static const wchar_t *const both[] = {UMX_ACCESS_FOLDER, UMX_ACCESS_READ_FOLDER};
+    struct umx_error err = {0};
+
+    for (size_t i = 0; i < 2; i++) {
+        umx_make_folder(FOLDER);
+        give_to(FOLDER, L"D:(A;;FA;;;SY)(A;;FA;;;BA)(A;;FRFX;;;WD)");
+        if (make_folder(both[i], &err) != 0) /* an administrator made it */
+            fail_msg("%s", err.why);
+        if (make_folder(both[i], &err) != 0) /* again, as an upgrade does */
+            fail_msg("%s", err.why);
+        give_to(FOLDER, L"D:(A;;FA;;;SY)(A;;FA;;;BA)(A;;FRFWFX;;;WD)");
+        assert_int_not_equal(make_folder(both[i], &err), 0);
+        assert_int_equal(err.id, UMX_ERR_FILE_UNWRITABLE);
+        assert_non_null(strstr(err.why, "others"));
+        clean(state);
+        if (make_folder(both[i], &err) != 0)
+            fail_msg("%s", err.why);
+        if (make_folder(both[i], &err) != 0)
+            fail_msg("%s", err.why);
+        clean(state);
+    }
+}
+
+/* Wine makes no links of Windows' own, so what it says of a handle is changed on its way: the linker puts this call in
+ * the system's place. */
+typedef BOOL WINAPI get_info(HANDLE file, BY_HANDLE_FILE_INFORMATION *info);
+extern get_info *const __real___imp_GetFileInformationByHandle;
+static DWORD link_is; /* the attribute that what is opened has to have to be a link; 0: none is */
+
+static BOOL WINAPI see(HANDLE file, BY_HANDLE_FILE_INFORMATION *info)
+{
+    BOOL good = __real___imp_GetFileInformationByHandle(file, info);
+
+    if (good && (info->dwFileAttributes & link_is) != 0)
+        info->dwFileAttributes |= FILE_ATTRIBUTE_REPARSE_POINT;
+    return good;
+}
+
+get_info *const __wrap___imp_GetFileInformationByHandle = see;
+
+static void a_link_is_no_folder(void **state)
+{
+    struct umx_error err = {0};
+
+    (void)state;
+    assert_int_equal(make_folder(UMX_ACCESS_FOLDER, &err), 0);
+    link_is = FILE_ATTRIBUTE_DIRECTORY;
+    assert_int_not_equal(make_folder(UMX_ACCESS_FOLDER, &err), 0);
+    link_is = 0;
+    assert_non_null(strstr(err.why, "link"));
+    assert_int_equal(make_folder(UMX_ACCESS_FOLDER, &err), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(what_everybody_may_change_is_not_believed, clean),
         cmocka_unit_test_teardown(a_list_of_nobody_in_particular_gives_way, clean),
         cmocka_unit_test_teardown(what_is_written_takes_the_place_of_what_was_there, clean),
+        cmocka_unit_test_teardown(a_folder_that_others_could_fill_is_refused, clean),
+        cmocka_unit_test_teardown(a_link_is_no_folder, clean),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

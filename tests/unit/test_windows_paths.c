@@ -1,6 +1,7 @@
 /* Files of the agent by names outside every code page of the west, in folders too deep for calls without a prefix. */
 #include <windows.h>
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -121,6 +122,41 @@ static void a_key_file_is_written_and_read_at_every_depth(void **state)
     }
 }
 
+static DWORD WINAPI let_go(void *file)
+{
+    Sleep(300);
+    CloseHandle(file);
+    return 0;
+}
+
+/* An agent reads its status, a scanner the rest: whoever has the file open has it for a moment. */
+static void a_file_that_is_open_is_replaced_when_it_is_let_go(void **state)
+{
+    char from[UMX_AGENT_PATH_MAX], path[UMX_AGENT_PATH_MAX];
+    wchar_t wide[UMX_WIDE_PATH];
+    struct umx_error err = {0};
+    int64_t size = 0;
+
+    (void)state;
+    path_in(DEPTH - 1, "status", path);
+    assert_int_equal(umx_agent_file_replace(path, "one", 3, &err), 0);
+    assert_int_equal(umx_wide_path(path, wide), 0);
+    HANDLE file = CreateFileW(wide, GENERIC_READ, FILE_SHARE_READ, NULL, OPEN_EXISTING, 0, NULL);
+    assert_true(file != INVALID_HANDLE_VALUE);
+    HANDLE thread = CreateThread(NULL, 0, let_go, file, 0, NULL);
+    assert_non_null(thread);
+    if (umx_agent_file_replace(path, "three", 5, &err) != 0)
+        fail_msg("%s", err.why);
+    WaitForSingleObject(thread, INFINITE);
+    CloseHandle(thread);
+    assert_int_not_equal(umx_agent_file_changed(path, &size), -1);
+    assert_int_equal(size, 5);
+    assert_int_equal(umx_remove(path), 0);
+    path_in(DEPTH - 1, "nothing", from);
+    assert_int_equal(umx_rename(from, path), -1); /* one that is not there is not waited for */
+    assert_int_equal(errno, ENOENT);
+}
+
 /* Wine keeps of a list what a mode can say, so it is seen on its way: the linker puts this call in the system's place.
  */
 typedef DWORD WINAPI set_info(LPWSTR name, SE_OBJECT_TYPE type, SECURITY_INFORMATION what, PSID owner, PSID group,
@@ -192,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_a_long_path_gets_the_prefix),
         cmocka_unit_test(files_are_replaced_and_read_at_every_depth),
+        cmocka_unit_test(a_file_that_is_open_is_replaced_when_it_is_let_go),
         cmocka_unit_test(a_key_file_is_written_and_read_at_every_depth),
         cmocka_unit_test(an_enrolled_identity_is_the_service_s_too),
         cmocka_unit_test(a_configuration_is_read_there),

@@ -17,6 +17,7 @@
 #include "agent/service.h"
 #include "agent/settle.h"
 #include "agent/stop.h"
+#include "agent/updater.h"
 #include "base/clock.h"
 #include "base/command_line.h"
 #include "base/log.h"
@@ -108,6 +109,8 @@ static int remove_folder(void **state)
 
     (void)state;
     umx_service_uninstall(NULL);
+    if (umx_wide(umx_updater_folder, wide, 256) == 0)
+        RemoveDirectoryW(wide);
     umx_remove(LOG);
     umx_remove(CONFIG);
     return umx_wide(FOLDER, wide, 256) != 0 || !RemoveDirectoryW(wide);
@@ -121,6 +124,7 @@ static void it_starts_works_and_stops(void **state)
     (void)state;
     if (umx_service_install(CONFIG, "LocalSystem", &err) != 0)
         fail_msg("%s", err.why);
+    assert_true(umx_exists(umx_updater_folder)); /* before an ordinary user makes one there */
     SC_HANDLE service = open_service();
     assert_non_null(service);
     assert_true(starts(service));

@@ -9,8 +9,8 @@ import pytest
 from test_tls import Target
 
 from stage.installation import release_key
-from stage.wine import (OWN, agent_package, drive, forget_agent, machine_name, need, prefix_is_busy, service_state, until,
-                        windows_path, wine)
+from stage.wine import (OWN, agent_package, drive, forget_agent, machine_name, need, prefix_is_busy, processes,
+                        service_state, until, windows_path, wine)
 
 need("wixl", "msibuild", "msiinfo", "openssl")
 
@@ -154,3 +154,21 @@ def test_a_release_key_that_others_may_change_is_not_believed(server):
     assert (status["state"], status["error"]) == ("refused", "1724"), server.story()
     (DATA / "release.pub").chmod(0o644)
     server.runs("0.1.1")
+
+
+def test_an_agent_that_is_removed_in_a_trial_stays_away(server):
+    """With its state kept, and after it has come back without: the updater installs nothing any more, and leaves nothing."""
+    for version, keep in (("0.1.5", ["KEEPSTATE=1"]), ("0.1.6", [])):
+        package = server.package(version)
+        id_ = server.update(package)
+        assert server.wait(id_, "trial", "refused", "returned", "failed")["state"] == "trial", server.story()
+        wine("msiexec", "/x", windows_path(package), "/qn", *keep, timeout=300)
+        assert service_state() is None
+        until(server.story, lambda: not (UPDATER / "lock").exists() and not processes("updater.exe"))
+        if keep:
+            status = server.status()
+            assert (status["id"], status["state"], status["reason"]) == (id_, "failed", "the agent was removed")
+            assert not (DATA / "update/request").exists()
+            wine("msiexec", "/i", windows_path(package), "/qn", timeout=300)
+            server.runs(version)
+    assert not UPDATER.exists() and not DATA.exists()
