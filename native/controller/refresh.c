@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "phases/phase.h"
 
 enum { GUID_SIZE = 16, ENTERPRISE_VOICE = 128 };
 
@@ -106,13 +107,9 @@ static bool keep_sync(struct umx_refresh *refresh, const Umx__WorkerReply *last)
 
 static bool people_incomplete(const Umx__World *records)
 {
-    for (size_t i = 0; records->n_forest > 0 && i < records->forest[0]->n_incomplete; i++)
-        for (size_t k = 0; k < PEOPLE; k++) {
-            const char *line = records->forest[0]->incomplete[i];
-            size_t length = strlen(people[k]);
-            if (strncmp(line, people[k], length) == 0 && line[length] == ':')
-                return true;
-        }
+    for (size_t k = 0; records->n_forest > 0 && k < PEOPLE; k++)
+        if (umx_forest_incomplete(records->forest[0], people[k]) != NULL)
+            return true;
     return false;
 }
 

@@ -164,6 +164,12 @@ static int find_group(struct umx_reading *reading, size_t index, const struct um
         finding.found_by = "name";
         status = look_by_name(&finding, groups[index].name, err);
     }
+    /* Exchange makes its groups in the root domain; Lync's may be in any. */
+    if (!status && !finding.found && reading->closed && umx_reading_lync(reading) &&
+        strncmp(finding.meaning, "rtc_", 4) == 0) {
+        umx_reading_incomplete(reading, "admin_group", "%s: not found, and the domain %s cannot be read",
+                               finding.meaning, reading->closed);
+    }
     return status;
 }
 

@@ -211,11 +211,15 @@ static bool wants_people(const struct umx_reading *reading)
             return true;
         }
     }
-    return false;
+    return umx_reading_lync(reading) && umx_reading_wants(reading, "access_entry"); /* of the units */
 }
 
 int umx_read_domains_open(struct umx_reading *reading, struct umx_error *err)
 {
+    /* What a domain holds; the last only where there may be Lync. Groups are looked for in all domains until found. */
+    enum { IN_ALL_DOMAINS = 3, IN_DOMAINS = 5 };
+    static const char *const in_domains[IN_DOMAINS] = {"voice_user", "mailbox_user", "contact", "organizational_unit",
+                                                       "access_entry"};
     const struct umx_root_dse *root = umx_connection_root(reading->connection);
     reading->open[reading->open_count++] =
         (struct umx_read_domain){.name = reading->forest, .dn = root->root_dn, .connection = reading->connection};
@@ -233,10 +237,11 @@ int umx_read_domains_open(struct umx_reading *reading, struct umx_error *err)
             *err = why;
             return why.status;
         } else {
-            umx_reading_incomplete(reading, "voice_user", "the domain %s cannot be read: %s", domain->domain,
-                                   umx_error_why(&why));
-            umx_reading_incomplete(reading, "mailbox_user", "the domain %s cannot be read", domain->domain);
-            umx_reading_incomplete(reading, "contact", "the domain %s cannot be read", domain->domain);
+            reading->closed = domain->domain;
+            for (size_t k = 0; k < (umx_reading_lync(reading) ? IN_DOMAINS : IN_ALL_DOMAINS); k++) {
+                umx_reading_incomplete(reading, in_domains[k], "the domain %s cannot be read: %s", domain->domain,
+                                       umx_error_why(&why));
+            }
         }
     }
     return 0;

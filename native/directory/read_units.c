@@ -10,25 +10,35 @@
 /* wellKnownObjects: CN=Users, whatever it is called. */
 #define USERS_GUID "a9d1ca15768811d1aded00c04fd8d5cd"
 
-enum { GROUPS_MAX = 64 };
-
 /* The RTC groups of the forest, and the place that is being read. */
 struct units {
     struct umx_reading *reading;
-    const char *groups[GROUPS_MAX];
-    size_t group_count;
+    const char **groups;
+    size_t group_count, group_capacity;
     size_t count; /* places so far */
 };
 
 static int add_group(void *user, const struct umx_entry *entry, struct umx_arena *arena, struct umx_error *err)
 {
     struct units *units = user;
-    char *sid = umx_entry_sid(entry, "objectSid", units->reading->arena);
+    struct umx_arena *keep = units->reading->arena;
+    char *sid = umx_entry_sid(entry, "objectSid", keep);
     (void)arena;
-    (void)err;
-    if (sid && units->group_count < GROUPS_MAX) {
-        units->groups[units->group_count++] = sid;
+    if (!sid) {
+        return 0;
     }
+    if (units->group_count == units->group_capacity) {
+        units->group_capacity = units->group_capacity ? units->group_capacity * 2 : 64;
+        const char **more = umx_arena_alloc(keep, units->group_capacity * sizeof *more);
+        if (!more) {
+            return umx_fail(err, UMX_ERR_ARENA_FULL, entry->dn, NULL);
+        }
+        if (units->group_count) {
+            memcpy(more, units->groups, units->group_count * sizeof *more);
+        }
+        units->groups = more;
+    }
+    units->groups[units->group_count++] = sid;
     return 0;
 }
 
@@ -116,7 +126,7 @@ int umx_read_units(struct umx_reading *reading, struct umx_error *err)
     static const char *const attributes[] = {"objectGUID", "name", "whenChanged", "nTSecurityDescriptor", NULL};
     struct units units = {.reading = reading};
     int status = 0;
-    if (reading->record.side == UMX__FOREST__SIDE__EXCHANGE ||
+    if (!umx_reading_lync(reading) ||
         (!umx_reading_wants(reading, "organizational_unit") && !umx_reading_wants(reading, "access_entry"))) {
         return 0;
     }

@@ -22,29 +22,67 @@ bool umx_reading_wants(const struct umx_reading *reading, const char *table)
     return reading->table_count == 0;
 }
 
+bool umx_reading_lync(const struct umx_reading *reading)
+{
+    return reading->record.side != UMX__FOREST__SIDE__EXCHANGE;
+}
+
+static struct umx_reading_gap *gap_of(struct umx_reading *reading, const char *table)
+{
+    struct umx_reading_gap *gap = reading->gaps, *last = gap + UMX_READING_KINDS_MAX - 1;
+    while (gap < last && gap->table && strcmp(gap->table, table) != 0) {
+        gap++;
+    }
+    gap->table = table;
+    return gap;
+}
+
+/* A line of the table; without memory its name alone, which says as much. */
+static void add_line(struct umx_reading *reading, const char *table, char *line)
+{
+    reading->record.incomplete = reading->incomplete;
+    reading->incomplete[reading->record.n_incomplete++] = line ? line : (char *)(uintptr_t)table;
+}
+
+static void tell(struct umx_reading *reading, const char *table, const char *reason)
+{
+    enum { COUNTED_MAX = 128 };
+    struct umx_reading_gap *gap = gap_of(reading, table);
+    if (gap->lines < UMX_READING_GAP_LINES - 1) {
+        struct umx_text valid = {0};
+        umx_text_add_valid(&valid, reason, strlen(reason));
+        add_line(reading, table, umx_arena_format(reading->arena, "%s: %s", table, umx_text_string(&valid)));
+        umx_text_free(&valid);
+        gap->lines++;
+        return;
+    }
+    if (gap->more++ == 0) {
+        gap->counted = umx_arena_alloc(reading->arena, COUNTED_MAX);
+        add_line(reading, table, gap->counted);
+    }
+    if (gap->counted) {
+        snprintf(gap->counted, COUNTED_MAX, "%s: and %zu more", table, gap->more);
+    }
+}
+
 void umx_reading_incomplete(struct umx_reading *reading, const char *table, const char *format, ...)
 {
-    char reason[1024];
+    static const struct {
+        const char *table, *counted_in, *what;
+    } counts[] = {{"voice_user", "lync_pool", "Enterprise Voice users"},
+                  {"contact", "organizational_unit", "contacts"}};
+    char reason[1024], count[sizeof reason + 64];
     va_list arguments;
-    size_t *count = &reading->record.n_incomplete;
     va_start(arguments, format);
     vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
-    struct umx_text line = {0};
-    if (*count + 1 == UMX_READING_INCOMPLETE_MAX) {
-        umx_text_addf(&line, "%s: %s (and more of which there is no room to tell)", table, reason);
-    } else {
-        umx_text_addf(&line, "%s: %s", table, reason);
+    tell(reading, table, reason);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts && umx_reading_lync(reading); i++) {
+        if (strcmp(counts[i].table, table) == 0) {
+            snprintf(count, sizeof count, "its %s are not all counted: %s", counts[i].what, reason);
+            tell(reading, counts[i].counted_in, count);
+        }
     }
-    struct umx_text valid = {0};
-    umx_text_add_valid(&valid, umx_text_string(&line), line.length);
-    char *copy = umx_arena_string(reading->arena, umx_text_string(&valid));
-    if (copy && *count < UMX_READING_INCOMPLETE_MAX) {
-        reading->incomplete[(*count)++] = copy;
-        reading->record.incomplete = reading->incomplete;
-    }
-    umx_text_free(&valid);
-    umx_text_free(&line);
 }
 
 bool umx_reading_fatal(const struct umx_reading *reading, const struct umx_error *why)

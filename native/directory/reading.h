@@ -14,8 +14,9 @@
 
 enum {
     UMX_READING_ARENA = 64 * 1024 * 1024,
-    UMX_READING_INCOMPLETE_MAX = 256,
     UMX_READING_KINDS_MAX = 32,
+    UMX_READING_GAP_LINES = 8, /* about one table in Forest.incomplete; the last one counts the others */
+    UMX_READING_INCOMPLETE_MAX = UMX_READING_KINDS_MAX * UMX_READING_GAP_LINES,
     UMX_READING_POOLS_MAX = 1024,
     UMX_READING_DOMAINS_MAX = 256,
     UMX_READING_SERVERS_MAX = 4096,
@@ -43,6 +44,14 @@ struct umx_unit_count {
     int32_t contacts;
 };
 
+/* What was said of a table in Forest.incomplete. */
+struct umx_reading_gap {
+    const char *table;
+    size_t lines;  /* written out */
+    size_t more;   /* only counted */
+    char *counted; /* the line that says how many */
+};
+
 /* Records sent, by kind. */
 struct umx_sent {
     const ProtobufCMessageDescriptor *record;
@@ -64,6 +73,8 @@ struct umx_reading {
 
     Umx__Forest record; /* sent last */
     char *incomplete[UMX_READING_INCOMPLETE_MAX];
+    struct umx_reading_gap gaps[UMX_READING_KINDS_MAX];
+    const char *closed; /* a domain of which no domain controller could be asked; NULL: none */
 
     struct umx_pool_count homes[UMX_READING_POOLS_MAX];
     size_t home_count;
@@ -83,7 +94,12 @@ struct umx_reading {
 
 bool umx_reading_wants(const struct umx_reading *reading, const char *table);
 
-/* Names what is missing: table, colon, reason. Never fails: what does not fit is counted in the last line. */
+/* Whether the forest may hold Lync: in others nobody looks for pools, units of contacts, or groups of it. */
+bool umx_reading_lync(const struct umx_reading *reading);
+
+/* Names what is missing: table (a constant), colon, reason. Never fails: each table has a line for certain, and what
+ * does not fit is counted in its last one. Numbers that come of the table's records make the table that holds them
+ * incomplete too: pools count users, units contacts. */
 void umx_reading_incomplete(struct umx_reading *reading, const char *table, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -51,7 +51,7 @@ const struct umx_phase_check umx_forests_checks[] = {
      UMX_NEEDS_EXCHANGE, "exchange_server", false, umx_forests_setup_pending},
     {"forests/lync-users", "V1A.8", "Are users enabled for Lync?",
      "enable users: `Enable-CsUser -Identity USER -RegistrarPool POOL -SipAddressType EmailAddress`", UMX_NEEDS_LYNC,
-     "", false, umx_forests_lync_users},
+     "voice_user", false, umx_forests_lync_users},
     {"forests/mediation", "V1A.8", "Does a Mediation service run?",
      "start it: `Start-CsWindowsService RTCMEDSRV`, or add the role in Topology Builder", UMX_NEEDS_LYNC, "", false,
      umx_forests_mediation},

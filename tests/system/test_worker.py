@@ -1,5 +1,6 @@
 """The forest workers against real forests: readers, single changes and their probes, proofs, membership."""
 
+import base64
 import json
 import os
 import signal
@@ -7,6 +8,8 @@ import subprocess
 import time
 
 import pytest
+from samba.dcerpc import security
+from samba.ndr import ndr_pack
 
 from stage.programs import LAB, lab
 from worker import (ACCESS, FOREIGN, NOT_DONE, OURS, Late, Refused, Worker, access, add, delete, modify, new, values,
@@ -139,6 +142,35 @@ def test_places_for_contacts_and_what_the_lync_groups_may_there(fleet):
     entries = [e for e in world.access_entry if e.target_dn == units["OU=UM Contacts"].dn]
     assert {e.trustee_sid for e in entries} == {admins}
     assert any(e.mask == 3 and e.object_type for e in entries), "create and delete contacts"
+
+
+def test_entries_of_more_lync_groups_than_anybody_has(fleet, tmp_path):
+    base, count = "DC=lync,DC=test", 70
+    names = [f"RTCTeam{number}" for number in range(count)]
+    unit = f"OU=Many Groups,{base}"
+
+    def load(text):
+        file = tmp_path / "many.ldif"
+        file.write_text(text)
+        lab(fleet, "load", "lync.test", file)
+    load("\n".join(f"dn: CN={name},CN=Users,{base}\nchangetype: add\nobjectClass: group\nsAMAccountName: {name}\n"
+                   for name in names))
+    try:
+        with Worker(fleet, "lync.test", group=[f"team_{name.lower()}={name}" for name in names]) as worker:
+            sids = {g.sid for g in worker.read("admin_group").admin_group if g.meaning.startswith("team_")}
+        assert len(sids) == count
+        allowed = "".join(f"(A;;CC;;;{sid})" for sid in sorted(sids))
+        dacl = security.descriptor.from_sddl(f"O:S-1-5-32-544G:S-1-5-32-544D:PAI(A;;GA;;;SY)(A;;LCRPRC;;;AU){allowed}",
+                                             security.dom_sid("S-1-5-21-0-0-0"))
+        load(f"dn: {unit}\nchangetype: add\nobjectClass: organizationalUnit\n"
+             f"nTSecurityDescriptor:: {base64.b64encode(ndr_pack(dacl)).decode()}\n")
+        with Worker(fleet, "lync.test") as worker:
+            world = worker.read("organizational_unit", "access_entry")
+        assert {e.trustee_sid for e in world.access_entry if e.target_dn == unit} == sids
+        assert not world.forest[0].incomplete
+    finally:
+        gone = [unit, *(f"CN={name},CN=Users,{base}" for name in names)]
+        load("\n".join(f"dn: {dn}\nchangetype: delete\n" for dn in gone))
 
 
 def test_mailbox_users(reader):
@@ -324,7 +356,6 @@ def test_probe_of_modify_tells_whose_write_it_was(writer, made, fleet, tmp_path)
 
 
 def encoded(text):
-    import base64
     return base64.b64encode(text.encode()).decode()
 
 

@@ -432,6 +432,21 @@ static void test_unreachable_forest(void **state)
     umx_world_free(world);
 }
 
+static void test_lync_users_of_a_part_of_the_forest(void **state)
+{
+    struct umx_world *world = world_pair();
+    char *incomplete[] = {w_s("voice_user: the domain child.lync.test cannot be read")};
+
+    (void)state;
+    W_EDIT(world)->forest[0]->lync_users = 0;
+    w_status(world, "forests/lync-users", NULL, W_FAIL);
+    W_EDIT(world)->forest[0]->n_incomplete = 1;
+    W_EDIT(world)->forest[0]->incomplete = incomplete;
+    w_status(world, "forests/lync-users", NULL, W_UNKNOWN);
+    W_EDIT(world)->forest[0]->n_incomplete = 0;
+    umx_world_free(world);
+}
+
 static void test_incomplete_table(void **state)
 {
     struct umx_world *world = world_pair();
@@ -601,6 +616,7 @@ int main(void)
         cmocka_unit_test(test_clock),
         cmocka_unit_test(test_single_label),
         cmocka_unit_test(test_unreachable_forest),
+        cmocka_unit_test(test_lync_users_of_a_part_of_the_forest),
         cmocka_unit_test(test_incomplete_table),
         cmocka_unit_test(test_one_forest),
         cmocka_unit_test(test_plan_of_a_good_pair_is_empty),
