@@ -96,7 +96,7 @@ bool session_pump(struct umx_session *session)
 static void take_targets(struct umx_session *session, const Umx__Welcome *welcome)
 {
     struct umx_arena *arena = umx_arena_new(UMX_MAX_AGENT_MESSAGE * UMX_ARENA_FACTOR);
-    size_t count = welcome->n_proof < UMX_COLLECT_TARGETS_MAX ? welcome->n_proof : UMX_COLLECT_TARGETS_MAX;
+    size_t count = welcome->n_proof; /* as many as the controller's message holds */
     Umx__ProofTarget **targets =
         arena != NULL ? umx_arena_alloc(arena, (count + 1) * sizeof(Umx__ProofTarget *)) : NULL;
 

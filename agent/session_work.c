@@ -54,13 +54,12 @@ struct collection {
 /* The controller may send other targets while a proof runs: the proof works on a copy. */
 static int copy_targets(struct umx_session *session, struct umx_arena *arena, struct umx_collect *collect)
 {
-    Umx__ProofTarget **copies = umx_arena_alloc(arena, (UMX_COLLECT_TARGETS_MAX + 1) * sizeof(Umx__ProofTarget *));
-    size_t count = 0;
-
     pthread_mutex_lock(&session->mutex);
-    for (size_t i = 0; copies != NULL && i < session->target_count; i++)
-        if ((copies[count] = umx_reflect_copy(&session->targets[i]->base, arena)) != NULL)
-            count++;
+    size_t count = session->target_count;
+    Umx__ProofTarget **copies = umx_arena_alloc(arena, (count + 1) * sizeof(Umx__ProofTarget *));
+    for (size_t i = 0; copies != NULL && i < count; i++)
+        if ((copies[i] = umx_reflect_copy(&session->targets[i]->base, arena)) == NULL)
+            copies = NULL;
     pthread_mutex_unlock(&session->mutex);
     collect->targets = copies;
     collect->target_count = count;
@@ -90,7 +89,7 @@ static void collect(struct collection *job)
     pthread_mutex_unlock(&session->mutex);
     if (!wanted)
         return;
-    struct umx_arena *arena = umx_arena_new(UMX_MAX_AGENT_MESSAGE * 2);
+    struct umx_arena *arena = umx_arena_new((size_t)UMX_MAX_AGENT_MESSAGE * UMX_ARENA_FACTOR);
     struct umx_collect work = {
         .host = session->host, .program = session->program, .where = session->config->host, .stop = session->stop};
     struct umx_rows rows = {0};

@@ -19,7 +19,6 @@ enum {
     UMX_COLLECT_ARENA = 64 * 1024 * 1024, /* cap for one table, what is read for it included */
     UMX_COLLECT_ROWS_MAX = 20000,
     UMX_COLLECT_TEXT_MAX = 8 * 1024, /* bytes of one text field; longer ones are cut */
-    UMX_COLLECT_TARGETS_MAX = 64,
     UMX_DIGEST = 32,
 };
 

@@ -150,7 +150,7 @@ int fleet_send_welcome(struct fleet_session *session)
     welcome.has_report_interval = 1;
     welcome.report_interval = fleet->controller->config->report_interval;
     welcome.proof = targets;
-    for (size_t i = 0; i < fleet->proof_count && welcome.n_proof < UMX_FLEET_PROOFS_MAX; i++)
+    for (size_t i = 0; i < fleet->proofs_told; i++)
         if (is_for(fleet, fleet->proofs[i], session->agent->forest))
             targets[welcome.n_proof++] = fleet->proofs[i];
     welcome.has_clock_at = 1;
@@ -354,16 +354,24 @@ int umx_fleet_agents(struct umx_fleet *fleet, struct umx_world *world, struct um
     return status;
 }
 
-/* Once, and behind all of forests that are not later in the alphabet, so that the same targets are the same list. */
+/* The few of each forest before the many servers: what is too much is then one server more. */
+static bool comes_later(const Umx__ProofTarget *one, const Umx__ProofTarget *other)
+{
+    bool server = one->kind == UMX__PROOF__KIND__TLS, others = other->kind == UMX__PROOF__KIND__TLS;
+
+    return server != others ? server : strcmp(one->forest, other->forest) > 0;
+}
+
+/* Once, and behind all that do not come later, so that the same targets are the same list. */
 static bool keep_target(Umx__ProofTarget **list, size_t *count, const Umx__ProofTarget *target, struct umx_arena *arena)
 {
     for (size_t i = 0; i < *count; i++)
-        if (umx_reflect_equal(&list[i]->base, &target->base))
+        if (umx_text_equal(list[i]->host, target->host) && umx_reflect_equal(&list[i]->base, &target->base))
             return true;
     Umx__ProofTarget *copy = umx_reflect_copy(&target->base, arena);
     size_t at = (*count)++;
 
-    for (; copy != NULL && at > 0 && strcmp(list[at - 1]->forest, copy->forest) > 0; at--)
+    for (; copy != NULL && at > 0 && comes_later(list[at - 1], copy); at--)
         list[at] = list[at - 1];
     list[at] = copy;
     return copy != NULL;
@@ -377,10 +385,52 @@ static bool is_read(const Umx__World *records, const char *forest)
     return false;
 }
 
-int umx_fleet_set_proofs(struct umx_fleet *fleet, const Umx__World *read, Umx__ProofTarget *const *targets,
-                         size_t count, struct umx_error *err)
+/* How many of them a message to an agent holds. */
+static size_t count_told(Umx__ProofTarget *const *targets, size_t count)
 {
-    struct umx_arena *arena = umx_arena_new(UMX_MAX_AGENT_MESSAGE), *old = arena;
+    enum { FRAME = 8 }; /* bytes around each, at most */
+    size_t bytes = 0, told = 0;
+
+    for (; told < count && told < UMX_FLEET_PROOFS_MAX; told++) {
+        bytes += protobuf_c_message_get_packed_size(&targets[told]->base) + FRAME;
+        if (bytes > UMX_FLEET_PROOFS_BYTES)
+            break;
+    }
+    return told;
+}
+
+static int add_left_out(const Umx__ProofTarget *target, struct umx_world *world, struct umx_error *err)
+{
+    static char controller[] = "controller", source[] = UMX_FLEET_LEFT_OUT;
+    struct umx_text name = {0}, detail = {0};
+    Umx__Proof proof = UMX__PROOF__INIT;
+
+    umx_text_adds(&name, target->host != NULL ? target->host : "");
+    if (target->has_port)
+        umx_text_addf(&name, ":%d", target->port);
+    umx_text_addf(&detail, "no agent is asked to try it: agents are told of %d targets, and %d KiB of them, at most",
+                  UMX_FLEET_PROOFS_MAX, UMX_FLEET_PROOFS_BYTES / 1024);
+    proof.server = controller;
+    proof.source = source;
+    proof.has_kind = proof.has_status = proof.has_collected_at = 1;
+    proof.kind = target->kind;
+    proof.status = UMX__PROOF__STATUS__UNKNOWN;
+    proof.collected_at = umx_clock_now();
+    proof.target_forest = target->forest;
+    proof.target = name.data;
+    proof.detail = detail.data;
+    int status = name.failed || detail.failed ? umx_fail(err, UMX_ERR_MEMORY, "proofs", NULL)
+                                              : umx_world_add(world, &proof.base, err);
+    umx_text_free(&name);
+    umx_text_free(&detail);
+    return status;
+}
+
+int umx_fleet_set_proofs(struct umx_fleet *fleet, const Umx__World *read, Umx__ProofTarget *const *targets,
+                         size_t count, struct umx_world *left_out, struct umx_error *err)
+{
+    struct umx_arena *arena = umx_arena_new(UMX_FLEET_PROOFS_ARENA), *old = arena;
+    int status = 0;
     size_t kept = 0;
 
     pthread_mutex_lock(&fleet->mutex);
@@ -400,13 +450,16 @@ int umx_fleet_set_proofs(struct umx_fleet *fleet, const Umx__World *read, Umx__P
         fleet->proof_arena = arena;
         fleet->proofs = list;
         fleet->proof_count = kept;
+        fleet->proofs_told = count_told(list, kept);
         for (struct fleet_agent *agent = fleet->agents; agent != NULL; agent = agent->next)
             if (agent->session != NULL)
                 fleet_send_welcome(agent->session);
     }
+    for (size_t i = fleet->proofs_told; good && left_out != NULL && status == 0 && i < fleet->proof_count; i++)
+        status = add_left_out(fleet->proofs[i], left_out, err);
     pthread_mutex_unlock(&fleet->mutex);
     umx_arena_free(old);
-    return good ? 0 : umx_fail(err, UMX_ERR_ARENA_FULL, "proofs", NULL);
+    return good ? status : umx_fail(err, UMX_ERR_ARENA_FULL, "proofs", NULL);
 }
 
 void umx_fleet_ask(struct umx_fleet *fleet, const char *const *tables)

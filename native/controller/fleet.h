@@ -29,12 +29,22 @@ extern const struct umx_rpc_stream_handler umx_fleet_handler;
 /* Adds an Agent record for every agent, and marks the servers of silent ones nowhere: their rows keep their time. */
 int umx_fleet_agents(struct umx_fleet *fleet, struct umx_world *world, struct umx_error *err);
 
-enum { UMX_FLEET_PROOFS_MAX = 256, UMX_FLEET_TABLES_MAX = 16 /* that an agent may report */ };
+enum {
+    /* Targets of proofs that agents are told, and their bytes: one message carries them. */
+    UMX_FLEET_PROOFS_MAX = 1024,
+    UMX_FLEET_PROOFS_BYTES = UMX_MAX_AGENT_MESSAGE - 16 * 1024,
+    UMX_FLEET_PROOFS_ARENA = 64 * 1024 * 1024,
+    UMX_FLEET_TABLES_MAX = 16, /* that an agent may report */
+};
 
-/* What agents shall try for real from now on, each what is for its side; sent to those that are connected. Copied. What they
- * try in forests that were not read this time stays. */
-int umx_fleet_set_proofs(struct umx_fleet *fleet, const Umx__World *read, Umx__ProofTarget *const *targets, size_t count,
-                         struct umx_error *err);
+/* `source` of the proofs that nobody tries; their `server` is `controller`. */
+#define UMX_FLEET_LEFT_OUT "controller:left out"
+
+/* What agents shall try for real from now on, each what is for its side; sent to those that are connected. Copied. What
+ * they try in forests that were not read this time stays. What is more than agents are told is added to left_out (NULL:
+ * it is not) as proofs that are unknown and say so. */
+int umx_fleet_set_proofs(struct umx_fleet *fleet, const Umx__World *read, Umx__ProofTarget *const *targets,
+                         size_t count, struct umx_world *left_out, struct umx_error *err);
 
 /* Asks every connected agent for these tables (NULL-terminated) now, and waits for nobody: what they say comes as
  * reports like all others. */

@@ -162,7 +162,8 @@ struct umx_fleet {
     int64_t head_told;
     int32_t renew_within; /* seconds in which the agents of a rotation renew */
     struct umx_arena *proof_arena;
-    Umx__ProofTarget **proofs;
+    Umx__ProofTarget **proofs; /* all; agents are told the first of them */
+    size_t proofs_told;
     size_t proof_count;
     struct fleet_job *jobs;
     struct fleet_job **jobs_end;

@@ -11,7 +11,7 @@
 #include "controller/drift.h"
 #include "controller/fleet.h"
 #include "controller/forests.h"
-#include "phases/um_server.h"
+#include "controller/targets.h"
 #include "store/state.h"
 
 struct umx_observer {
@@ -90,97 +90,31 @@ static int store(struct umx_observer *observer, const Umx__World *records, struc
 
 /* ---- what agents shall prove */
 
-static int add_target(struct umx_arena *arena, Umx__ProofTarget ***targets, size_t *count,
-                      const Umx__ProofTarget *target)
-{
-    if (*targets == NULL)
-        *targets = umx_arena_alloc(arena, UMX_FLEET_PROOFS_MAX * sizeof(Umx__ProofTarget *));
-    if (*targets == NULL || *count == UMX_FLEET_PROOFS_MAX)
-        return UMX_E_LIMIT;
-    (*targets)[*count] = umx_reflect_copy(&target->base, arena);
-    return (*targets)[(*count)++] != NULL ? 0 : UMX_E_MEMORY;
-}
-
 /* Lync servers prove that they can read the dial plans (V7.7), and TLS to the UM services; Exchange servers that they
  * find the Lync groups' SIDs (V1B.11), and TLS to the pools (C6); everybody looks the domain controllers of all forests
  * up (V1B.10). Each tries only what tells something: a ticket over a trust costs every domain controller on its way. */
 static void tell_agents(struct umx_observer *observer, const Umx__World *records)
 {
-    struct umx_arena *arena = umx_arena_new(UMX_ARENA_FLOOR * 16);
-    Umx__ProofTarget **targets = NULL;
-    size_t count = 0;
+    struct umx_arena *arena = umx_arena_new(UMX_FLEET_PROOFS_ARENA);
+    struct umx_world *left_out = umx_world_new(umx_clock_now());
+    struct umx_targets targets;
     struct umx_error err = {0};
+    int status = arena != NULL && left_out != NULL ? umx_targets_find(records, arena, &targets, &err)
+                                                   : umx_fail(&err, UMX_ERR_MEMORY, "proofs", NULL);
 
-    if (arena == NULL)
-        return;
-    for (size_t i = 0; i < records->n_forest; i++) {
-        Umx__Forest *forest = records->forest[i];
-        Umx__ProofTarget target = UMX__PROOF_TARGET__INIT;
-        char name[UMX_ERROR_WHAT_MAX];
-        target.forest = forest->forest;
-        target.has_kind = 1;
-        target.kind = UMX__PROOF__KIND__DNS;
-        snprintf(name, sizeof name, "_ldap._tcp.dc._msdcs.%s", forest->forest);
-        target.host = name;
-        add_target(arena, &targets, &count, &target);
-        if (forest->domain_controller == NULL)
-            continue;
-        target.host = forest->domain_controller;
-        for (size_t k = 0; k < records->n_container; k++) {
-            const Umx__Container *container = records->container[k];
-            if (container->kind != UMX__CONTAINER__KIND__DIAL_PLANS ||
-                !umx_text_equal(container->forest, forest->forest))
-                continue;
-            target.kind = UMX__PROOF__KIND__DIRECTORY;
-            target.has_by = 1;
-            target.by = UMX__FOREST__SIDE__LYNC;
-            target.dn = container->dn;
-            add_target(arena, &targets, &count, &target);
-            target.dn = NULL;
-        }
-        for (size_t k = 0; k < records->n_admin_group; k++) {
-            const Umx__AdminGroup *group = records->admin_group[k];
-            if (strcmp(group->meaning, "rtc_server_admins") != 0 || !umx_text_equal(group->forest, forest->forest))
-                continue;
-            target.kind = UMX__PROOF__KIND__SID;
-            target.has_by = 1;
-            target.by = UMX__FOREST__SIDE__EXCHANGE;
-            target.sid = group->sid;
-            add_target(arena, &targets, &count, &target);
-            target.sid = NULL;
-        }
-    }
-    for (size_t i = 0; i < records->n_lync_pool; i++) {
-        Umx__ProofTarget target = UMX__PROOF_TARGET__INIT;
-        target.has_kind = 1;
-        target.kind = UMX__PROOF__KIND__TLS;
-        target.forest = records->lync_pool[i]->forest;
-        target.has_by = 1;
-        target.by = UMX__FOREST__SIDE__EXCHANGE;
-        target.host = records->lync_pool[i]->pool;
-        target.has_port = 1;
-        target.port = 5061;
-        add_target(arena, &targets, &count, &target);
-    }
-    for (size_t i = 0; i < records->n_forest; i++) {
-        size_t end_count;
-        const struct umx_um_end *ends = umx_um_ends(records, records->forest[i]->forest, arena, &end_count);
-        for (size_t k = 0; ends != NULL && k < end_count; k++) {
-            Umx__ProofTarget target = UMX__PROOF_TARGET__INIT;
-            target.has_kind = 1;
-            target.kind = UMX__PROOF__KIND__TLS;
-            target.forest = records->forest[i]->forest;
-            target.has_by = 1;
-            target.by = UMX__FOREST__SIDE__LYNC;
-            target.host = umx_arena_string(arena, ends[k].fqdn);
-            target.has_port = 1;
-            target.port = ends[k].port;
-            if (target.host != NULL)
-                add_target(arena, &targets, &count, &target);
-        }
-    }
-    if (umx_fleet_set_proofs(observer->controller->fleet, records, targets, count, &err) != 0)
+    if (status == 0)
+        status =
+            umx_fleet_set_proofs(observer->controller->fleet, records, targets.items, targets.count, left_out, &err);
+    const Umx__World *untried = status == 0 ? umx_world_records(left_out) : NULL;
+    if (status == 0)
+        status = umx_state_replace(observer->controller->state, umx_reflect_table("proof"), "source",
+                                   UMX_FLEET_LEFT_OUT, (ProtobufCMessage **)untried->proof, untried->n_proof, &err);
+    if (status != 0)
         umx_log_error("observer", &err);
+    else if (untried->n_proof > 0)
+        umx_log(UMX_LOG_WARNING, "observer", "%zu targets of proofs are more than agents are told: nobody tries them",
+                untried->n_proof);
+    umx_world_free(left_out);
     umx_arena_free(arena);
 }
 

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "phases/certificates.h"
 #include "phases/exchucutil.h"
+#include "phases/index.h"
 #include "phases/restart.h"
 
 /* The Lync pools that talk to UM, with the Front Ends that are known. */
@@ -12,7 +13,16 @@ struct sides {
     const struct umx_um_end *ends;
     size_t end_count;
     struct umx_uc uc;
+    struct umx_index handshakes; /* by target */
 };
+
+static void index_handshakes(const Umx__World *world, struct umx_arena *arena, struct umx_index *index)
+{
+    umx_index_begin(index, arena);
+    for (size_t i = world->n_proof; i-- > 0;)
+        if (world->proof[i]->kind == UMX__PROOF__KIND__TLS)
+            umx_index_add(index, world->proof[i]->target, world->proof[i]);
+}
 
 static bool build(const struct umx_view *view, const struct umx_phase_check *check, struct umx_findings *out,
                   struct sides *sides)
@@ -21,7 +31,8 @@ static bool build(const struct umx_view *view, const struct umx_phase_check *che
 
     *sides = (struct sides){0};
     sides->ends = umx_um_ends(view->world, view->pair->exchange, out->arena, &sides->end_count);
-    if (sides->ends == NULL || umx_uc_build(view, out->arena, &sides->uc, NULL) != 0) {
+    index_handshakes(view->world, out->arena, &sides->handshakes);
+    if (sides->ends == NULL || sides->handshakes.failed || umx_uc_build(view, out->arena, &sides->uc, NULL) != 0) {
         out->failed = 1;
         return false;
     }
@@ -119,8 +130,9 @@ static void judge_root(const struct umx_view *view, const struct umx_phase_check
 }
 
 /* Calls judge for each UM server (service with mine) and each Front End of a pool in scope. */
-typedef void judge_pair(const struct umx_view *view, const struct umx_phase_check *check, const struct umx_um_end *end,
-                        const struct umx_uc_pool *pool, const char *front_end, struct umx_findings *out);
+typedef void judge_pair(const struct umx_view *view, const struct umx_phase_check *check, const struct sides *sides,
+                        const struct umx_um_end *end, const struct umx_uc_pool *pool, const char *front_end,
+                        struct umx_findings *out);
 
 static void each_front_end(const struct umx_view *view, const struct umx_phase_check *check, bool services,
                            judge_pair *judge, struct umx_findings *out)
@@ -142,7 +154,7 @@ static void each_front_end(const struct umx_view *view, const struct umx_phase_c
         for (size_t f = 0; f < count; f++)
             for (size_t i = 0; i < sides.end_count; i++)
                 if (services || !same_server(&sides, i))
-                    judge(view, check, &sides.ends[i], pool, front_ends[f], out);
+                    judge(view, check, &sides, &sides.ends[i], pool, front_ends[f], out);
         if (count > 0)
             continue;
         struct umx_answer answer = {
@@ -157,8 +169,9 @@ static void each_front_end(const struct umx_view *view, const struct umx_phase_c
     }
 }
 
-static void pool_root(const struct umx_view *view, const struct umx_phase_check *check, const struct umx_um_end *end,
-                      const struct umx_uc_pool *pool, const char *front_end, struct umx_findings *out)
+static void pool_root(const struct umx_view *view, const struct umx_phase_check *check, const struct sides *sides,
+                      const struct umx_um_end *end, const struct umx_uc_pool *pool, const char *front_end,
+                      struct umx_findings *out)
 {
     const struct root root = {
         .certificate = shown_by(view->world, front_end, pool->fqdn),
@@ -167,11 +180,13 @@ static void pool_root(const struct umx_view *view, const struct umx_phase_check 
         .reader = end->fqdn,
     };
 
+    (void)sides;
     judge_root(view, check, &root, view->pair->exchange, out);
 }
 
-static void um_root(const struct umx_view *view, const struct umx_phase_check *check, const struct umx_um_end *end,
-                    const struct umx_uc_pool *pool, const char *front_end, struct umx_findings *out)
+static void um_root(const struct umx_view *view, const struct umx_phase_check *check, const struct sides *sides,
+                    const struct umx_um_end *end, const struct umx_uc_pool *pool, const char *front_end,
+                    struct umx_findings *out)
 {
     struct umx_cert_use use = umx_cert_use_of(view, end, out);
     const struct root root = {
@@ -181,6 +196,7 @@ static void um_root(const struct umx_view *view, const struct umx_phase_check *c
         .reader = front_end,
     };
 
+    (void)sides;
     (void)pool;
     judge_root(view, check, &root, view->pair->lync, out);
 }
@@ -198,19 +214,23 @@ void umx_cert_check_um_root(const struct umx_view *view, const struct umx_phase_
 
 /* ---- handshakes */
 
-static const Umx__Proof *find_proof(const Umx__World *world, const char *from, const char *target)
+/* What the server itself tried, else why nobody is asked to try. */
+static const Umx__Proof *find_proof(const struct sides *sides, const char *from, const char *target)
 {
-    for (size_t i = 0; i < world->n_proof; i++) {
-        const Umx__Proof *proof = world->proof[i];
-        if (proof->kind == UMX__PROOF__KIND__TLS && umx_text_equal(proof->server, from) &&
-            umx_text_equal(proof->target, target))
+    const Umx__Proof *proof, *left_out = NULL;
+    size_t at = 0;
+
+    while ((proof = umx_index_next(&sides->handshakes, target, &at)) != NULL) {
+        if (umx_text_equal(proof->server, from))
             return proof;
+        if (umx_text_equal(proof->server, "controller"))
+            left_out = proof;
     }
-    return NULL;
+    return left_out;
 }
 
-static void judge_handshake(const struct umx_view *view, const struct umx_phase_check *check, const char *forest,
-                            const char *from, const char *host, int port, struct umx_findings *out)
+static void judge_handshake(const struct umx_view *view, const struct umx_phase_check *check, const struct sides *sides,
+                            const char *forest, const char *from, const char *host, int port, struct umx_findings *out)
 {
     static const Umx__Finding__Status statuses[] = {
         [UMX__PROOF__STATUS__PASS] = UMX__FINDING__STATUS__PASS,
@@ -218,7 +238,7 @@ static void judge_handshake(const struct umx_view *view, const struct umx_phase_
         [UMX__PROOF__STATUS__UNKNOWN] = UMX__FINDING__STATUS__UNKNOWN,
     };
     const char *target = umx_say(out, "%s:%d", host, port);
-    const Umx__Proof *proof = find_proof(view->world, from, target);
+    const Umx__Proof *proof = find_proof(sides, from, target);
     struct umx_answer answer = {
         .status = UMX__FINDING__STATUS__UNKNOWN,
         .forest = forest,
@@ -251,7 +271,7 @@ static void judge_handshake(const struct umx_view *view, const struct umx_phase_
                                 "see that %s listens there and that no firewall is between: on %s `Test-NetConnection "
                                 "%s -Port %d` (2008: `telnet %s %d`)",
                                 host, from, host, port, host, port);
-    else if (answer.status == UMX__FINDING__STATUS__UNKNOWN)
+    else if (answer.status == UMX__FINDING__STATUS__UNKNOWN && umx_text_equal(proof->server, from))
         answer.remedy = umx_say(out, "`umx query \"SELECT * FROM proof WHERE server = '%s'\"` tries again", from);
     umx_findings_add(out, view, check, &answer);
 }
@@ -265,15 +285,16 @@ void umx_cert_check_to_lync(const struct umx_view *view, const struct umx_phase_
     for (size_t i = 0; i < sides.end_count; i++)
         for (size_t p = 0; !same_server(&sides, i) && p < sides.uc.pool_count; p++)
             if (sides.uc.pools[p].scope == UMX_UC_IN)
-                judge_handshake(view, check, view->pair->exchange, sides.ends[i].fqdn, sides.uc.pools[p].fqdn,
+                judge_handshake(view, check, &sides, view->pair->exchange, sides.ends[i].fqdn, sides.uc.pools[p].fqdn,
                                 UMX_SIP_TLS_PORT, out);
 }
 
-static void from_lync(const struct umx_view *view, const struct umx_phase_check *check, const struct umx_um_end *end,
-                      const struct umx_uc_pool *pool, const char *front_end, struct umx_findings *out)
+static void from_lync(const struct umx_view *view, const struct umx_phase_check *check, const struct sides *sides,
+                      const struct umx_um_end *end, const struct umx_uc_pool *pool, const char *front_end,
+                      struct umx_findings *out)
 {
     (void)pool;
-    judge_handshake(view, check, view->pair->lync, front_end, end->fqdn, end->port, out);
+    judge_handshake(view, check, sides, view->pair->lync, front_end, end->fqdn, end->port, out);
 }
 
 void umx_cert_check_from_lync(const struct umx_view *view, const struct umx_phase_check *check,

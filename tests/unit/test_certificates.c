@@ -337,6 +337,23 @@ static void test_handshakes(void **state)
     umx_world_free(world);
 }
 
+/* What agents are not told to try says so itself, and counts less than what one of them did try. */
+static void test_handshakes_that_nobody_is_asked_for(void **state)
+{
+    Umx__Certificate *certificate;
+    struct umx_world *world = world_bound(&certificate);
+    struct w_run run;
+
+    (void)state;
+    w_tls(world, "controller", "pool1.lync.test:5061", UMX__PROOF__STATUS__UNKNOWN, "no agent is asked to try it");
+    const Umx__Finding *f = w_expect(world, NULL, "certificates/tls-to-lync", W_MBX, W_UNKNOWN, &run);
+    assert_non_null(strstr(f->actual, "no agent is asked to try it"));
+    w_end(&run);
+    w_tls(world, W_MBX, "pool1.lync.test:5061", UMX__PROOF__STATUS__PASS, "TLSv1.2: certificate CC00 is trusted here");
+    w_status(world, "certificates/tls-to-lync", W_MBX, W_PASS);
+    umx_world_free(world);
+}
+
 /* ---- Exchange 2007 */
 
 static struct umx_world *world_2007(void)
@@ -605,6 +622,7 @@ int main(void)
         cmocka_unit_test(test_roots),
         cmocka_unit_test(test_pairing),
         cmocka_unit_test(test_handshakes),
+        cmocka_unit_test(test_handshakes_that_nobody_is_asked_for),
         cmocka_unit_test(test_2007),
         cmocka_unit_test(test_2007_by_hand),
         cmocka_unit_test(test_plan_from_nothing),

@@ -319,7 +319,7 @@ static void targets_of_unread_forests_stay(void **state)
     for (size_t r = 0; r < sizeof rounds / sizeof rounds[0]; r++) {
         read.forest = forests + rounds[r].first;
         read.n_forest = rounds[r].count;
-        pki_must(umx_fleet_set_proofs(controller.fleet, &read, targets + rounds[r].first, rounds[r].count, NULL));
+        pki_must(umx_fleet_set_proofs(controller.fleet, &read, targets + rounds[r].first, rounds[r].count, NULL, NULL));
         const Umx__ToAgent *message = hear(&one, UMX__TO_AGENT__MESSAGE_WELCOME);
         assert_non_null(message);
         assert_int_equal(message->welcome->n_proof, 3);
@@ -334,18 +334,79 @@ static void targets_of_unread_forests_stay(void **state)
     target[0].host = hosts[0];
     read.forest = forests;
     read.n_forest = 1;
-    pki_must(umx_fleet_set_proofs(controller.fleet, &read, targets, 0, NULL));
+    pki_must(umx_fleet_set_proofs(controller.fleet, &read, targets, 0, NULL, NULL));
     forest[0].error = NULL;
-    pki_must(umx_fleet_set_proofs(controller.fleet, &read, targets, 0, NULL));
+    pki_must(umx_fleet_set_proofs(controller.fleet, &read, targets, 0, NULL, NULL));
     const Umx__ToAgent *message = hear(&one, UMX__TO_AGENT__MESSAGE_WELCOME);
     assert_non_null(message);
     assert_int_equal(message->welcome->n_proof, 2); /* only the second of the two changed anything */
+}
+
+enum { SERVERS = UMX_FLEET_PROOFS_MAX + 10, NAME_MAX_LENGTH = 240 };
+
+/* Tells the agents of so many servers, with names of this length, and of one directory after them; the proofs that
+ * nobody tries. */
+static const Umx__ToAgent *tell(size_t name_length, struct umx_world *left_out)
+{
+    static char names[SERVERS][NAME_MAX_LENGTH + 1], first[] = "contoso.test", last[] = "z.test";
+    static Umx__ProofTarget target[SERVERS + 1], *targets[SERVERS + 1];
+    Umx__Forest forest = UMX__FOREST__INIT, *forests[] = {&forest};
+    Umx__World read = UMX__WORLD__INIT;
+
+    forest.forest = first;
+    read.forest = forests;
+    read.n_forest = 1;
+    for (size_t i = 0; i <= SERVERS; i++) {
+        targets[i] = &target[i];
+        umx__proof_target__init(&target[i]);
+        target[i].has_kind = 1;
+        target[i].kind = i < SERVERS ? UMX__PROOF__KIND__TLS : UMX__PROOF__KIND__DIRECTORY;
+        target[i].forest = i < SERVERS ? first : last;
+        if (i == SERVERS)
+            break;
+        memset(names[i], 'a', name_length);
+        snprintf(names[i] + name_length - 6, 7, "%06zu", i);
+        target[i].host = names[i];
+        target[i].has_port = 1;
+        target[i].port = 5061;
+    }
+    pki_must(umx_fleet_set_proofs(controller.fleet, &read, targets, SERVERS + 1, left_out, NULL));
+    return hear(&one, UMX__TO_AGENT__MESSAGE_WELCOME);
+}
+
+/* A message takes so much; the directories come first, and what is too much is told as proofs that nobody tries. */
+static void too_many_targets_are_no_secret(void **state)
+{
+    struct umx_world *left_out = umx_world_new(umx_clock_now());
+    const Umx__World *untried = umx_world_records(left_out);
+    char detail[32];
+
+    (void)state;
+    const Umx__ToAgent *message = tell(16, left_out);
+    assert_non_null(message);
+    assert_int_equal(message->welcome->n_proof, UMX_FLEET_PROOFS_MAX);
+    assert_int_equal(message->welcome->proof[0]->kind, UMX__PROOF__KIND__DIRECTORY);
+    assert_int_equal(untried->n_proof, SERVERS + 1 - UMX_FLEET_PROOFS_MAX);
+    const Umx__Proof *proof = untried->proof[untried->n_proof - 1];
+    assert_int_equal(proof->status, UMX__PROOF__STATUS__UNKNOWN);
+    assert_string_equal(proof->server, "controller");
+    assert_string_equal(proof->source, UMX_FLEET_LEFT_OUT);
+    assert_string_equal(proof->target_forest, "contoso.test");
+    assert_string_equal(strchr(proof->target, ':'), ":5061");
+    snprintf(detail, sizeof detail, "%d targets", UMX_FLEET_PROOFS_MAX);
+    assert_non_null(strstr(proof->detail, detail));
+    /* A longer message would end the stream. */
+    message = tell(NAME_MAX_LENGTH, NULL);
+    assert_non_null(message);
+    assert_in_range(message->welcome->n_proof, 800, UMX_FLEET_PROOFS_MAX - 1);
+    umx_world_free(left_out);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(newer_reports_take_the_place, open_fleet, close_fleet),
+        cmocka_unit_test_setup_teardown(too_many_targets_are_no_secret, open_fleet, close_fleet),
         cmocka_unit_test_setup_teardown(digests_spare_the_rows, open_fleet, close_fleet),
         cmocka_unit_test_setup_teardown(who_says_too_much_is_read_slowly, open_fleet, close_fleet),
         cmocka_unit_test_setup_teardown(renewals_are_bounded, open_fleet, close_fleet),

@@ -519,6 +519,45 @@ static void an_action_is_done_and_reported(void **state)
     stop_agent();
 }
 
+static bool has_proofs(const Umx__ToController *got, const void *user)
+{
+    return rows_of_table(got, "proof") && got->report->rows->n_proof == *(const size_t *)user;
+}
+
+/* As many as the controller has forests, pools and UM servers: none is passed over. */
+static void it_tries_every_target(void **state)
+{
+    enum { TARGETS = 300 };
+    const Umx__ToController *got;
+    Umx__ProofTarget targets[TARGETS], *list[TARGETS];
+    Umx__Welcome welcome = UMX__WELCOME__INIT;
+    Umx__ToAgent message = UMX__TO_AGENT__INIT;
+    char names[TARGETS][24];
+    size_t count = TARGETS;
+
+    (void)state;
+    start_agent();
+    wait_for(0, rows_of_table, "proof", 20, &got);
+    for (size_t i = 0; i < TARGETS; i++) {
+        umx__proof_target__init(&targets[i]);
+        snprintf(names[i], sizeof names[i], "pool%zu.lync.test", i);
+        targets[i].has_kind = 1;
+        targets[i].kind = UMX__PROOF__KIND__SID; /* names no SID: that is all its proof takes to fail */
+        targets[i].host = names[i];
+        list[i] = &targets[i];
+    }
+    welcome.has_report_interval = 1;
+    welcome.report_interval = 300;
+    welcome.proof = list;
+    welcome.n_proof = TARGETS;
+    message.message_case = UMX__TO_AGENT__MESSAGE_WELCOME;
+    message.welcome = &welcome;
+    say(&message);
+    wait_for(0, has_proofs, &count, 60, &got);
+    assert_non_null(got);
+    stop_agent();
+}
+
 static void it_comes_back_after_a_lost_controller(void **state)
 {
     const Umx__ToController *got;
@@ -590,6 +629,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_asks_meanwhile_shares_and_who_leaves_is_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_table_that_nobody_collects_is_refused_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_action_is_done_and_reported, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(it_tries_every_target, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_comes_back_after_a_lost_controller, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refused_agent_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_foreign_certificate_ends_it, set_up, tear_down),
