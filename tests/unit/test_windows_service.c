@@ -95,9 +95,18 @@ static bool reaches(SC_HANDLE service, DWORD state)
     return false;
 }
 
+static void remove_updater_folder(void)
+{
+    wchar_t wide[256];
+
+    if (umx_wide(umx_updater_folder, wide, 256) == 0)
+        RemoveDirectoryW(wide);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
+    remove_updater_folder();
     umx_make_folder(FOLDER);
     FILE *file = umx_open(CONFIG, "wb");
     return file == NULL || fputs("[agent]\n", file) < 0 || fclose(file) != 0;
@@ -109,8 +118,7 @@ static int remove_folder(void **state)
 
     (void)state;
     umx_service_uninstall(NULL);
-    if (umx_wide(umx_updater_folder, wide, 256) == 0)
-        RemoveDirectoryW(wide);
+    remove_updater_folder();
     umx_remove(LOG);
     umx_remove(CONFIG);
     return umx_wide(FOLDER, wide, 256) != 0 || !RemoveDirectoryW(wide);
