@@ -39,12 +39,13 @@ namespace Umx
         /// Whether the package makes configuration, identity and service by itself, and takes all of it back when one fails.
         internal static bool DoesAll(string package) { return package != null && Ends(package, ".msi"); }
 
-        /// Fails when the file that somebody brought there is another one.
-        internal IEnumerable<string> Compare(string package, string hash)
+        /// What the command begins with that runs only when the file that somebody brought there is this one. PowerShell 2 can it too.
+        internal string When(string package, string hash)
         {
-            yield return windows
-                ? "powershell.exe -NoProfile -Command \"if ((Get-FileHash -LiteralPath '" + package.Replace("'", "''") + "').Hash -ne '" + hash + "') { throw 'another package' }\""
-                : "echo " + Quoted(hash + "  " + package) + " | sha256sum --check";
+            return windows
+                ? "powershell.exe -NoProfile -Command \"if ([BitConverter]::ToString([Security.Cryptography.SHA256]::Create().ComputeHash([IO.File]::ReadAllBytes('" +
+                  package.Replace("'", "''") + "'))).Replace('-', '') -ne '" + hash + "') { 'another package'; exit 1 }\" && "
+                : "echo " + Quoted(hash + "  " + package) + " | sha256sum --check && ";
         }
 
         /// All of it, by a package that does so.
@@ -65,10 +66,13 @@ namespace Umx
         }
 
         /// The enrolment, which needs nobody, and the service. A program of one's own has a service of one's own.
-        internal IEnumerable<string> Enrol(string controller, string tokenFile, string configFile, bool service)
+        internal IEnumerable<string> Enrol(string agents, string operators, string tokenFile, string configFile, bool service)
         {
-            string enrol = Quoted(program) + " enroll --controller " + controller + " --token-file " + Quoted(tokenFile) + " --config " + Quoted(configFile);
+            string enrol = Quoted(program) + " enroll --controller " + operators + " --token-file " + Quoted(tokenFile) + " --config " + Quoted(configFile);
 
+            // Registered first: that closes the configuration's folder to everybody else, or refuses it.
+            if (windows && service)
+                yield return Quoted(program) + " --install --config " + Quoted(configFile) + " --controller " + agents;
             if (windows || !service)
                 yield return enrol;
             else
@@ -78,20 +82,18 @@ namespace Umx
             }
             if (!service)
                 yield break;
-            if (windows)
-            {
-                yield return Quoted(program) + " --install --config " + Quoted(configFile);
-                yield return "powershell.exe -NoProfile -Command Start-Service umx-agent";
-            }
-            else
-                yield return "systemctl enable --now umx-agent";
+            yield return windows ? "powershell.exe -NoProfile -Command Start-Service umx-agent" : "systemctl enable --now umx-agent";
         }
 
-        /// Service and package; identity and configuration stay.
-        internal IEnumerable<string> Uninstall(string package)
+        /// Service and package; identity and configuration stay, but for an .msi, which leaves them only when told. It may be another
+        /// one than installed the agent, after an update: what is there is found by its name.
+        internal IEnumerable<string> Uninstall(string package, bool keep)
         {
             if (DoesAll(package))
-                yield return MsiExec + "/x " + Quoted(package) + " /qn /norestart";
+                yield return @"powershell.exe -NoProfile -Command ""$there = Get-ChildItem HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall | " +
+                             "Where-Object { $_.GetValue('DisplayName') -eq 'umx agent' }; if (-not $there) { 'the package is not installed'; exit 1605 }; " +
+                             "exit (Start-Process msiexec.exe -Wait -PassThru -ArgumentList '/x', @($there)[0].PSChildName, '/qn', '/norestart'" +
+                             (keep ? ", 'KEEPSTATE=1'" : string.Empty) + ").ExitCode\"";
             else if (windows)
                 yield return Quoted(program) + " --uninstall";
             else

@@ -232,7 +232,7 @@ namespace Umx
                 bool written = there.WriteIfNone(config, AgentPackage.Configuration(ControllerOfAgents(), config));
                 WriteVerbose(server + ": " + config + (written ? " was written" : " was there, and stays"));
                 there.WriteSecret(file, token.Text("token") + "\n");
-                RunAll(there, server, commands.Enrol(Connected.Address, file, config, Program == null));
+                RunAll(there, server, commands.Enrol(ControllerOfAgents(), Connected.Address, file, config, Program == null));
             }
             finally
             {
@@ -256,10 +256,11 @@ namespace Umx
         private IEnumerable<string> AllCommands(AgentPackage commands, string tokenFile, string config)
         {
             string package = PackageThere(commands);
-            IEnumerable<string> first = fetched != null && Session == null ? commands.Compare(package, fetched.Hash) : Enumerable.Empty<string>();
-            return first.Concat(AgentPackage.DoesAll(package)
+            string condition = fetched != null && Session == null ? commands.When(package, fetched.Hash) : string.Empty;
+            return (AgentPackage.DoesAll(package)
                 ? commands.InstallAll(package, ControllerOfAgents(), Connected.Address, tokenFile)
-                : commands.Install(package).Concat(commands.Enrol(Connected.Address, tokenFile, config, Program == null)));
+                : commands.Install(package).Concat(commands.Enrol(ControllerOfAgents(), Connected.Address, tokenFile, config, Program == null)))
+                .Select((line, at) => at == 0 ? condition + line : line);
         }
 
         /// The same host as the operators' listener, on the port that agents have unless it was chosen otherwise.
@@ -361,7 +362,8 @@ namespace Umx
             if (!ShouldProcess(said, said + "?", "umx"))
                 return;
             var commands = new AgentPackage(there == null || there.IsWindows, Program);
-            string[] lines = commands.Uninstall(PackageThere(commands)).ToArray();
+            bool keep = "Keep".Equals(Identity, StringComparison.OrdinalIgnoreCase); // asked for; who asks for nothing leaves the server clean
+            string[] lines = commands.Uninstall(PackageThere(commands), keep).ToArray();
             if (there != null)
                 problem = TakeAway(there, server, commands, lines);
             bool done = problem == null && Settle(server);
@@ -370,7 +372,7 @@ namespace Umx
 
         private string TakeAway(RemoteServer there, string server, AgentPackage commands, string[] lines)
         {
-            string package = PackageThere(commands);
+            string package = AgentPackage.DoesAll(Path) ? null : PackageThere(commands);
             try
             {
                 if (package != null)

@@ -122,6 +122,19 @@ public sealed class RemotingTests : IDisposable
             Assert.Equal(ErrorCategory.InvalidArgument, shell.Run("Install-UmxAgent um9.contoso.test -Forest contoso.test -Path umx-agent.msi " + other).Error().CategoryInfo.Category);
     }
 
+    /// After an update the package that is installed is not the one of last month's file.
+    [Theory]
+    [InlineData("", "'/norestart').ExitCode\"")]
+    [InlineData("-Identity Keep", "'/norestart', 'KEEPSTATE=1').ExitCode\"")]
+    public void An_msi_takes_away_what_is_installed_and_leaves_the_state_when_told(string options, string end)
+    {
+        var server = shell.Run("Get-UmxAgent").Good().Output[0].Text("Server");
+        var line = Assert.Single((string[])shell.Run($"Uninstall-UmxAgent {server} -Path umx-agent.msi {options}").One().Get("Commands")!);
+        Assert.StartsWith("powershell.exe -NoProfile -Command \"$there = Get-ChildItem HKLM:", line);
+        Assert.EndsWith(end, line);
+        Assert.Equal(2, line.Count(c => c == '"'));
+    }
+
     [Fact]
     public void The_package_that_the_controller_holds_is_named_with_its_hash()
     {
@@ -133,8 +146,9 @@ public sealed class RemotingTests : IDisposable
             Assert.Equal("umx-agent.msi", one.Text("Package"));
             Assert.Equal(hash, one.Text("PackageHash"));
             var commands = (string[])one.Get("Commands")!;
-            Assert.Equal("powershell.exe -NoProfile -Command \"if ((Get-FileHash -LiteralPath 'C:\\Windows\\Temp\\umx-agent.msi').Hash -ne '" + hash + "') { throw 'another package' }\"", commands[0]);
-            Assert.StartsWith("start \"\" /wait msiexec.exe /i \"C:\\Windows\\Temp\\umx-agent.msi\" /qn ", commands[1]);
+            Assert.Equal(".ReadAllBytes('C:\\Windows\\Temp\\umx-agent.msi'))).Replace('-', '') -ne '" + hash + "') { 'another package'; exit 1 }\" && " +
+                "start \"\" /wait msiexec.exe /i \"C:\\Windows\\Temp\\umx-agent.msi\" /qn /norestart CONTROLLER=umx.example:7443",
+                Assert.Single(commands)[(commands[0].IndexOf(".ReadAllBytes", StringComparison.Ordinal))..commands[0].IndexOf(" OPERATORS", StringComparison.Ordinal)]);
             Assert.Null(one.Get("Configuration"));
         }
         Assert.Empty(Leftovers());
