@@ -254,6 +254,8 @@ static int stay(void *user, struct umx_error *err)
     int status = umx_agent_config_read(options->config, &config, err);
 
     if (status == 0)
+        status = umx_service_give_up_privileges(config.shell_account[0] != '\0', err);
+    if (status == 0)
         status = umx_host_open(config.host, &host, err);
     if (status == 0)
         status = umx_host_set_shell_account(host, config.shell_account, config.shell_password_file, err);

@@ -5,6 +5,8 @@
 #ifndef UMX_AGENT_SERVICE_H
 #define UMX_AGENT_SERVICE_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 #define UMX_SERVICE_NAME "umx-agent"
@@ -19,6 +21,11 @@ int umx_service_run(const char *config, umx_service_work *work, void *user, stru
 /* The work has all it needs and begins: until then the service manager sees a service that starts, and one that ends
  * before has failed to start, which an installation takes back. Nothing happens where no service runs. */
 void umx_service_ready(void);
+
+/* Before anything comes from the network: the service gives up, for good, every privilege that it does not need. Those
+ * for starting a process of another account stay where the shell has one. Nothing happens where no service runs, nor
+ * for LocalSystem. */
+int umx_service_give_up_privileges(bool shell_account, struct umx_error *err);
 
 /* Registers this program, and its updater (updater_service.h), with an absolute path of their configuration, which from
  * then on only administrators may change unless it has an access list of its own; account NULL: NT SERVICE\umx-agent,

@@ -18,6 +18,14 @@ void umx_service_ready(void)
 {
 }
 
+/* systemd's unit leaves it none. */
+int umx_service_give_up_privileges(bool shell_account, struct umx_error *err)
+{
+    (void)shell_account;
+    (void)err;
+    return 0;
+}
+
 int umx_service_install(const char *config, const char *account, struct umx_error *err)
 {
     (void)config;

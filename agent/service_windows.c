@@ -17,7 +17,17 @@
 #include "base/log.h"
 #include "base/open.h"
 
-enum { START_MS = 30000, STOP_MS = 5000, REMOVE_MS = 20000, POLL_MS = 100, LOG_MAX = 4 * 1024 * 1024, PATH_MAX_CHARACTERS = 2048 };
+enum {
+    START_MS = 30000,
+    STOP_MS = 5000,
+    TELL_MS = 1000,
+    SILENT_MS = 20000,  /* of a service that is being removed */
+    REMOVE_MS = 360000, /* a restart that it is at is brought to its end: five minutes, and half a one */
+    POLL_MS = 100,
+    PRIVILEGES_SIZE = 4096, /* bytes; Windows knows three dozen, of 12 bytes each */
+    LOG_MAX = 4 * 1024 * 1024,
+    PATH_MAX_CHARACTERS = 2048
+};
 
 static wchar_t name[] = L"" UMX_SERVICE_NAME;
 
@@ -26,6 +36,9 @@ static wchar_t name[] = L"" UMX_SERVICE_NAME;
 /* The one service of this process: the service manager's callbacks carry no state of ours when they begin. */
 static struct {
     SERVICE_STATUS_HANDLE handle;
+    SRWLOCK telling; /* for the two below, and what is told in which order */
+    DWORD state;
+    DWORD checkpoint;
     umx_service_work *work;
     void *user;
     struct umx_error *err;
@@ -33,23 +46,41 @@ static struct {
     bool ready;
 } running;
 
+/* A service that stops tells so again and again, each time with a greater checkpoint: it is at work on its end. */
 static void tell(DWORD state, DWORD exit)
 {
+    AcquireSRWLockExclusive(&running.telling);
+    DWORD checkpoint = state == SERVICE_STOP_PENDING ? running.checkpoint + 1 : 0;
     SERVICE_STATUS status = {.dwServiceType = SERVICE_WIN32_OWN_PROCESS,
                              .dwCurrentState = state,
                              .dwControlsAccepted =
                                  state == SERVICE_RUNNING ? SERVICE_ACCEPT_STOP | SERVICE_ACCEPT_SHUTDOWN : 0,
                              .dwWin32ExitCode = exit != 0 ? ERROR_SERVICE_SPECIFIC_ERROR : NO_ERROR,
                              .dwServiceSpecificExitCode = exit,
+                             .dwCheckPoint = checkpoint,
                              .dwWaitHint = state == SERVICE_START_PENDING  ? START_MS
                                            : state == SERVICE_STOP_PENDING ? STOP_MS
                                                                            : 0};
 
-    SetServiceStatus(running.handle, &status);
+    if (running.state != SERVICE_STOPPED) { /* after that nothing may be told */
+        SetServiceStatus(running.handle, &status);
+        running.state = state;
+        running.checkpoint = checkpoint;
+    }
+    ReleaseSRWLockExclusive(&running.telling);
+}
+
+static void CALLBACK tell_again(void *context, BOOLEAN fired)
+{
+    (void)context;
+    (void)fired;
+    tell(SERVICE_STOP_PENDING, 0);
 }
 
 static DWORD WINAPI control(DWORD code, DWORD type, void *data, void *context)
 {
+    HANDLE timer; /* until the process ends */
+
     (void)type;
     (void)data;
     (void)context;
@@ -59,6 +90,7 @@ static DWORD WINAPI control(DWORD code, DWORD type, void *data, void *context)
         return ERROR_CALL_NOT_IMPLEMENTED;
     tell(SERVICE_STOP_PENDING, 0);
     atomic_store(&umx_agent_stopping, true);
+    CreateTimerQueueTimer(&timer, NULL, tell_again, NULL, TELL_MS, TELL_MS, WT_EXECUTEDEFAULT);
     return NO_ERROR;
 }
 
@@ -90,6 +122,63 @@ void umx_service_ready(void)
     tell(SERVICE_RUNNING, 0);
     running.ready = true;
     umx_event_tell(UMX_EVENT_STARTED, UMX_VERSION, NULL, NULL);
+}
+
+/* ---- what it may do: Windows gives every service the right to take on the identity of whoever connects to it, which
+ * is known to be enough to become SYSTEM. */
+
+/* LocalSystem is not made less by this, and its shell may need what it has. */
+static bool is_system(HANDLE token)
+{
+    union {
+        TOKEN_USER user;
+        BYTE room[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
+    } of;
+    DWORD size = 0;
+
+    return GetTokenInformation(token, TokenUser, &of, sizeof of, &size) &&
+           IsWellKnownSid(of.user.User.Sid, WinLocalSystemSid);
+}
+
+/* To walk through folders, and for starting the shell as another account. */
+static bool is_kept(const LUID *privilege, bool shell_account)
+{
+    static const wchar_t *const kept[] = {L"SeChangeNotifyPrivilege", L"SeAssignPrimaryTokenPrivilege",
+                                          L"SeIncreaseQuotaPrivilege"};
+    LUID id;
+
+    for (size_t i = 0; i < (shell_account ? 3 : 1); i++)
+        if (LookupPrivilegeValueW(NULL, kept[i], &id) && id.LowPart == privilege->LowPart &&
+            id.HighPart == privilege->HighPart)
+            return true;
+    return false;
+}
+
+int umx_service_give_up_privileges(bool shell_account, struct umx_error *err)
+{
+    union {
+        TOKEN_PRIVILEGES list;
+        BYTE room[PRIVILEGES_SIZE];
+    } held;
+    HANDLE token = NULL;
+    DWORD size = 0;
+    int status = 0;
+
+    if (running.handle == NULL) /* on a console it is whoever sits there */
+        return 0;
+    if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY | TOKEN_ADJUST_PRIVILEGES, &token))
+        return umx_windows_fail(err, UMX_ERR_SERVICE_CONTROL, "privileges", GetLastError());
+    if (is_system(token))
+        goto out;
+    bool good = GetTokenInformation(token, TokenPrivileges, &held, sizeof held, &size);
+    for (DWORD i = 0; good && i < held.list.PrivilegeCount; i++)
+        if (!is_kept(&held.list.Privileges[i].Luid, shell_account))
+            held.list.Privileges[i].Attributes = SE_PRIVILEGE_REMOVED;
+    if (!good || !AdjustTokenPrivileges(token, FALSE, &held.list, 0, NULL, NULL))
+        status = umx_windows_fail(err, UMX_ERR_SERVICE_CONTROL, "privileges", GetLastError());
+out:
+    CloseHandle(token);
+    return status;
 }
 
 /* A service has no console: the log becomes a file. */
@@ -221,13 +310,22 @@ int umx_service_install(const char *config, const char *account, struct umx_erro
     return status;
 }
 
-static bool stopped(SC_HANDLE service)
+/* Waits for as long as it says again and again that it is about to. */
+static bool stops(SC_HANDLE service)
 {
     SERVICE_STATUS_PROCESS now;
-    DWORD size = 0;
+    DWORD size = 0, checkpoint = 0;
 
-    return !QueryServiceStatusEx(service, SC_STATUS_PROCESS_INFO, (BYTE *)&now, sizeof now, &size) ||
-           now.dwCurrentState == SERVICE_STOPPED;
+    for (int waited = 0, silent = 0; waited < REMOVE_MS && silent < SILENT_MS; waited += POLL_MS, silent += POLL_MS) {
+        if (!QueryServiceStatusEx(service, SC_STATUS_PROCESS_INFO, (BYTE *)&now, sizeof now, &size) ||
+            now.dwCurrentState == SERVICE_STOPPED)
+            return true;
+        if (now.dwCheckPoint != checkpoint)
+            silent = 0;
+        checkpoint = now.dwCheckPoint;
+        Sleep(POLL_MS);
+    }
+    return false;
 }
 
 int umx_service_uninstall(struct umx_error *err)
@@ -249,9 +347,7 @@ int umx_service_uninstall(struct umx_error *err)
                    : umx_windows_fail(err, UMX_ERR_SERVICE_CONTROL, UMX_SERVICE_NAME, code);
     }
     ControlService(service, SERVICE_CONTROL_STOP, &ignored);
-    for (int waited = 0; !stopped(service) && waited < REMOVE_MS; waited += POLL_MS)
-        Sleep(POLL_MS);
-    if (!stopped(service))
+    if (!stops(service))
         status = umx_fail(err, UMX_ERR_SERVICE_CONTROL, UMX_SERVICE_NAME, "it does not stop");
     else if (!DeleteService(service))
         status = umx_windows_fail(err, UMX_ERR_SERVICE_CONTROL, UMX_SERVICE_NAME, GetLastError());

@@ -118,10 +118,11 @@ static int settle(struct item *item, const char *before, enum umx_action_probe *
                                      : 0;
 }
 
-/* Begun, and neither done nor not done: it may be asked again. */
+/* Begun, and neither done nor not done, or cut off by the agent's end: it may be asked again. */
 static bool undecided(const struct item *item)
 {
-    return item->err.id == UMX_ERR_ACTION_UNCERTAIN || item->err.id == UMX_ERR_ACTION_HALF_DONE;
+    return item->err.id == UMX_ERR_ACTION_UNCERTAIN || item->err.id == UMX_ERR_ACTION_HALF_DONE ||
+           item->err.id == UMX_ERR_CANCELLED;
 }
 
 /* An item that the journal knows is answered from it, or decided by its probe. When only asked nothing is done. */

@@ -87,8 +87,10 @@ int umx_restart_before(struct umx_host *host, const char *service, struct umx_te
     struct umx_host_service found;
     int status = find_service(host, service, &found, err);
 
-    if (status == 0)
-        umx_text_addf(before, "%" PRId64, found.started_at);
+    if (status == 0 && found.state == UMX__SERVICE__STATE__RUNNING && found.started_at == 0)
+        umx_text_adds(before, "not known");
+    else if (status == 0)
+        umx_text_addf(before, "%" PRId64, found.started_at); /* 0: there is no process */
     return status;
 }
 
@@ -98,7 +100,9 @@ int umx_restart_say(struct umx_host *host, const char *service, struct umx_text 
     char at[UMX_CLOCK_TEXT];
     int status = find_service(host, service, &found, err);
 
-    if (status == 0)
+    if (status == 0 && found.started_at == 0)
+        umx_text_adds(detail, "restarted; since when it runs is not known");
+    else if (status == 0)
         umx_text_addf(detail, "running since %s%s", umx_clock_format(found.started_at, at),
                       host->identity.recorded ? " (recorded host: only its services.json was changed)" : "");
     return status;
@@ -112,6 +116,8 @@ enum umx_action_probe umx_restart_probe(struct umx_host *host, const char *servi
     int64_t then = 0;
 
     if (sscanf(before, "%" SCNd64, &then) != 1 || find_service(host, service, &found, NULL) != 0)
+        return UMX_ACTION_UNCERTAIN;
+    if (found.state == UMX__SERVICE__STATE__RUNNING && found.started_at == 0)
         return UMX_ACTION_UNCERTAIN;
     if (found.state != UMX__SERVICE__STATE__RUNNING || found.started_at <= then)
         return UMX_ACTION_NOT_DONE;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "agent/host/shell.h"
+
 int umx_host_open(const char *where, struct umx_host **out, struct umx_error *err)
 {
     static const char recorded[] = "recorded:";
@@ -73,7 +75,9 @@ int umx_host_set_shell_account(struct umx_host *host, const char *account, const
 
 int umx_host_restart(struct umx_host *host, const char *service, int64_t timeout, struct umx_error *err)
 {
-    return host->platform->restart(host, service, timeout, err);
+    int status = umx_host_shell_stopped(host->stop, err);
+
+    return status != 0 ? status : host->platform->restart(host, service, timeout, err);
 }
 
 int umx_host_tls_identity(struct umx_host *host, struct umx_arena *arena, char **pem, size_t *length,

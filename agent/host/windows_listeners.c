@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/host/windows_host.h"
+#include "agent/host/windows_processes.h"
 
 enum { TABLE_MAX = 8 * 1024 * 1024, TRIES = 4 };
 
@@ -35,25 +36,8 @@ static void *read_table(ULONG family, struct umx_error *err, int *status)
     return NULL;
 }
 
-static const char *process_name(DWORD id, struct umx_arena *arena)
-{
-    wchar_t path[1024];
-    DWORD size = 1024;
-    HANDLE process = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, id);
-    const char *name = "";
-
-    if (process == NULL)
-        return name;
-    if (QueryFullProcessImageNameW(process, 0, path, &size)) {
-        const wchar_t *slash = wcsrchr(path, L'\\');
-        name = umx_narrow(slash != NULL ? slash + 1 : path, arena);
-    }
-    CloseHandle(process);
-    return name;
-}
-
-static int add(struct umx_host_listener *list, size_t *count, struct umx_arena *arena, const char *address, DWORD port,
-               DWORD process, struct umx_error *err)
+static int add(struct umx_host_listener *list, size_t *count, struct umx_arena *arena, const void *processes,
+               const char *address, DWORD port, DWORD process, struct umx_error *err)
 {
     if (*count == UMX_HOST_LISTENERS_MAX)
         return 0;
@@ -62,7 +46,7 @@ static int add(struct umx_host_listener *list, size_t *count, struct umx_arena *
                                            .address = umx_arena_string(arena, address),
                                            .port = ntohs((u_short)port),
                                            .process_id = (int32_t)process,
-                                           .process = process_name(process, arena)};
+                                           .process = umx_windows_process_name(processes, process, arena)};
     return listener->address != NULL && listener->process != NULL
                ? 0
                : umx_fail(err, UMX_ERR_ARENA_FULL, "listeners", NULL);
@@ -96,18 +80,20 @@ int umx_windows_listeners(struct umx_host *host, struct umx_arena *arena, struct
     if (*list == NULL)
         return umx_fail(err, UMX_ERR_ARENA_FULL, "listeners", NULL);
     MIB_TCPTABLE_OWNER_PID *four = read_table(AF_INET, err, &status);
+    MIB_TCP6TABLE_OWNER_PID *six = status == 0 ? read_table(AF_INET6, err, &status) : NULL;
+    void *processes = umx_windows_processes(); /* after the tables: those that they name are there */
     for (DWORD i = 0; four != NULL && status == 0 && i < four->dwNumEntries; i++) {
         char text[16];
         address_v4(four->table[i].dwLocalAddr, text);
-        status = add(*list, count, arena, text, four->table[i].dwLocalPort, four->table[i].dwOwningPid, err);
+        status = add(*list, count, arena, processes, text, four->table[i].dwLocalPort, four->table[i].dwOwningPid, err);
     }
-    free(four);
-    MIB_TCP6TABLE_OWNER_PID *six = status == 0 ? read_table(AF_INET6, err, &status) : NULL;
     for (DWORD i = 0; six != NULL && status == 0 && i < six->dwNumEntries; i++) {
         char text[INET6_ADDRSTRLEN];
         address_v6(six->table[i].ucLocalAddr, text);
-        status = add(*list, count, arena, text, six->table[i].dwLocalPort, six->table[i].dwOwningPid, err);
+        status = add(*list, count, arena, processes, text, six->table[i].dwLocalPort, six->table[i].dwOwningPid, err);
     }
+    free(processes);
     free(six);
+    free(four);
     return status;
 }

@@ -6,10 +6,12 @@
 #include <winsvc.h>
 
 #include "agent/host/windows_host.h"
+#include "agent/host/windows_processes.h"
 #include "base/clock.h"
 #include "base/text.h"
 
 enum { CONFIG_MAX = 8192, DEPENDENTS_MAX = 64, POLL_MILLISECONDS = 200 };
+#define RECOVERY (30 * UMX_SECOND) /* for starting again what was stopped in vain */
 
 static Umx__Service__State state_of(DWORD state)
 {
@@ -34,20 +36,6 @@ static Umx__Service__Start start_of(DWORD type)
     if (type == SERVICE_DISABLED)
         return UMX__SERVICE__START__DISABLED;
     return type == SERVICE_DEMAND_START ? UMX__SERVICE__START__MANUAL : UMX__SERVICE__START__AUTOMATIC;
-}
-
-static int64_t process_start(DWORD id)
-{
-    FILETIME start = {0};
-    FILETIME other;
-    HANDLE process = id != 0 ? OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, id) : NULL;
-
-    if (process == NULL)
-        return 0;
-    if (!GetProcessTimes(process, &start, &other, &other, &other))
-        start = (FILETIME){0};
-    CloseHandle(process);
-    return umx_windows_time(&start);
 }
 
 /* A list of names, each ended by NUL, as lines; groups ("+NAME") are left out. */
@@ -115,6 +103,7 @@ int umx_windows_services(struct umx_host *host, struct umx_arena *arena, struct 
     if (manager == NULL)
         return umx_windows_fail(err, UMX_ERR_HOST_UNREADABLE, "services", GetLastError());
     status = list_services(manager, &bytes, &found, err);
+    void *processes = umx_windows_processes(); /* after the list: those that it names are there */
     const ENUM_SERVICE_STATUS_PROCESSW *entries = (const void *)bytes;
     if (status == 0 && found > UMX_HOST_SERVICES_MAX)
         found = UMX_HOST_SERVICES_MAX;
@@ -130,13 +119,14 @@ int umx_windows_services(struct umx_host *host, struct umx_arena *arena, struct 
                                              .state = state_of(process->dwCurrentState),
                                              .start_type = UMX__SERVICE__START__MANUAL,
                                              .process_id = (int32_t)process->dwProcessId,
-                                             .started_at = process_start(process->dwProcessId)};
+                                             .started_at = umx_windows_process_start(processes, process->dwProcessId)};
         configure(manager, entries[i].lpServiceName, arena, service);
         if (service->name == NULL || service->display_name == NULL || service->account == NULL ||
             service->depends_on == NULL)
             status = umx_fail(err, UMX_ERR_ARENA_FULL, "services", NULL);
     }
     *count = status == 0 ? found : 0;
+    free(processes);
     free(bytes);
     CloseServiceHandle(manager);
     return status;
@@ -144,45 +134,65 @@ int umx_windows_services(struct umx_host *host, struct umx_arena *arena, struct 
 
 /* ---- restarting */
 
-/* Waits for a state by asking: being told is not to be had everywhere. */
-static int wait_for(SC_HANDLE service, DWORD state, int64_t until, const char *name, struct umx_error *err)
+static int look(SC_HANDLE service, const char *name, SERVICE_STATUS_PROCESS *now, struct umx_error *err)
 {
-    SERVICE_STATUS_PROCESS now;
     DWORD size = 0;
 
-    for (;;) {
-        if (!QueryServiceStatusEx(service, SC_STATUS_PROCESS_INFO, (BYTE *)&now, sizeof now, &size))
-            return umx_windows_fail(err, UMX_ERR_SERVICE_RESTART, name, GetLastError());
-        if (now.dwCurrentState == state)
-            return 0;
-        if (state == SERVICE_RUNNING && now.dwCurrentState == SERVICE_STOPPED)
-            return umx_windows_fail(err, UMX_ERR_SERVICE_RESTART, name, now.dwWin32ExitCode);
-        if (umx_clock_monotonic() >= until)
-            return umx_fail(err, UMX_ERR_SERVICE_RESTART, name, "it is not %s in time",
-                            state == SERVICE_RUNNING ? "running" : "stopped");
-        Sleep(POLL_MILLISECONDS);
-    }
+    return QueryServiceStatusEx(service, SC_STATUS_PROCESS_INFO, (BYTE *)now, sizeof *now, &size)
+               ? 0
+               : umx_windows_fail(err, UMX_ERR_SERVICE_RESTART, name, GetLastError());
 }
 
+/* Waits for a state by asking: being told is not to be had everywhere. */
+static int wait_more(int64_t until, const char *name, const char *state, struct umx_error *err)
+{
+    if (umx_clock_monotonic() >= until)
+        return umx_fail(err, UMX_ERR_SERVICE_RESTART, name, "it is not %s in time", state);
+    Sleep(POLL_MILLISECONDS);
+    return 0;
+}
+
+/* One that is on its way up takes no control: it is told when it runs. */
 static int stop(SC_HANDLE service, int64_t until, const char *name, struct umx_error *err)
 {
-    SERVICE_STATUS status;
+    SERVICE_STATUS_PROCESS now;
+    SERVICE_STATUS ignored;
+    bool told = false;
+    int status;
 
-    if (!ControlService(service, SERVICE_CONTROL_STOP, &status)) {
-        DWORD code = GetLastError();
-        if (code == ERROR_SERVICE_NOT_ACTIVE)
-            return 0;
-        if (code != ERROR_SERVICE_CANNOT_ACCEPT_CTRL) /* it is on its way up or down */
-            return umx_windows_fail(err, UMX_ERR_SERVICE_RESTART, name, code);
+    while ((status = look(service, name, &now, err)) == 0 && now.dwCurrentState != SERVICE_STOPPED) {
+        if (!told && (now.dwCurrentState == SERVICE_RUNNING || now.dwCurrentState == SERVICE_PAUSED)) {
+            told = ControlService(service, SERVICE_CONTROL_STOP, &ignored);
+            DWORD code = told ? ERROR_SUCCESS : GetLastError();
+            if (!told && code != ERROR_SERVICE_CANNOT_ACCEPT_CTRL && code != ERROR_SERVICE_NOT_ACTIVE)
+                return umx_windows_fail(err, UMX_ERR_SERVICE_RESTART, name, code);
+        }
+        if ((status = wait_more(until, name, "stopped", err)) != 0)
+            break;
     }
-    return wait_for(service, SERVICE_STOPPED, until, name, err);
+    return status;
 }
 
+/* One that is still on its way down is started when it is there. */
 static int start(SC_HANDLE service, int64_t until, const char *name, struct umx_error *err)
 {
-    if (!StartServiceW(service, 0, NULL) && GetLastError() != ERROR_SERVICE_ALREADY_RUNNING)
-        return umx_windows_fail(err, UMX_ERR_SERVICE_RESTART, name, GetLastError());
-    return wait_for(service, SERVICE_RUNNING, until, name, err);
+    SERVICE_STATUS_PROCESS now;
+    bool begun = false;
+    int status;
+
+    while ((status = look(service, name, &now, err)) == 0 && now.dwCurrentState != SERVICE_RUNNING) {
+        if (now.dwCurrentState == SERVICE_STOPPED && begun)
+            return umx_windows_fail(err, UMX_ERR_SERVICE_RESTART, name, now.dwWin32ExitCode);
+        if (now.dwCurrentState == SERVICE_STOPPED) {
+            begun = StartServiceW(service, 0, NULL);
+            DWORD code = begun ? ERROR_SUCCESS : GetLastError();
+            if (!begun && code != ERROR_SERVICE_ALREADY_RUNNING) /* its process has not ended yet */
+                return umx_windows_fail(err, UMX_ERR_SERVICE_RESTART, name, code);
+        }
+        if ((status = wait_more(until, name, "running", err)) != 0)
+            break;
+    }
+    return status;
 }
 
 /* Services that run and need this one: they are stopped first and started last. */
@@ -202,23 +212,46 @@ static ENUM_SERVICE_STATUSW *dependents(SC_HANDLE service, DWORD *count)
     return list;
 }
 
-static int each_dependent(SC_HANDLE manager, const ENUM_SERVICE_STATUSW *list, DWORD count, bool up, int64_t until,
-                          const char *name, struct umx_error *err)
+static int change(SC_HANDLE manager, const wchar_t *which, bool up, int64_t until, const char *name,
+                  struct umx_error *err)
+{
+    /* Both rights at once: what may not be started again is not stopped. */
+    SC_HANDLE service = OpenServiceW(manager, which, SERVICE_QUERY_STATUS | SERVICE_STOP | SERVICE_START);
+    int status;
+
+    if (service == NULL)
+        return umx_windows_fail(err, UMX_ERR_SERVICE_RESTART, name, GetLastError());
+    status = up ? start(service, until, name, err) : stop(service, until, name, err);
+    CloseServiceHandle(service);
+    return status;
+}
+
+static int stop_all(SC_HANDLE manager, SC_HANDLE service, const ENUM_SERVICE_STATUSW *list, DWORD count, int64_t until,
+                    const char *name, struct umx_error *err)
 {
     int status = 0;
 
-    for (DWORD i = 0; status == 0 && i < count; i++) {
-        const ENUM_SERVICE_STATUSW *entry = &list[up ? count - 1 - i : i];
-        SC_HANDLE service =
-            OpenServiceW(manager, entry->lpServiceName, SERVICE_QUERY_STATUS | SERVICE_STOP | SERVICE_START);
-        if (service == NULL)
-            return umx_windows_fail(err, UMX_ERR_SERVICE_RESTART, name, GetLastError());
-        status = up ? start(service, until, name, err) : stop(service, until, name, err);
-        CloseServiceHandle(service);
+    for (DWORD i = 0; status == 0 && i < count; i++)
+        status = change(manager, list[i].lpServiceName, false, until, name, err);
+    return status == 0 ? stop(service, until, name, err) : status;
+}
+
+/* Each is tried, whatever became of the others; the first error is told. */
+static int start_all(SC_HANDLE manager, SC_HANDLE service, const ENUM_SERVICE_STATUSW *list, DWORD count, int64_t until,
+                     const char *name, struct umx_error *err)
+{
+    int status = start(service, until, name, err);
+
+    for (DWORD i = count; i > 0; i--) {
+        int other = change(manager, list[i - 1].lpServiceName, true, until, name, status == 0 ? err : NULL);
+        if (status == 0)
+            status = other;
     }
     return status;
 }
 
+/* What was stopped is started again, also when something did not stop or the agent is asked to end meanwhile: nobody
+ * else would. */
 int umx_windows_restart(struct umx_host *host, const char *name, int64_t timeout, struct umx_error *err)
 {
     wchar_t wide[257];
@@ -243,13 +276,11 @@ int umx_windows_restart(struct umx_host *host, const char *name, int64_t timeout
         goto out;
     }
     list = dependents(service, &count);
-    status = each_dependent(manager, list, count, false, until, name, err);
+    status = stop_all(manager, service, list, count, until, name, err);
     if (status == 0)
-        status = stop(service, until, name, err);
-    if (status == 0)
-        status = start(service, until, name, err);
-    if (status == 0)
-        status = each_dependent(manager, list, count, true, until, name, err);
+        status = start_all(manager, service, list, count, until, name, err);
+    else
+        start_all(manager, service, list, count, umx_clock_monotonic() + RECOVERY, name, NULL);
 out:
     free(list);
     if (service != NULL)

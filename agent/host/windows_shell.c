@@ -16,6 +16,7 @@
 enum {
     COMMAND_MAX = 32000, /* characters of the command line; Windows takes 32767 */
     ACCOUNT_MAX = 256,
+    ATTRIBUTES_MAX = 256,                      /* bytes of a list of one attribute; it takes 48 */
     PIECE = UMX_HOST_SHELL_REQUEST_MAX + 4096, /* of a pipe: a whole request is taken without waiting */
 };
 
@@ -80,7 +81,7 @@ static int log_on(const struct umx_host *host, HANDLE *token, struct umx_error *
 static BOOL create(const struct umx_host *host, wchar_t *line, STARTUPINFOW *start, PROCESS_INFORMATION *process,
                    struct umx_error *err)
 {
-    const DWORD flags = CREATE_NO_WINDOW | CREATE_SUSPENDED;
+    const DWORD flags = CREATE_NO_WINDOW | CREATE_SUSPENDED | EXTENDED_STARTUPINFO_PRESENT;
     HANDLE token = NULL;
     BOOL done;
 
@@ -97,14 +98,28 @@ static BOOL create(const struct umx_host *host, wchar_t *line, STARTUPINFOW *sta
     return done;
 }
 
+/* Shells are started from several threads at once: one that inherited another's pipe would keep it open. */
+static bool only_these(LPPROC_THREAD_ATTRIBUTE_LIST list, SIZE_T size, HANDLE *handles, SIZE_T bytes)
+{
+    if (!InitializeProcThreadAttributeList(list, 1, 0, &size))
+        return false;
+    if (UpdateProcThreadAttribute(list, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, handles, bytes, NULL, NULL))
+        return true;
+    DeleteProcThreadAttributeList(list);
+    return false;
+}
+
 static int begin(const struct umx_host *host, wchar_t *line, struct windows_shell *own, struct umx_error *err)
 {
     SECURITY_ATTRIBUTES inherit = {.nLength = sizeof inherit, .bInheritHandle = TRUE};
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION limit = {0};
     PROCESS_INFORMATION process = {0};
-    STARTUPINFOW start = {.cb = sizeof start, .dwFlags = STARTF_USESTDHANDLES};
+    STARTUPINFOEXW start = {.StartupInfo = {.cb = sizeof start, .dwFlags = STARTF_USESTDHANDLES}};
+    void *room[ATTRIBUTES_MAX / sizeof(void *)];
+    HANDLE theirs[3];
     HANDLE write = NULL;
     HANDLE read = NULL;
+    BOOL created;
     int status = 0;
 
     limit.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
@@ -118,10 +133,17 @@ static int begin(const struct umx_host *host, wchar_t *line, struct windows_shel
         status = umx_windows_fail(err, UMX_ERR_SHELL_FAILED, "powershell", GetLastError());
         goto out;
     }
-    start.hStdInput = read;
-    start.hStdOutput = write;
-    start.hStdError = nothing;
-    if (!create(host, line, &start, &process, err)) {
+    start.StartupInfo.hStdInput = theirs[0] = read;
+    start.StartupInfo.hStdOutput = theirs[1] = write;
+    start.StartupInfo.hStdError = theirs[2] = nothing;
+    start.lpAttributeList = (LPPROC_THREAD_ATTRIBUTE_LIST)room;
+    if (!only_these(start.lpAttributeList, sizeof room, theirs, sizeof theirs)) {
+        status = umx_windows_fail(err, UMX_ERR_SHELL_FAILED, "powershell", GetLastError());
+        goto out;
+    }
+    created = create(host, line, &start.StartupInfo, &process, err);
+    DeleteProcThreadAttributeList(start.lpAttributeList);
+    if (!created) {
         status = UMX_E_IO;
         goto out;
     }

@@ -4,7 +4,7 @@ enable_testing()
 find_library(CMOCKA cmocka REQUIRED)
 set(WINDOWS_TESTS
   test_windows_access test_windows_event test_windows_garbage test_windows_host test_windows_password test_windows_paths
-  test_windows_policy test_windows_service test_windows_updater test_event
+  test_windows_policy test_windows_service test_windows_shell test_windows_updater test_event
   test_action_limit test_arena test_error test_exum test_reflect test_registry test_shell_text test_spool test_statement
   test_text test_token test_cli_args
   test_certificates test_dial_plan_security test_dial_plans test_enterprise_voice test_exchucutil test_exchucutil_plan
@@ -21,6 +21,9 @@ endforeach()
 # One service manager, one registry and one store serve the prefix: what changes them has it alone.
 set_tests_properties(test_windows_host test_windows_service test_windows_policy test_windows_garbage
   PROPERTIES RESOURCE_LOCK services)
+target_link_options(test_windows_host PRIVATE
+  -Wl,--wrap=__imp_OpenProcess -Wl,--wrap=__imp_EnumDependentServicesW)
+target_link_options(test_windows_shell PRIVATE -Wl,--wrap=__imp_CreateProcessW)
 target_link_options(test_windows_service PRIVATE -Wl,--wrap=__imp_ChangeServiceConfig2W)
 target_link_options(test_windows_paths PRIVATE -Wl,--wrap=__imp_SetNamedSecurityInfoW)
 foreach(name test_windows_access test_windows_updater)

@@ -22,6 +22,7 @@ static struct {
     bool ok;
     bool last;
     bool not_done;
+    bool uncertain;
     char detail[4096];
 } heard;
 
@@ -56,12 +57,13 @@ static void take(void *user, const Umx__ActionResult *result)
     heard.ok = result->ok;
     heard.last = result->last;
     heard.not_done = result->not_done;
+    heard.uncertain = result->uncertain;
     umx_text_copy(heard.detail, sizeof heard.detail, result->detail != NULL ? result->detail : "");
 }
 
 static bool only_ask;
 
-static void ask(const char *id, const char *action, const char *item)
+static void run_batch(const char *id, const char *action, const char *item)
 {
     Umx__ActionBatch batch = UMX__ACTION_BATCH__INIT;
     char texts[3][256];
@@ -78,6 +80,11 @@ static void ask(const char *id, const char *action, const char *item)
     batch.ask = only_ask;
     memset(&heard, 0, sizeof heard);
     umx_action_batch(host, journal, &batch, take, NULL);
+}
+
+static void ask(const char *id, const char *action, const char *item)
+{
+    run_batch(id, action, item);
     assert_int_equal(heard.count, 1);
     assert_true(heard.last);
 }
@@ -208,6 +215,66 @@ static void an_intent_that_cannot_be_probed(void **state)
     assert_true(started_at("RTCSRV") < LATER);
 }
 
+static void write_service(const char *rest)
+{
+    char text[256];
+
+    snprintf(text, sizeof text, "[{\"name\":\"RTCSRV\",\"state\":\"running\"%s}]", rest);
+    place_write(&place, "services.json", text);
+}
+
+/* A start time that the system did not tell decides nothing: not before, and not after. */
+static void an_unknown_start_time_decides_nothing(void **state)
+{
+    char before[32];
+    struct umx_text text = {0};
+
+    (void)state;
+    snprintf(before, sizeof before, "%lld", (long long)started_at("RTCSRV"));
+    assert_int_equal(umx_action_journal_add(journal, UMX_ACTION_JOURNAL_INTENT, "b1", 0, before, NULL), 0);
+    write_service("");
+    ask("b1", "restart-service", "RTCSRV");
+    assert_true(!heard.ok && heard.uncertain);
+    assert_int_equal(started_at("RTCSRV"), 0); /* nothing was done */
+
+    assert_int_equal(umx_restart_before(host, "RTCSRV", &text, NULL), 0);
+    assert_int_equal(umx_action_journal_add(journal, UMX_ACTION_JOURNAL_INTENT, "b2", 0, umx_text_string(&text), NULL),
+                     0);
+    umx_text_free(&text);
+    write_service(",\"started_at\":\"" START "\"");
+    ask("b2", "restart-service", "RTCSRV");
+    assert_true(!heard.ok && heard.uncertain);
+    assert_true(started_at("RTCSRV") < LATER);
+}
+
+static void a_result_without_a_start_time_says_so(void **state)
+{
+    struct umx_text text = {0};
+
+    (void)state;
+    write_service("");
+    assert_int_equal(umx_restart_say(host, "RTCSRV", &text, NULL), 0);
+    assert_null(strstr(umx_text_string(&text), "1970"));
+    umx_text_free(&text);
+}
+
+/* An agent that ends begins nothing, and what it did not begin is no failure when it is asked again. */
+static void an_agent_that_ends_begins_no_restart(void **state)
+{
+    atomic_bool stop = true;
+
+    (void)state;
+    host->stop = &stop;
+    run_batch("b1", "restart-service", "RTCSRV");
+    host->stop = NULL;
+    assert_int_equal(heard.count, 0);
+    assert_true(started_at("RTCSRV") < LATER);
+    reopen();
+    ask("b1", "restart-service", "RTCSRV");
+    assert_true(heard.ok);
+    assert_true(started_at("RTCSRV") == LATER);
+}
+
 static void the_journal_survives_damage(void **state)
 {
     (void)state;
@@ -249,6 +316,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_crash_before_the_effect, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_crash_after_the_effect, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_intent_that_cannot_be_probed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_unknown_start_time_decides_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_result_without_a_start_time_says_so, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_agent_that_ends_begins_no_restart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_journal_survives_damage, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_journal_nothing_is_written, set_up, tear_down),
     };

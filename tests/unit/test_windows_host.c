@@ -159,31 +159,47 @@ static void garbage_in_the_registry_is_no_error(void **state)
     umx_rows_end(&rows);
 }
 
-/* ---- services: this program is one of them when it is started with the word "service" */
+/* ---- services: this program is one of them when it is started with the word "service-" and a letter */
+
+#define NEEDS_IT L"umx-test-dependent"
+
+/* The letter. */
+enum behaviour { ORDINARY = 'e', SLOW_TO_START = 's', STUBBORN = 'x' };
 
 static SERVICE_STATUS_HANDLE served;
 static HANDLE asked_to_stop;
+static enum behaviour behaviour = ORDINARY;
 
 static void tell(DWORD state)
 {
-    SERVICE_STATUS status = {
-        .dwServiceType = SERVICE_WIN32_OWN_PROCESS, .dwCurrentState = state, .dwControlsAccepted = SERVICE_ACCEPT_STOP};
+    SERVICE_STATUS status = {.dwServiceType = SERVICE_WIN32_OWN_PROCESS,
+                             .dwCurrentState = state,
+                             .dwControlsAccepted = state == SERVICE_RUNNING ? SERVICE_ACCEPT_STOP : 0};
 
     SetServiceStatus(served, &status);
 }
 
 static void WINAPI control(DWORD code)
 {
-    if (code == SERVICE_CONTROL_STOP)
+    if (code == SERVICE_CONTROL_STOP && behaviour != STUBBORN)
         SetEvent(asked_to_stop);
+}
+
+/* What a service that is slow or stubborn waits for. */
+static HANDLE released(void)
+{
+    return CreateEventW(NULL, TRUE, FALSE, L"umx-test-service-released");
 }
 
 static void WINAPI serve(DWORD argc, wchar_t **argv)
 {
     (void)argc;
     (void)argv;
-    asked_to_stop = CreateEventW(NULL, TRUE, FALSE, NULL);
+    asked_to_stop = behaviour == STUBBORN ? released() : CreateEventW(NULL, TRUE, FALSE, NULL);
     served = RegisterServiceCtrlHandlerW(SERVICE, control);
+    tell(SERVICE_START_PENDING);
+    if (behaviour == SLOW_TO_START)
+        WaitForSingleObject(released(), INFINITE);
     tell(SERVICE_RUNNING);
     WaitForSingleObject(asked_to_stop, INFINITE);
     tell(SERVICE_STOPPED);
@@ -197,39 +213,132 @@ static int be_a_service(void)
     return StartServiceCtrlDispatcherW(table) ? 0 : 1;
 }
 
-static SC_HANDLE open_service(void)
+static SC_HANDLE open_named(const wchar_t *name, enum behaviour how)
 {
     SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_ALL_ACCESS);
-    SC_HANDLE service = OpenServiceW(manager, SERVICE, SERVICE_ALL_ACCESS);
+    SC_HANDLE service = OpenServiceW(manager, name, SERVICE_ALL_ACCESS);
     wchar_t program[1024];
     wchar_t line[1100];
 
     assert_non_null(manager);
     if (service == NULL) {
         assert_in_range(GetModuleFileNameW(NULL, program, 1024), 1, 1023);
-        wcscpy(line, L"\"");
-        wcscat(line, program);
-        wcscat(line, L"\" service");
-        service = CreateServiceW(manager, SERVICE, L"Microsoft Exchange Unified Messaging \u00e9", SERVICE_ALL_ACCESS,
-                                 SERVICE_WIN32_OWN_PROCESS, SERVICE_DEMAND_START, SERVICE_ERROR_NORMAL, line, NULL,
-                                 NULL, NULL, NULL, NULL);
+        swprintf(line, 1100, L"\"%ls\" service-%c", program, how);
+        const wchar_t *shown = wcscmp(name, SERVICE) == 0 ? L"Microsoft Exchange Unified Messaging \u00e9" : name;
+        service = CreateServiceW(manager, name, shown, SERVICE_ALL_ACCESS, SERVICE_WIN32_OWN_PROCESS,
+                                 SERVICE_DEMAND_START, SERVICE_ERROR_NORMAL, line, NULL, NULL, NULL, NULL, NULL);
     }
     assert_non_null(service);
     CloseServiceHandle(manager);
     return service;
 }
 
-static int forget_service(void **state)
+static SC_HANDLE open_service(void)
+{
+    return open_named(SERVICE, ORDINARY);
+}
+
+static bool reaches(SC_HANDLE service, DWORD state)
 {
     SERVICE_STATUS status;
-    SC_HANDLE service = open_service();
+    int64_t end = umx_clock_monotonic() + 2 * UMX_MINUTE;
 
-    (void)state;
+    while (QueryServiceStatus(service, &status) && umx_clock_monotonic() < end) {
+        if (status.dwCurrentState == state)
+            return true;
+        Sleep(50);
+    }
+    return false;
+}
+
+/* The service manager may tell that one has stopped before its process has ended. */
+static bool starts(SC_HANDLE service)
+{
+    int64_t end = umx_clock_monotonic() + UMX_MINUTE;
+
+    while (!StartServiceW(service, 0, NULL)) {
+        if (umx_clock_monotonic() > end) {
+            print_message("Windows error %lu\n", (unsigned long)GetLastError());
+            return false;
+        }
+        Sleep(100);
+    }
+    return true;
+}
+
+static int forget_named(const wchar_t *name)
+{
+    SERVICE_STATUS status;
+    SC_HANDLE service = open_named(name, ORDINARY);
+
     ControlService(service, SERVICE_CONTROL_STOP, &status);
+    bool stopped = reaches(service, SERVICE_STOPPED);
     DeleteService(service);
     CloseServiceHandle(service);
-    return 0;
+    return stopped ? 0 : 1;
 }
+
+static int forget_service(void **state)
+{
+    (void)state;
+    return forget_named(SERVICE);
+}
+
+static int forget_services(void **state)
+{
+    HANDLE event = released();
+
+    (void)state;
+    SetEvent(event);
+    CloseHandle(event);
+    forget_named(NEEDS_IT);
+    return forget_named(SERVICE);
+}
+
+static DWORD process_of(SC_HANDLE service)
+{
+    SERVICE_STATUS_PROCESS status = {0};
+    DWORD size = 0;
+
+    QueryServiceStatusEx(service, SC_STATUS_PROCESS_INFO, (BYTE *)&status, sizeof status, &size);
+    return status.dwProcessId;
+}
+
+/* In the place of the system's calls, for the whole program: the linker puts them there. */
+typedef HANDLE WINAPI open_process(DWORD rights, BOOL inherit, DWORD id);
+extern open_process *const __real___imp_OpenProcess;
+static bool may_not_open;
+
+static HANDLE WINAPI open_if_allowed(DWORD rights, BOOL inherit, DWORD id)
+{
+    if (!may_not_open)
+        return __real___imp_OpenProcess(rights, inherit, id);
+    SetLastError(ERROR_ACCESS_DENIED);
+    return NULL;
+}
+
+open_process *const __wrap___imp_OpenProcess = open_if_allowed;
+
+typedef BOOL WINAPI enumerate(SC_HANDLE service, DWORD state, ENUM_SERVICE_STATUSW *list, DWORD size, DWORD *needed,
+                              DWORD *count);
+static bool has_dependent;
+
+static BOOL WINAPI tell_of_it(SC_HANDLE service, DWORD state, ENUM_SERVICE_STATUSW *list, DWORD size, DWORD *needed,
+                              DWORD *count)
+{
+    static wchar_t name[] = NEEDS_IT;
+
+    (void)service;
+    (void)state;
+    *needed = sizeof *list;
+    *count = has_dependent && size >= sizeof *list ? 1 : 0;
+    if (*count == 1)
+        *list = (ENUM_SERVICE_STATUSW){.lpServiceName = name, .lpDisplayName = name};
+    SetLastError(ERROR_MORE_DATA);
+    return *count == 1 || !has_dependent;
+}
+
+enumerate *const __wrap___imp_EnumDependentServicesW = tell_of_it;
 
 /* The one row of the table. */
 static Umx__Service the_service(void)
@@ -256,10 +365,8 @@ static void a_service_starts_and_restarts(void **state)
     assert_int_equal(the_service().state, UMX__SERVICE__STATE__STOPPED);
     assert_int_equal(the_service().start_type, UMX__SERVICE__START__MANUAL);
     assert_int_equal(the_service().started_at, 0);
-    assert_true(StartServiceW(handle, 0, NULL));
-    int64_t end = umx_clock_monotonic() + 2 * UMX_MINUTE;
-    while (the_service().state != UMX__SERVICE__STATE__RUNNING && umx_clock_monotonic() < end)
-        Sleep(100);
+    assert_true(starts(handle));
+    assert_true(reaches(handle, SERVICE_RUNNING));
     Umx__Service first = the_service();
     assert_int_equal(first.state, UMX__SERVICE__STATE__RUNNING);
     assert_in_range(first.started_at, umx_clock_now() - 5 * UMX_MINUTE, umx_clock_now() + UMX_SECOND);
@@ -268,6 +375,74 @@ static void a_service_starts_and_restarts(void **state)
     Umx__Service second = the_service();
     assert_int_equal(second.state, UMX__SERVICE__STATE__RUNNING);
     assert_true(second.started_at > first.started_at);
+    CloseServiceHandle(handle);
+}
+
+static void CALLBACK release(void *event, BOOLEAN fired)
+{
+    (void)fired;
+    SetEvent(event);
+}
+
+/* It takes no control while it comes up: the stop is repeated, not forgotten. */
+static void a_service_that_is_just_starting_is_restarted(void **state)
+{
+    SC_HANDLE handle = open_named(SERVICE, SLOW_TO_START);
+    HANDLE event = released(), timer;
+    struct umx_error err = {0};
+
+    (void)state;
+    assert_true(starts(handle));
+    assert_true(reaches(handle, SERVICE_START_PENDING));
+    DWORD first = process_of(handle);
+    assert_true(CreateTimerQueueTimer(&timer, NULL, release, event, 1000, 0, WT_EXECUTEONLYONCE));
+    int status = umx_host_restart(host, "MSExchangeUM", 2 * UMX_MINUTE, &err);
+    DWORD second = process_of(handle);
+    DeleteTimerQueueTimer(NULL, timer, INVALID_HANDLE_VALUE);
+    CloseHandle(event);
+    CloseServiceHandle(handle);
+    if (status != 0)
+        fail_msg("%s", err.why);
+    assert_true(first != 0 && second != 0 && second != first);
+}
+
+/* What was stopped for its sake does not stay so. (Wine's manager knows no dependents: it is told of this one.) */
+static void what_a_service_that_does_not_stop_was_stopped_for_runs_again(void **state)
+{
+    SC_HANDLE handle = open_named(SERVICE, STUBBORN);
+    SC_HANDLE other = open_named(NEEDS_IT, ORDINARY);
+    struct umx_error err = {0};
+
+    (void)state;
+    assert_true(starts(handle));
+    assert_true(starts(other));
+    assert_true(reaches(handle, SERVICE_RUNNING) && reaches(other, SERVICE_RUNNING));
+    DWORD first = process_of(other);
+    has_dependent = true;
+    assert_int_not_equal(umx_host_restart(host, "MSExchangeUM", 5 * UMX_SECOND, &err), 0);
+    has_dependent = false;
+    assert_int_equal(err.id, UMX_ERR_SERVICE_RESTART);
+    assert_non_null(strstr(err.why, "not stopped in time"));
+    assert_true(reaches(handle, SERVICE_RUNNING) && reaches(other, SERVICE_RUNNING));
+    assert_int_not_equal(process_of(other), first); /* it was stopped */
+    CloseServiceHandle(other);
+    CloseServiceHandle(handle);
+}
+
+/* Exchange's services run as LocalSystem, and the agent's account may open none of their processes. */
+static void processes_that_may_not_be_opened_are_known(void **state)
+{
+    SC_HANDLE handle = open_service();
+
+    (void)state;
+    assert_true(starts(handle));
+    assert_true(reaches(handle, SERVICE_RUNNING));
+    may_not_open = true;
+    Umx__Service service = the_service();
+    may_not_open = false;
+    assert_int_equal(service.state, UMX__SERVICE__STATE__RUNNING);
+    assert_true(service.has_started_at);
+    assert_in_range(service.started_at, umx_clock_now() - 5 * UMX_MINUTE, umx_clock_now() + UMX_SECOND);
     CloseServiceHandle(handle);
 }
 
@@ -379,7 +554,9 @@ static void listeners_have_their_process(void **state)
     u_long at_once = 1;
     ioctlsocket(listener, (long)FIONBIO, &at_once);
     recv(listener, &byte, 1, 0); /* refused; Wine knows the process of a socket that it has used */
+    may_not_open = true;
     struct umx_rows rows = collect("listener");
+    may_not_open = false;
     for (size_t i = 0; i < rows.count; i++) {
         const Umx__Listener *row = (const Umx__Listener *)rows.items[i];
         if (row->port != ntohs(address.sin_port))
@@ -423,13 +600,18 @@ static void text_and_time_cross_without_loss(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "service") == 0)
+    if (argc > 1 && strncmp(argv[1], "service-", 8) == 0) {
+        behaviour = (enum behaviour)argv[1][8];
         return be_a_service();
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(roles_are_read_from_the_registry, forget_keys),
         cmocka_unit_test_teardown(exchange_2007_is_found_at_its_own_place, forget_keys),
         cmocka_unit_test_teardown(garbage_in_the_registry_is_no_error, forget_keys),
         cmocka_unit_test_teardown(a_service_starts_and_restarts, forget_service),
+        cmocka_unit_test_teardown(a_service_that_is_just_starting_is_restarted, forget_service),
+        cmocka_unit_test_teardown(what_a_service_that_does_not_stop_was_stopped_for_runs_again, forget_services),
+        cmocka_unit_test_teardown(processes_that_may_not_be_opened_are_known, forget_service),
         cmocka_unit_test(a_service_that_is_not_there_cannot_be_restarted),
         cmocka_unit_test(certificates_come_from_the_machine_s_stores),
         cmocka_unit_test(listeners_have_their_process),

@@ -27,15 +27,45 @@
 #define CONFIG FOLDER "/umx-agent.ini"
 #define LOG FOLDER "/umx-agent.log"
 
+enum { SLOW_MS = 5000 };
+
+static bool slow; /* to stop; and it has a shell account */
+
+static void log_privileges(const char *when)
+{
+    union {
+        TOKEN_PRIVILEGES list;
+        BYTE room[4096];
+    } held;
+    HANDLE token = NULL;
+    LUID id;
+    DWORD size = 0;
+    const char *impersonates = "no";
+
+    OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token);
+    GetTokenInformation(token, TokenPrivileges, &held, sizeof held, &size);
+    CloseHandle(token);
+    LookupPrivilegeValueW(NULL, L"SeImpersonatePrivilege", &id);
+    for (DWORD i = 0; i < held.list.PrivilegeCount; i++)
+        if (held.list.Privileges[i].Luid.LowPart == id.LowPart)
+            impersonates = "yes";
+    umx_log(UMX_LOG_INFO, "test", "%s: %lu privileges, impersonates: %s", when, held.list.PrivilegeCount, impersonates);
+}
+
 /* What the agent does is another test's; here it waits. */
 static int work(void *user, struct umx_error *err)
 {
-    (void)err;
+    log_privileges("first");
+    if (umx_service_give_up_privileges(slow, err) != 0)
+        return err->status;
+    log_privileges("then");
     umx_service_ready();
     umx_log(UMX_LOG_INFO, "test", "at work for %s", (const char *)user);
     while (!umx_agent_stopping)
         Sleep(20);
     umx_log(UMX_LOG_INFO, "test", "asked to stop");
+    if (slow)
+        Sleep(SLOW_MS);
     return 0;
 }
 
@@ -152,6 +182,89 @@ static void it_starts_works_and_stops(void **state)
     assert_int_equal(umx_service_uninstall(&err), 0);
 }
 
+static void write_config(const char *text)
+{
+    FILE *file = umx_open(CONFIG, "wb");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* It says that it is at work on its end, so that nobody takes it for one that hangs. */
+static void one_that_takes_long_to_stop_says_so_again_and_again(void **state)
+{
+    SERVICE_STATUS status = {0};
+    DWORD checkpoint = 0;
+
+    (void)state;
+    write_config("slow\n");
+    assert_int_equal(umx_service_install(CONFIG, NULL, NULL), 0);
+    SC_HANDLE service = open_service();
+    assert_true(starts(service));
+    assert_true(reaches(service, SERVICE_RUNNING));
+    assert_true(ControlService(service, SERVICE_CONTROL_STOP, &status));
+    while (QueryServiceStatus(service, &status) && status.dwCurrentState != SERVICE_STOPPED) {
+        assert_int_equal(status.dwCurrentState, SERVICE_STOP_PENDING);
+        assert_true(status.dwCheckPoint >= checkpoint);
+        checkpoint = status.dwCheckPoint;
+        Sleep(50);
+    }
+    assert_true(checkpoint >= 3);
+    assert_int_equal(status.dwCheckPoint, 0);
+    CloseServiceHandle(service);
+    assert_int_equal(umx_service_uninstall(NULL), 0);
+}
+
+static unsigned long told_privileges(const char *when, char impersonates[4])
+{
+    const char *line = strstr(read_log(), when);
+    unsigned long count = 0;
+
+    assert_non_null(line);
+    line += strlen(when);
+    assert_int_equal(sscanf(line, ": %lu privileges, impersonates: %3[a-z]", &count, impersonates), 2);
+    return count;
+}
+
+static void run_once(const char *config)
+{
+    SERVICE_STATUS status;
+
+    write_config(config);
+    assert_int_equal(umx_service_install(CONFIG, NULL, NULL), 0);
+    SC_HANDLE service = open_service();
+    assert_true(starts(service));
+    assert_true(reaches(service, SERVICE_RUNNING));
+    assert_true(ControlService(service, SERVICE_CONTROL_STOP, &status));
+    assert_true(reaches(service, SERVICE_STOPPED));
+    CloseServiceHandle(service);
+    assert_int_equal(umx_service_uninstall(NULL), 0);
+}
+
+static void it_gives_up_its_privileges(void **state)
+{
+    char impersonates[4];
+
+    (void)state;
+    run_once("[agent]\n");
+    assert_true(told_privileges("first", impersonates) > 3);
+    assert_string_equal(impersonates, "yes");
+    assert_int_equal(told_privileges("then", impersonates), 1);
+    assert_string_equal(impersonates, "no");
+}
+
+/* Those that start the shell as another account; the token of Wine's services has one of the two. */
+static void with_a_shell_account_it_keeps_those_for_it(void **state)
+{
+    char impersonates[4];
+
+    (void)state;
+    run_once("slow\n");
+    assert_in_range(told_privileges("then", impersonates), 2, 3);
+    assert_string_equal(impersonates, "no");
+}
+
 static void its_path_is_quoted(void **state)
 {
     union {
@@ -232,9 +345,7 @@ static void a_failure_is_told_to_the_service_manager(void **state)
     struct umx_error err = {0};
 
     (void)state;
-    FILE *file = umx_open(CONFIG, "wb");
-    assert_true(fputs("refuse\n", file) >= 0);
-    assert_int_equal(fclose(file), 0);
+    write_config("refuse\n");
     assert_int_equal(umx_service_install(CONFIG, "LocalSystem", &err), 0);
     SC_HANDLE service = open_service();
     StartServiceW(service, 0, NULL);
@@ -307,6 +418,7 @@ static int be_the_service(char *config)
         first = (char)fgetc(file);
         fclose(file);
     }
+    slow = first == 's';
     return umx_service_run(config, first == 'r' ? refuse_to_work : work, config, &err) == 0 ? 0 : 1;
 }
 
@@ -314,6 +426,10 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_starts_works_and_stops, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(one_that_takes_long_to_stop_says_so_again_and_again, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(it_gives_up_its_privileges, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(with_a_shell_account_it_keeps_those_for_it, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(its_path_is_quoted, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_comes_after_a_failure_is_registered, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_failure_is_told_to_the_service_manager, make_folder, remove_folder),
