@@ -122,16 +122,24 @@ void umx_updater_remove(const char *state, const char *name)
     CloseHandle(file);
 }
 
-/* Whether a product's key is the agent's, and the copy of its package that Windows Installer keeps. */
+static bool says(HKEY products, const wchar_t *key, const wchar_t *value, const wchar_t *text)
+{
+    wchar_t found[64] = L"";
+    DWORD size = sizeof found;
+
+    return RegGetValueW(products, key, value, RRF_RT_REG_SZ, NULL, found, &size) == ERROR_SUCCESS &&
+           wcscmp(found, text) == 0;
+}
+
+/* Whether a product's key is that of the agent that runs, and the copy of its package that Windows Installer keeps. */
 static bool is_agent(HKEY products, const wchar_t *product, wchar_t package[UMX_AGENT_PATH_MAX])
 {
-    wchar_t key[256], name[64] = L"";
-    DWORD size = sizeof name, package_size = UMX_AGENT_PATH_MAX * sizeof(wchar_t);
+    wchar_t key[256];
+    DWORD package_size = UMX_AGENT_PATH_MAX * sizeof(wchar_t);
 
-    if (swprintf(key, 256, L"%ls\\InstallProperties", product) < 0 ||
-        RegGetValueW(products, key, L"DisplayName", RRF_RT_REG_SZ, NULL, name, &size) != ERROR_SUCCESS)
-        return false;
-    return wcscmp(name, L"umx agent") == 0 &&
+    return swprintf(key, 256, L"%ls\\InstallProperties", product) >= 0 &&
+           says(products, key, L"DisplayName", L"umx agent") &&
+           says(products, key, L"DisplayVersion", L"" UMX_VERSION) &&
            RegGetValueW(products, key, L"LocalPackage", RRF_RT_REG_SZ, NULL, package, &package_size) == ERROR_SUCCESS;
 }
 

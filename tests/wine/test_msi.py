@@ -15,6 +15,7 @@ DATA = drive() / "ProgramData" / "umx"
 PROGRAM, CONFIG, IDENTITY = FOLDER / "umx-agent.exe", DATA / "agent.ini", DATA / "identity.pem"
 # Of a program's code Wine passes on the lowest byte, and has its own: ERROR_FUNCTION_FAILED where Windows says 1603.
 DONE, FAILED = 0, 1627 % 256
+REFUSED = 1603 % 256  # before anything was begun
 
 
 def msi(path, *options):
@@ -35,7 +36,8 @@ def packages(target):
                    check=True, capture_output=True)
     signed = ("--certificate", certificate, "--key", key)
     made = {1: msi(target.home / "one.msi", "--version", "0.1.0", *signed),
-            2: msi(target.home / "two.msi", "--version", "0.1.1", *signed), "certificate": certificate}
+            2: msi(target.home / "two.msi", "--version", "0.1.1", *signed),
+            "anew": msi(target.home / "anew.msi", "--version", "0.1.0", *signed), "certificate": certificate}
     yield made
     clean(made)
 
@@ -45,8 +47,14 @@ def registered():
     return wine("reg", "query", r"HKLM\SYSTEM\CurrentControlSet\Services\umx-agent", "/v", "ImagePath").stdout
 
 
+def products():
+    """How often Windows has it as installed."""
+    return wine("reg", "query", r"HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall", "/s", "/v",
+                "DisplayName", check=False).stdout.count("umx agent")
+
+
 def clean(packages):
-    for version in (1, 2):
+    for version in (1, 2, "anew"):
         msiexec("/x", windows_path(packages[version]))
     forget_agent()
     shutil.rmtree(DATA, ignore_errors=True)
@@ -121,15 +129,48 @@ def test_another_folder_is_kept_by_an_upgrade(packages, controller):
     assert msiexec("/i", windows_path(packages[1]), controller, r"INSTALLDIR=C:\agents of umx") == DONE
     assert (folder / "umx-agent.exe").exists() and not FOLDER.exists()
     assert service_state() == "STOPPED"
-    assert msiexec("/i", windows_path(packages[2])) == DONE
-    assert (folder / "umx-agent.exe").exists() and not FOLDER.exists()
+    assert msiexec("/i", windows_path(packages[2]), r"INSTALLDIR=C:\elsewhere") == DONE
+    assert (folder / "umx-agent.exe").exists() and not FOLDER.exists() and not (drive() / "elsewhere").exists()
     assert r'"C:\agents of umx\umx-agent.exe" --service' in registered()
     assert msiexec("/x", windows_path(packages[2])) == DONE
     assert not folder.exists()
 
 
 def nothing_is_left():
-    return service_state() is None and not FOLDER.exists() and not DATA.exists()
+    return service_state() is None and not FOLDER.exists() and not DATA.exists() and products() == 0
+
+
+def test_built_anew_with_the_same_version_it_takes_the_other_one_s_place(packages, controller, identity):
+    """Two products would share service and state, and the removal of one would take both."""
+    assert msiexec("/i", windows_path(packages[1]), controller) == DONE
+    assert msiexec("/i", windows_path(packages["anew"])) == DONE
+    assert products() == 1 and service_state() == "RUNNING" and IDENTITY.read_bytes() == identity
+    assert msiexec("/x", windows_path(packages["anew"])) == DONE
+    assert nothing_is_left()
+
+
+def test_a_repair_takes_nothing_that_is_said_with_it(target, packages, controller, identity):
+    """Everybody may start one, and it runs as SYSTEM. (To Wine's /f nothing can be said: this is what it stands for.)"""
+    def everything():
+        return registered(), CONFIG.read_bytes(), IDENTITY.read_bytes()
+
+    token = target.home / "token"
+    token.write_text("no token\n")
+    assert msiexec("/i", windows_path(packages[1]), controller) == DONE
+    before = everything()
+    PROGRAM.unlink()  # while it runs: Wine lets one
+    assert msiexec("/i", windows_path(packages[1]), "REINSTALL=ALL", "REINSTALLMODE=amus", "CONTROLLER=other.test:1",
+                   "OPERATORS=other.test:2", f"TOKENFILE={windows_path(token)}", r"INSTALLDIR=C:\elsewhere") == DONE
+    assert everything() == before and PROGRAM.exists()
+    assert not (drive() / "elsewhere").exists() and service_state() == "RUNNING"
+
+
+@pytest.mark.parametrize("word", ['CONTROLLER=localhost:1" --account "LocalSystem', "CONTROLLER=localhost:1\\",
+                                  "OPERATORS=localhost:1\\"])
+def test_a_value_that_would_end_its_quotes_is_refused(packages, controller, word):
+    said = [word] if word.startswith("CONTROLLER") else [controller, word]
+    assert msiexec("/i", windows_path(packages[1]), *said) == REFUSED
+    assert nothing_is_left()
 
 
 def test_without_a_controller_nothing_is_installed(packages, controller):
