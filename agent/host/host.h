@@ -173,8 +173,8 @@ bool umx_host_has_shell(const struct umx_host *host);
  * have this command. timeout in microseconds. */
 int umx_host_shell(struct umx_host *host, struct umx_arena *arena, const char *command, const char *script,
                    const char *input, int64_t timeout, char **text, size_t *length, struct umx_error *err);
-/* Stops and starts a service and waits until it runs. CANCELLED when the agent ends already; once begun it is brought to
- * its end. A recorded host only writes a new start time into its services.json: the stand-in for the real thing. */
+/* Stops and starts a service and waits until it runs. CANCELLED when the agent ends already; once begun it is brought
+ * to its end. A recorded host only writes a new start time into its services.json: the stand-in for the real thing. */
 int umx_host_restart(struct umx_host *host, const char *service, int64_t timeout, struct umx_error *err);
 
 /* PEM with a private key, in the arena: for a TLS probe only; OPENSSL_cleanse it. UNSUPPORTED where keys stay in the
