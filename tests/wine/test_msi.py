@@ -185,6 +185,16 @@ def test_an_enrolment_that_fails_is_taken_back(target, packages, controller):
     assert nothing_is_left()
 
 
+def test_a_folder_that_was_there_stays_with_what_is_in_it(controller, packages):
+    DATA.mkdir()
+    token = DATA / "token"
+    token.write_text("no token\n")
+    assert msiexec("/i", windows_path(packages[1]), controller, f"TOKENFILE={windows_path(token)}") == FAILED
+    assert service_state() is None and not FOLDER.exists()
+    assert {path.name for path in DATA.iterdir()} <= {"token", "umx-agent.log"}
+    assert token.exists()
+
+
 def test_a_start_that_fails_is_taken_back(packages, controller):
     """The identity is none: the service ends before it has begun. What was there before stays."""
     DATA.mkdir()
