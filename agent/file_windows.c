@@ -1,11 +1,7 @@
 #include <windows.h>
 
-#include <aclapi.h>
-#include <sddl.h>
-
 #include "agent/file.h"
 #include "agent/host/windows_access.h"
-#include "agent/host/windows_text.h"
 #include "base/path_windows.h"
 
 /* The folder's inherited access list protects it: the installer sets it, and a mode says nothing here. */
@@ -19,23 +15,8 @@ int umx_agent_file_private(const char *path)
 int umx_agent_file_share(const char *path, struct umx_error *err)
 {
     static const wchar_t rights[] = L"D:P(A;;FA;;;OW)(A;;FA;;;SY)(A;;FA;;;BA)(A;;0x1301bf;;;" UMX_ACCESS_SERVICE L")";
-    wchar_t wide[UMX_WIDE_PATH];
-    PSECURITY_DESCRIPTOR wanted = NULL;
-    BOOL present = FALSE, defaulted = FALSE;
-    PACL list = NULL;
-    DWORD code;
 
-    if (umx_wide_path(path, wide) != 0)
-        return umx_fail(err, UMX_ERR_FILE_UNWRITABLE, path, "the path is too long");
-    if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(rights, SDDL_REVISION_1, &wanted, NULL) ||
-        !GetSecurityDescriptorDacl(wanted, &present, &list, &defaulted))
-        code = GetLastError();
-    else
-        code =
-            SetNamedSecurityInfoW(wide, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
-                                  NULL, NULL, list, NULL);
-    LocalFree(wanted);
-    return code == ERROR_SUCCESS ? 0 : umx_windows_fail(err, UMX_ERR_FILE_UNWRITABLE, path, code);
+    return umx_access_set(path, rights, err);
 }
 
 int64_t umx_agent_file_changed(const char *path, int64_t *size)

@@ -8,6 +8,7 @@
 
 #include "agent/file.h"
 #include "agent/host/windows_text.h"
+#include "base/path_windows.h"
 
 /* Writing, adding and taking away, putting a link in its place, or becoming who may. */
 #define CHANGING                                                                                                       \
@@ -74,22 +75,29 @@ static int descriptor_of(const wchar_t *rights, const char *what, PSECURITY_DESC
                : umx_windows_fail(err, UMX_ERR_INTERNAL, what, GetLastError());
 }
 
+static int set_list(wchar_t *path, PSECURITY_DESCRIPTOR wanted, const char *what, struct umx_error *err)
+{
+    PACL list = NULL;
+    BOOL present, defaulted;
+    DWORD code = !GetSecurityDescriptorDacl(wanted, &present, &list, &defaulted)
+                     ? GetLastError()
+                     : SetNamedSecurityInfoW(path, SE_FILE_OBJECT,
+                                             DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION, NULL,
+                                             NULL, list, NULL);
+
+    return code == ERROR_SUCCESS ? 0 : umx_windows_fail(err, UMX_ERR_FILE_UNWRITABLE, what, code);
+}
+
 /* What is there, unless it has a list of its own. A list that comes from %ProgramData% lets everybody in. */
 static int give(wchar_t *path, PSECURITY_DESCRIPTOR there, PSECURITY_DESCRIPTOR wanted, const char *what,
                 struct umx_error *err)
 {
     SECURITY_DESCRIPTOR_CONTROL control = 0;
-    PACL list = NULL;
-    BOOL present, defaulted;
     DWORD revision;
-    DWORD code;
 
-    if (!GetSecurityDescriptorControl(there, &control, &revision) || (control & SE_DACL_PROTECTED) != 0 ||
-        !GetSecurityDescriptorDacl(wanted, &present, &list, &defaulted))
+    if (!GetSecurityDescriptorControl(there, &control, &revision) || (control & SE_DACL_PROTECTED) != 0)
         return 0;
-    code = SetNamedSecurityInfoW(path, SE_FILE_OBJECT, DACL_SECURITY_INFORMATION | PROTECTED_DACL_SECURITY_INFORMATION,
-                                 NULL, NULL, list, NULL);
-    return code == ERROR_SUCCESS ? 0 : umx_windows_fail(err, UMX_ERR_FILE_UNWRITABLE, what, code);
+    return set_list(path, wanted, what, err);
 }
 
 /* Why what is there is not taken for the folder; NULL: it is. */
@@ -177,6 +185,19 @@ int umx_access_protect(const char *path, const wchar_t *rights, struct umx_error
         status = give(wide, there, wanted, path, err);
     LocalFree(wanted);
     LocalFree(there);
+    return status;
+}
+
+int umx_access_set(const char *path, const wchar_t *rights, struct umx_error *err)
+{
+    wchar_t wide[UMX_WIDE_PATH];
+    PSECURITY_DESCRIPTOR wanted = NULL;
+    int status = umx_wide_path(path, wide) != 0 ? umx_fail(err, UMX_ERR_FILE_UNWRITABLE, path, "the path is too long")
+                                                : descriptor_of(rights, path, &wanted, err);
+
+    if (status == 0)
+        status = set_list(wide, wanted, path, err);
+    LocalFree(wanted);
     return status;
 }
 

@@ -29,6 +29,9 @@ int umx_access_make_folder(const wchar_t *folder, const wchar_t *rights, const c
 /* Gives a file these rights, unless it has a list of its own. */
 int umx_access_protect(const char *path, const wchar_t *rights, struct umx_error *err);
 
+/* Gives a file these rights, whatever list it has. */
+int umx_access_set(const char *path, const wchar_t *rights, struct umx_error *err);
+
 /* Writes a file with these rights from its first byte on, in the place of one that is there. */
 int umx_access_write(const char *path, const wchar_t *rights, const void *bytes, size_t length, struct umx_error *err);
 

@@ -7,6 +7,7 @@
 
 #include "base/reflect_field.h"
 #include "controller/engine_private.h"
+#include "phases/phase.h"
 #include "phases/records.h"
 
 enum { PLACES_MAX = 512, TABLES_MAX = 40 };
@@ -138,17 +139,13 @@ static const char *unread(const Umx__World *world, const struct place *place)
 {
     for (size_t i = 0; i < world->n_forest; i++) {
         const Umx__Forest *forest = world->forest[i];
+        const char *why = forest->error;
         if (!umx_text_equal(forest->forest, place->forest))
             continue;
-        if (forest->error != NULL)
-            return forest->error;
-        for (size_t k = 0; k < forest->n_incomplete; k++)
-            for (size_t t = 0; t < place->table_count; t++) {
-                size_t length = strlen(place->tables[t]);
-                if (strncmp(forest->incomplete[k], place->tables[t], length) == 0 &&
-                    strchr(": \t", forest->incomplete[k][length]) != NULL)
-                    return forest->incomplete[k];
-            }
+        for (size_t t = 0; why == NULL && t < place->table_count; t++)
+            why = umx_forest_incomplete(forest, place->tables[t]);
+        if (why != NULL)
+            return why;
     }
     return NULL;
 }

@@ -41,6 +41,15 @@ static void add(struct finding *finding, const Umx__ProofTarget *target)
     out->items[out->count++] = copy;
 }
 
+/* What one side alone tries. */
+static void add_for(struct finding *finding, Umx__Forest__Side side, Umx__Proof__Kind kind, Umx__ProofTarget target)
+{
+    target.has_by = target.has_kind = 1;
+    target.by = side;
+    target.kind = kind;
+    add(finding, &target);
+}
+
 static void add_forest(struct finding *finding, const Umx__Forest *forest)
 {
     const Umx__World *records = finding->records;
@@ -60,23 +69,16 @@ static void add_forest(struct finding *finding, const Umx__Forest *forest)
         const Umx__Container *container = records->container[k];
         if (container->kind != UMX__CONTAINER__KIND__DIAL_PLANS || !umx_text_equal(container->forest, forest->forest))
             continue;
-        target.kind = UMX__PROOF__KIND__DIRECTORY;
-        target.has_by = 1;
-        target.by = UMX__FOREST__SIDE__LYNC;
         target.dn = container->dn;
-        add(finding, &target);
-        target.dn = NULL;
+        add_for(finding, UMX__FOREST__SIDE__LYNC, UMX__PROOF__KIND__DIRECTORY, target);
     }
+    target.dn = NULL;
     for (size_t k = 0; k < records->n_admin_group; k++) {
         const Umx__AdminGroup *group = records->admin_group[k];
         if (strcmp(group->meaning, "rtc_server_admins") != 0 || !umx_text_equal(group->forest, forest->forest))
             continue;
-        target.kind = UMX__PROOF__KIND__SID;
-        target.has_by = 1;
-        target.by = UMX__FOREST__SIDE__EXCHANGE;
         target.sid = group->sid;
-        add(finding, &target);
-        target.sid = NULL;
+        add_for(finding, UMX__FOREST__SIDE__EXCHANGE, UMX__PROOF__KIND__SID, target);
     }
 }
 
@@ -86,13 +88,11 @@ static void add_tls(struct finding *finding, char *forest, Umx__Forest__Side by,
 
     if (host == NULL || *host == '\0')
         return;
-    target.has_kind = target.has_by = target.has_port = 1;
-    target.kind = UMX__PROOF__KIND__TLS;
     target.forest = forest;
-    target.by = by;
+    target.has_port = 1;
     target.host = (char *)(uintptr_t)host; /* copied, never changed */
     target.port = port;
-    add(finding, &target);
+    add_for(finding, by, UMX__PROOF__KIND__TLS, target);
 }
 
 int umx_targets_find(const Umx__World *records, struct umx_arena *arena, struct umx_targets *out, struct umx_error *err)

@@ -17,6 +17,7 @@
 #include "agent/host/windows_text.h"
 #include "agent/updater.h"
 #include "base/open.h"
+#include "windows_links.h"
 
 #define PATH "umx access \xd0\xb4\xd0\xb0.txt"
 
@@ -135,23 +136,6 @@ static void a_folder_that_others_could_fill_is_refused(void **state)
         clean(state);
     }
 }
-
-/* Wine makes no links of Windows' own, so what it says of a handle is changed on its way: the linker puts this call in
- * the system's place. */
-typedef BOOL WINAPI get_info(HANDLE file, BY_HANDLE_FILE_INFORMATION *info);
-extern get_info *const __real___imp_GetFileInformationByHandle;
-static DWORD link_is; /* the attribute that what is opened has to have to be a link; 0: none is */
-
-static BOOL WINAPI see(HANDLE file, BY_HANDLE_FILE_INFORMATION *info)
-{
-    BOOL good = __real___imp_GetFileInformationByHandle(file, info);
-
-    if (good && (info->dwFileAttributes & link_is) != 0)
-        info->dwFileAttributes |= FILE_ATTRIBUTE_REPARSE_POINT;
-    return good;
-}
-
-get_info *const __wrap___imp_GetFileInformationByHandle = see;
 
 static void a_link_is_no_folder(void **state)
 {

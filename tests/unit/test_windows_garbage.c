@@ -19,6 +19,7 @@
 #include "agent/host/host.h"
 #include "agent/host/registry.h"
 #include "base/text.h"
+#include "local_host.h"
 
 #define EXCHANGE L"SOFTWARE\\Microsoft\\ExchangeServer\\v15"
 #define LYNC L"SOFTWARE\\Microsoft\\Real-Time Communications\\{8D6164AA-D7B8-44A2-8125-E6C0DC7D4E9E}"
@@ -29,21 +30,6 @@
 
 /* Of the list of properties that a store keeps of a certificate: the certificate itself. */
 enum { CERTIFICATE_PROPERTY = 32 };
-
-static struct umx_host *host;
-
-static int open_host(void **state)
-{
-    (void)state;
-    return umx_host_open("local", &host, NULL);
-}
-
-static int close_host(void **state)
-{
-    (void)state;
-    umx_host_close(host);
-    return 0;
-}
 
 static int collect(const char *table, struct umx_rows *rows, struct umx_error *err)
 {

@@ -21,25 +21,12 @@
 #include "agent/host/host.h"
 #include "agent/host/windows_text.h"
 #include "base/clock.h"
+#include "local_host.h"
+#include "windows_manager.h"
 
 #define EXCHANGE L"SOFTWARE\\Microsoft\\ExchangeServer\\v15"
 #define SERVICE L"MSExchangeUM"
 #define EXCHANGE_2007 L"SOFTWARE\\Microsoft\\Exchange\\v8.0"
-
-static struct umx_host *host;
-
-static int open_host(void **state)
-{
-    (void)state;
-    return umx_host_open("local", &host, NULL);
-}
-
-static int close_host(void **state)
-{
-    (void)state;
-    umx_host_close(host);
-    return 0;
-}
 
 static void set_value(const wchar_t *key, const wchar_t *name, DWORD type, const void *data, DWORD size)
 {
@@ -236,34 +223,6 @@ static SC_HANDLE open_named(const wchar_t *name, enum behaviour how)
 static SC_HANDLE open_service(void)
 {
     return open_named(SERVICE, ORDINARY);
-}
-
-static bool reaches(SC_HANDLE service, DWORD state)
-{
-    SERVICE_STATUS status;
-    int64_t end = umx_clock_monotonic() + 2 * UMX_MINUTE;
-
-    while (QueryServiceStatus(service, &status) && umx_clock_monotonic() < end) {
-        if (status.dwCurrentState == state)
-            return true;
-        Sleep(50);
-    }
-    return false;
-}
-
-/* The service manager may tell that one has stopped before its process has ended. */
-static bool starts(SC_HANDLE service)
-{
-    int64_t end = umx_clock_monotonic() + UMX_MINUTE;
-
-    while (!StartServiceW(service, 0, NULL)) {
-        if (umx_clock_monotonic() > end) {
-            print_message("Windows error %lu\n", (unsigned long)GetLastError());
-            return false;
-        }
-        Sleep(100);
-    }
-    return true;
 }
 
 static int forget_named(const wchar_t *name)

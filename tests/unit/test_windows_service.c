@@ -22,6 +22,7 @@
 #include "base/command_line.h"
 #include "base/log.h"
 #include "base/open.h"
+#include "windows_manager.h"
 
 #define FOLDER "umx service \xd0\xb4\xd0\xb0\xd0\xbd\xd1\x8b\xd0\xb5"
 #define CONFIG FOLDER "/umx-agent.ini"
@@ -95,34 +96,6 @@ static SC_HANDLE open_service(void)
 
     CloseServiceHandle(manager);
     return service;
-}
-
-/* The service manager may tell that it has stopped before its process has ended. */
-static bool starts(SC_HANDLE service)
-{
-    int64_t end = umx_clock_monotonic() + UMX_MINUTE;
-
-    while (!StartServiceW(service, 0, NULL)) {
-        if (umx_clock_monotonic() > end) {
-            print_message("Windows error %lu\n", (unsigned long)GetLastError());
-            return false;
-        }
-        Sleep(100);
-    }
-    return true;
-}
-
-static bool reaches(SC_HANDLE service, DWORD state)
-{
-    SERVICE_STATUS status;
-    int64_t end = umx_clock_monotonic() + 2 * UMX_MINUTE;
-
-    while (QueryServiceStatus(service, &status) && umx_clock_monotonic() < end) {
-        if (status.dwCurrentState == state)
-            return true;
-        Sleep(50);
-    }
-    return false;
 }
 
 static void remove_updater_folder(void)

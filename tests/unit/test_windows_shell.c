@@ -14,8 +14,7 @@
 #include "agent/host/host.h"
 #include "agent/host/shell.h"
 #include "base/clock.h"
-
-static struct umx_host *host;
+#include "local_host.h"
 
 typedef BOOL WINAPI create(const wchar_t *program, wchar_t *line, SECURITY_ATTRIBUTES *process,
                            SECURITY_ATTRIBUTES *thread, BOOL inherit, DWORD flags, void *environment,
@@ -69,19 +68,6 @@ static void shells_do_not_hold_each_other_s_pipes(void **state)
     assert_int_equal(begun, 2);
     assert_int_equal(strncmp(text, "an answer", 9), 0);
     umx_arena_free(arena);
-}
-
-static int open_host(void **state)
-{
-    (void)state;
-    return umx_host_open("local", &host, NULL);
-}
-
-static int close_host(void **state)
-{
-    (void)state;
-    umx_host_close(host);
-    return 0;
 }
 
 int main(int argc, char **argv)

@@ -19,6 +19,7 @@
 #include "agent/updater_service.h"
 #include "base/command_line.h"
 #include "base/open.h"
+#include "windows_links.h"
 
 #define STATE "umx updater \xd0\xb4\xd0\xb0"
 #define FOLDER STATE "/update"
@@ -111,23 +112,6 @@ static void a_second_name_is_neither_read_nor_removed(void **state)
     umx_updater_remove(STATE, "package");
     assert_true(umx_exists(FOLDER "/package"));
 }
-
-/* Wine makes no links of Windows' own, so what it says of a handle is changed on its way: the linker puts this call in
- * the system's place. */
-typedef BOOL WINAPI get_info(HANDLE file, BY_HANDLE_FILE_INFORMATION *info);
-extern get_info *const __real___imp_GetFileInformationByHandle;
-static DWORD link_is; /* the attribute that what is opened has to have to be a link; 0: none is */
-
-static BOOL WINAPI see(HANDLE file, BY_HANDLE_FILE_INFORMATION *info)
-{
-    BOOL good = __real___imp_GetFileInformationByHandle(file, info);
-
-    if (good && (info->dwFileAttributes & link_is) != 0)
-        info->dwFileAttributes |= FILE_ATTRIBUTE_REPARSE_POINT;
-    return good;
-}
-
-get_info *const __wrap___imp_GetFileInformationByHandle = see;
 
 static void a_link_is_not_followed(void **state)
 {
